@@ -1,0 +1,26 @@
+"""The desk: what people do with threads, as verbs. Every verb locks its threads first, writes, and never commits."""
+
+from __future__ import annotations
+
+from cs_plugin.desk.answering import Answer, add_note, reply, retry_mail
+from cs_plugin.desk.bench import Bench
+from cs_plugin.desk.handling import assign, delete, move_to_contact, restore, set_status
+from cs_plugin.desk.housekeeping import change_customer, make_first_contacts, merge_customers
+from cs_plugin.desk.receiving import receive
+
+__all__ = [
+    "Answer",
+    "Bench",
+    "add_note",
+    "assign",
+    "change_customer",
+    "delete",
+    "make_first_contacts",
+    "merge_customers",
+    "move_to_contact",
+    "receive",
+    "reply",
+    "restore",
+    "retry_mail",
+    "set_status",
+]

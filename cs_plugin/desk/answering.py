@@ -1,0 +1,137 @@
+"""Answer a customer, or note something for colleagues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cs_plugin import outbox
+from cs_plugin.desk import letters
+from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
+from cs_plugin.desk.handling import give_to, locked, move
+from cs_plugin.desk.receiving import checked_address
+from cs_plugin.errors import InvalidInputError, NewerMessagesError, NotFoundError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import MAX_TEXT, AuthorKind, Channel, StoredFile, clean_text, preview
+from cs_plugin.rules.permissions import Actor, Permission
+from cs_plugin.rules.status import AFTER, Folder, Happening, Status
+from cs_plugin.store import files, search, threads
+from cs_plugin.store.employees import remember
+from cs_plugin.store.models import Delivery, Message, Thread
+from cs_plugin.store.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an employee sends. `then` is the status that the thread gets, None for the one that the option names; `keep_status` overrules both.
+
+    `seen_message_id` is the newest message that stood on the page when the answer was written.
+    """
+
+    text: str
+    files: tuple[StoredFile, ...] = ()
+    cc: tuple[str, ...] = ()
+    then: Status | None = None
+    keep_status: bool = False
+    seen_message_id: int | None = None
+
+
+def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message:
+    """Answer the customer: the answer is stored and queued, the thread moves, and an unassigned one is taken.
+
+    Raise InvalidInputError for an empty text, NewerMessagesError where the customer has written since, NotFoundError and NotPermittedError.
+    """
+    text = _checked_text(answer.text, _("Reply message is required"))
+    cc = tuple(checked_address(address) for address in answer.cc if address.strip())
+    thread = locked(bench, actor, Permission.REPLY, thread_id)
+    _check_open_to_reply(thread, answer)
+    waited = (bench.now - thread.waiting_since).total_seconds() if thread.waiting_since else None
+    message = _write(bench, actor, thread, text, private=False)
+    message.released_at, message.delivery = bench.now, Delivery.QUEUED
+    message.response_seconds = max(0.0, waited) if waited is not None else None
+    message.cc = list(cc) or None
+    files.attach(bench.session, message.id, answer.files, bench.now)
+    options = bench.options(thread.shop_id)
+    if thread.assignee_id is None and options["assign_on_first_reply"]:
+        give_to(bench, actor, thread, actor.employee, because="first_reply")
+    letters.send_reply(bench, thread, message, name_shown(bench, options, actor, thread), cc, answer.files)
+    move(bench, actor, thread, _status_after(answer, options), message=message)
+    threads.recompute(bench.session, [thread.id])
+    bench.announce("cs_reply_sent", thread=facts_of_thread(thread), message=facts_of_message(message))
+    return message
+
+
+def add_note(bench: Bench, actor: Actor, thread_id: int, text: str, stored: tuple[StoredFile, ...] = ()) -> Message:
+    """Note something that no customer ever sees. Raise as `reply` does."""
+    text = _checked_text(text, _("This field cannot be empty"))
+    thread = locked(bench, actor, Permission.REPLY, thread_id)
+    message = _write(bench, actor, thread, text, private=True)
+    files.attach(bench.session, message.id, stored, bench.now)
+    move(bench, actor, thread, AFTER[Happening.NOTE_ADDED], message=message)
+    threads.recompute(bench.session, [thread.id])
+    bench.announce("cs_note_added", thread=facts_of_thread(thread), message=facts_of_message(message))
+    return message
+
+
+def retry_mail(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> None:
+    """Let the failed mail of an answer be tried again. Raise NotFoundError where there is none."""
+    thread = locked(bench, actor, Permission.REPLY, thread_id)
+    message = bench.session.get(Message, message_id)
+    if message is None or message.thread_id != thread.id or not outbox.retry(bench.session, message_id, bench.now):
+        raise NotFoundError("failed mail of message", message_id)
+    bench.session.expire(message)
+
+
+def name_shown(bench: Bench, options: Options, actor: Actor, thread: Thread) -> str:
+    """Return the name under which the customer sees an employee, as the option says."""
+    shown = {"first": actor.employee.first_name, "full": actor.employee.name, "shop": bench.shop(thread.shop_id).name}
+    return shown.get(str(options["name_shown"])) or bench.shop(thread.shop_id).name or actor.employee.first_name
+
+
+def _status_after(answer: Answer, options: Options) -> Status | None:
+    if answer.keep_status:
+        return None
+    if answer.then is not None:
+        return answer.then
+    return AFTER[Happening.EMPLOYEE_REPLIED] if options["after_reply"] == "close" else None
+
+
+def _check_open_to_reply(thread: Thread, answer: Answer) -> None:
+    if thread.folder is not Folder.LIST:
+        raise InvalidInputError("text", _("This thread lies in spam or in the bin: take it out before you answer it."))
+    if not thread.address:
+        raise InvalidInputError("text", _("This thread has no address that an answer could go to."))
+    newest = thread.last_customer_message_id
+    if answer.seen_message_id is not None and newest is not None and newest > answer.seen_message_id:
+        raise NewerMessagesError(thread.id, newest)
+
+
+def _checked_text(text: str, blank: str) -> str:
+    text = clean_text(text).strip()
+    if not text:
+        raise InvalidInputError("text", blank)
+    if len(text) > MAX_TEXT:
+        raise InvalidInputError("text", _("The message is too long: %(most)s characters at most."), most=MAX_TEXT)
+    return text
+
+
+def _write(bench: Bench, actor: Actor, thread: Thread, text: str, *, private: bool) -> Message:
+    remember(bench.session, [actor.employee], bench.now)
+    message = Message(
+        thread_id=thread.id,
+        home_thread_id=thread.id,
+        shop_id=thread.shop_id,
+        author_kind=AuthorKind.EMPLOYEE,
+        author_id=actor.employee.id,
+        author_name=actor.employee.name[:200],
+        author_address=actor.employee.email[:254],
+        private=private,
+        channel=Channel.DESK,
+        text=text,
+        preview=preview(text),
+        language=thread.language,
+        created_at=bench.now,
+    )
+    bench.session.add(message)
+    bench.session.flush()
+    search.index(bench.session, message)
+    return message

@@ -1,0 +1,111 @@
+"""What the verbs work with: one session, one moment, and the shop's surroundings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import pluggy
+from sqlalchemy.orm import Session
+
+from cs_plugin import announce
+from cs_plugin.host import Host
+from cs_plugin.mail.compose import Composer
+from cs_plugin.rules.facts import MessageFacts, ThreadFacts
+from cs_plugin.rules.languages import Language
+from cs_plugin.rules.permissions import Actor
+from cs_plugin.rules.shops import Shop
+from cs_plugin.rules.signing import Signer, TagKind
+from cs_plugin.store.models import Message, Thread, ThreadEvent
+from cs_plugin.store.options import Options, read_options
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that a verb needs. `storefront` returns the address under which a shop's storefront pages of the desk begin."""
+
+    session: Session
+    host: Host
+    manager: pluggy.PluginManager
+    composer: Composer
+    signer: Signer
+    now: dt.datetime
+    storefront: Callable[[Shop], str]
+    default_sender: str
+
+    @cached_property
+    def shops(self) -> tuple[Shop, ...]:
+        """Return the host's shops."""
+        return self.host.shops()
+
+    @cached_property
+    def languages(self) -> tuple[Language, ...]:
+        """Return the host's languages, the default first."""
+        return self.host.languages()
+
+    def shop(self, shop_id: str) -> Shop:
+        """Return a shop; for one that the host no longer lists, a shop of that id without a name."""
+        return next((shop for shop in self.shops if shop.id == shop_id), Shop(id=shop_id, name=""))
+
+    def options(self, shop_id: str) -> Options:
+        """Return the options that hold for a shop."""
+        return read_options(self.session, self.shop(shop_id))
+
+    def link(self, thread: Thread) -> str:
+        """Return the address at which the customer reads the conversation."""
+        token = self.signer.sign(TagKind.LINK, thread.id, thread.token_nonce)
+        return f"{self.storefront(self.shop(thread.shop_id))}/thread/{token}"
+
+    def note_event(self, thread: Thread, kind: str, actor: Actor | None, *, message: Message | None = None, **details: object) -> None:
+        """Leave an event for the timeline; without an actor the customer, or the desk itself, did it."""
+        self.session.add(
+            ThreadEvent(
+                thread_id=thread.id,
+                message_id=message.id if message else None,
+                kind=kind,
+                actor_kind="employee" if actor else "customer" if message else "desk",
+                actor_id=actor.employee.id if actor else None,
+                actor_name=actor.employee.name[:200] if actor else "",
+                via=actor.via if actor else "page",
+                details=details,
+                created_at=self.now,
+            )
+        )
+
+    def announce(self, name: str, **arguments: object) -> None:
+        """Tell an event once the transaction has been committed."""
+        announce.collect(self.session, self.manager, name, **arguments)
+
+
+def facts_of_thread(thread: Thread) -> ThreadFacts:
+    """Return a thread as listeners are told of it."""
+    return ThreadFacts(
+        id=thread.id,
+        shop_id=thread.shop_id,
+        status=thread.status,
+        folder=thread.folder,
+        subject=thread.subject,
+        address=thread.address,
+        language=thread.language,
+        contact_id=thread.contact_id,
+        customer_id=thread.customer_id,
+        order_id=thread.order_id,
+        assignee_id=thread.assignee_id,
+    )
+
+
+def facts_of_message(message: Message) -> MessageFacts:
+    """Return a message as listeners are told of it."""
+    return MessageFacts(
+        id=message.id,
+        thread_id=message.thread_id,
+        author_kind=message.author_kind,
+        author_id=message.author_id,
+        author_name=message.author_name,
+        private=message.private,
+        channel=message.channel,
+        text=message.text,
+        created_at=message.created_at,
+    )

@@ -1,0 +1,115 @@
+"""Handle threads: status, assignee, type, bin. Each verb checks the permission in the shop of each thread."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cs_plugin import outbox
+from cs_plugin.desk.bench import Bench, facts_of_thread
+from cs_plugin.errors import InvalidInputError, NotFoundError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.people import Employee
+from cs_plugin.rules.permissions import Actor, Permission
+from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store.contacts import find_contact
+from cs_plugin.store.employees import remember
+from cs_plugin.store.locking import lock_thread, lock_threads
+from cs_plugin.store.models import Message, Thread
+from cs_plugin.store.scope import Scope
+
+
+def locked(bench: Bench, actor: Actor, permission: Permission, thread_id: int) -> Thread:
+    """Lock a thread for an employee. Raise NotFoundError where they may not see it, NotPermittedError where they may not do this."""
+    thread = lock_thread(bench.session, Scope(actor.grants.shops(Permission.VIEW)), thread_id)
+    if thread is None:
+        raise NotFoundError("thread", thread_id)
+    actor.grants.require(permission, thread.shop_id)
+    return thread
+
+
+def set_status(bench: Bench, actor: Actor, thread_ids: Collection[int], status: Status) -> int:
+    """Set the status of threads and return how many have changed. Threads that the employee may not change are left out."""
+    changed = [thread for thread in _several(bench, actor, Permission.REPLY, thread_ids) if thread.status is not status]
+    for thread in changed:
+        move(bench, actor, thread, status)
+    return len(changed)
+
+
+def move(bench: Bench, actor: Actor, thread: Thread, status: Status | None, *, message: Message | None = None) -> None:
+    """Give a locked thread a status; None, or the one it has, changes nothing."""
+    before = thread.status
+    if status is None or status is before:
+        return
+    thread.status = status
+    bench.session.flush()
+    bench.note_event(thread, "status", actor, message=message, before=before.value, after=status.value)
+    bench.announce("cs_status_changed", thread=facts_of_thread(thread), before=before.value, after=status.value, employee=actor.employee)
+
+
+def assign(bench: Bench, actor: Actor, thread_id: int, assignee_id: str | None) -> None:
+    """Give a thread to an employee, or to nobody (None). Raise InvalidInputError for an employee who may not see its shop."""
+    thread = locked(bench, actor, Permission.REPLY, thread_id)
+    if assignee_id == thread.assignee_id:
+        return
+    assignee = None if assignee_id is None else _employee(bench, actor, thread, assignee_id)
+    give_to(bench, actor, thread, assignee)
+
+
+def give_to(bench: Bench, actor: Actor, thread: Thread, assignee: Employee | None, *, because: str = "") -> None:
+    """Give a locked thread to an employee or to nobody."""
+    remember(bench.session, [actor.employee, *([assignee] if assignee and assignee.id != actor.employee.id else [])], bench.now)
+    thread.assignee_id = assignee.id if assignee else None
+    bench.session.flush()
+    bench.note_event(thread, "assigned", actor, assignee_id=thread.assignee_id, assignee_name=assignee.name if assignee else "", because=because)
+    bench.announce("cs_thread_assigned", thread=facts_of_thread(thread), assignee_id=thread.assignee_id, employee=actor.employee)
+
+
+def _employee(bench: Bench, actor: Actor, thread: Thread, employee_id: str) -> Employee:
+    candidates = {employee.id: employee for employee in bench.host.employees() if employee.active}
+    candidates.setdefault(actor.employee.id, actor.employee)
+    employee = candidates.get(employee_id)
+    if employee is None or not bench.host.grants(employee).allow(Permission.VIEW, thread.shop_id):
+        raise InvalidInputError("assignee", _("This employee cannot take threads of this shop."))
+    return employee
+
+
+def move_to_contact(bench: Bench, actor: Actor, thread_id: int, contact_id: int | None) -> None:
+    """Change a thread's type; None is "--". Raise InvalidInputError for a contact that does not exist."""
+    thread = locked(bench, actor, Permission.REPLY, thread_id)
+    if contact_id == thread.contact_id:
+        return
+    contact = find_contact(bench.session, contact_id, bench.languages[0].code, bench.languages[0].code)
+    if contact_id is not None and contact is None:
+        raise InvalidInputError("contact", _("Please select a subject from the list provided."))
+    before, thread.contact_id = thread.contact_id, contact_id
+    bench.session.flush()
+    bench.note_event(thread, "type", actor, before=before, after=contact_id, title=contact.title if contact else "--")
+
+
+def delete(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
+    """Lay threads in the bin, cancel what waits to leave for them, and return which ones."""
+    binned = [thread for thread in _several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is not Folder.BIN]
+    for thread in binned:
+        bench.note_event(thread, "deleted", actor, folder=thread.folder.value)
+        thread.folder, thread.binned_at = Folder.BIN, bench.now
+        outbox.cancel(bench.session, thread.id)
+        bench.session.flush()
+        bench.announce("cs_thread_deleted", thread=facts_of_thread(thread), employee=actor.employee)
+    return [thread.id for thread in binned]
+
+
+def restore(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
+    """Take threads out of the bin again, and return which ones. Mail that was cancelled stays cancelled."""
+    restored = [thread for thread in _several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is Folder.BIN]
+    for thread in restored:
+        thread.folder, thread.binned_at = Folder.LIST, None
+        bench.session.flush()
+        bench.note_event(thread, "restored", actor)
+    return [thread.id for thread in restored]
+
+
+def _several(bench: Bench, actor: Actor, permission: Permission, thread_ids: Collection[int]) -> list[Thread]:
+    found = lock_threads(bench.session, Scope(actor.grants.shops(permission)), thread_ids)
+    if not found and thread_ids:
+        raise NotFoundError("thread", ", ".join(str(one) for one in sorted(thread_ids)[:10]))
+    return list(found)

@@ -1,0 +1,219 @@
+"""Receive what a customer sends, on any channel: it is stored once, in the right thread, or mailed on; or the sender is told what is wrong."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from email_validator import EmailNotValidError, validate_email
+
+from cs_plugin.desk import letters
+from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.facts import Received
+from cs_plugin.rules.inquiry import (
+    MAX_NAME,
+    MAX_SUBJECT,
+    MAX_TEXT,
+    SAME_TEXT_WINDOW,
+    AuthorKind,
+    Channel,
+    Inquiry,
+    address_key,
+    clean_line,
+    clean_text,
+    digest,
+    fold,
+    preview,
+)
+from cs_plugin.rules.matching import Decision, decide
+from cs_plugin.rules.status import AFTER, Folder, Happening
+from cs_plugin.store import files, posts, search, threads
+from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts
+from cs_plugin.store.locking import lock_thread
+from cs_plugin.store.matching import RECEIVED, StoredThreads, message_id_key, remember_message_id
+from cs_plugin.store.models import BlockedSender, Message, Thread
+from cs_plugin.store.scope import Scope
+
+
+def receive(bench: Bench, inquiry: Inquiry) -> Received:
+    """Store an inquiry, or mail it on where its contact keeps none, and queue what has to be mailed about it.
+
+    The same post, or the same text from the same sender within ten minutes, is taken once. Raise InvalidInputError naming the field that is wrong.
+    """
+    inquiry = _checked(bench, inquiry)
+    keys = _post_keys(inquiry)
+    for key, lasts in keys:
+        earlier = posts.claim(bench.session, key, bench.now, lasts=lasts)
+        if earlier is not None:
+            return Received(earlier.thread_id, earlier.message_id, repeated=True)
+    received = _take(bench, inquiry)
+    for key, _lasts in keys:
+        posts.lead_to(bench.session, key, received.thread_id, received.message_id)
+    return received
+
+
+def _take(bench: Bench, inquiry: Inquiry) -> Received:
+    contact = find_contact(bench.session, inquiry.contact_id, inquiry.language, bench.languages[0].code)
+    decision = decide(inquiry, StoredThreads(bench.session, _scope(inquiry), bench.signer))
+    if decision.thread_id is None and contact is not None and not contact.save_messages:
+        letters.pass_on(bench, inquiry, contact)
+        return Received(None, None)
+    return _store(bench, inquiry, contact, decision)
+
+
+def _scope(inquiry: Inquiry) -> Scope:
+    return Scope(frozenset({inquiry.shop_id}))
+
+
+def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision) -> Received:
+    thread = lock_thread(bench.session, _scope(inquiry), decision.thread_id) if decision.thread_id is not None else None
+    begins = thread is None
+    if thread is None:
+        thread = _begin(bench, inquiry)
+    message = _write(bench, inquiry, thread, decision)
+    _move(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
+    threads.recompute(bench.session, [thread.id])
+    if thread.folder is not Folder.SPAM:
+        letters.tell_of_message(bench, thread, message, contact, begins=begins)
+    if begins:
+        bench.announce("cs_thread_opened", thread=facts_of_thread(thread), message=facts_of_message(message))
+    bench.announce("cs_message_received", thread=facts_of_thread(thread), message=facts_of_message(message))
+    return Received(thread.id, message.id)
+
+
+def _begin(bench: Bench, inquiry: Inquiry) -> Thread:
+    sender = inquiry.sender
+    spam = _blocked(bench, inquiry) or bench.host.is_spam(inquiry)
+    thread = Thread(
+        shop_id=inquiry.shop_id,
+        language=inquiry.language,
+        contact_id=inquiry.contact_id,
+        folder=Folder.SPAM if spam else Folder.LIST,
+        status=AFTER[Happening.CUSTOMER_BEGAN],
+        subject=inquiry.subject,
+        address=sender.address,
+        address_hash=address_key(sender.address),
+        address_sort=fold(sender.address)[:254],
+        customer_id=sender.customer_id,
+        customer_verified=sender.verified,
+        customer_name=sender.name,
+        customer_sort=fold(sender.name)[:254],
+        order_id=inquiry.order_id,
+        token_nonce=secrets.token_hex(16),
+        created_at=bench.now,
+    )
+    bench.session.add(thread)
+    bench.session.flush()
+    return thread
+
+
+def _write(bench: Bench, inquiry: Inquiry, thread: Thread, decision: Decision) -> Message:
+    sender = inquiry.sender
+    message = Message(
+        thread_id=thread.id,
+        home_thread_id=thread.id,
+        shop_id=thread.shop_id,
+        author_kind=AuthorKind.CUSTOMER,
+        author_id=sender.customer_id,
+        author_name=sender.name,
+        author_address=sender.address,
+        channel=inquiry.channel,
+        product_id=inquiry.product_id,
+        product_name=inquiry.product_name,
+        subject=inquiry.subject,
+        text=inquiry.text,
+        preview=preview(inquiry.text),
+        language=inquiry.language,
+        message_id=inquiry.message_id,
+        message_id_hash=message_id_key(inquiry.message_id) if inquiry.message_id else None,
+        matched_by=decision.reason[:64],
+        network=inquiry.network,
+        agent=inquiry.agent,
+        sent_at=inquiry.sent_at,
+        created_at=bench.now,
+    )
+    bench.session.add(message)
+    bench.session.flush()
+    files.attach(bench.session, message.id, inquiry.files, bench.now)
+    search.index(bench.session, message)
+    if inquiry.message_id:
+        remember_message_id(bench.session, RECEIVED, inquiry.message_id, thread, message.id, bench.now)
+    return message
+
+
+def _move(bench: Bench, thread: Thread, message: Message, happening: Happening) -> None:
+    after, before = AFTER[happening], thread.status
+    if after is None or after is before:
+        return
+    thread.status = after
+    bench.session.flush()
+    bench.note_event(thread, "status", None, message=message, before=before.value, after=after.value)
+    bench.announce("cs_status_changed", thread=facts_of_thread(thread), before=before.value, after=after.value, employee=None)
+
+
+def _blocked(bench: Bench, inquiry: Inquiry) -> bool:
+    blocked = bench.session.query(BlockedSender.id).where(
+        BlockedSender.address_hash == address_key(inquiry.sender.address), BlockedSender.shop_id.in_(["", inquiry.shop_id])
+    )
+    return blocked.first() is not None
+
+
+def _post_keys(inquiry: Inquiry) -> list[tuple[bytes, object]]:
+    """Return the keys under which the same post would come again, each with how long it counts (None: for ever)."""
+    keys: list[tuple[bytes, object]] = []
+    if inquiry.post_key:
+        keys.append((digest("post", inquiry.post_key), None))
+    if not inquiry.files and inquiry.channel is not Channel.MAIL:
+        target = inquiry.thread_token or f"{inquiry.contact_id}/{inquiry.order_id}/{inquiry.product_id}"
+        keys.append((digest("text", fold(inquiry.sender.address), inquiry.shop_id, target, inquiry.text), SAME_TEXT_WINDOW))
+    return keys
+
+
+def _checked(bench: Bench, inquiry: Inquiry) -> Inquiry:
+    """Return an inquiry that every database and every header can hold. Raise InvalidInputError for what cannot be mended."""
+    text = clean_text(inquiry.text).strip()
+    if not text and inquiry.channel is not Channel.MAIL:
+        raise InvalidInputError("text", _("The message cannot be blank."))
+    if len(text) > MAX_TEXT and inquiry.channel is not Channel.MAIL:
+        raise InvalidInputError("text", _("The message is too long: %(most)s characters at most."), most=MAX_TEXT)
+    if inquiry.shop_id not in {shop.id for shop in bench.shops}:
+        raise InvalidInputError("shop", _("This shop does not exist."))
+    sender = replace(
+        inquiry.sender,
+        address=checked_address(inquiry.sender.address),
+        first_name=clean_line(inquiry.sender.first_name, MAX_NAME // 2),
+        last_name=clean_line(inquiry.sender.last_name, MAX_NAME // 2 - 1),
+    )
+    if inquiry.channel is Channel.FORM and inquiry.thread_token is None:
+        _check_contact(bench, inquiry)
+    return replace(
+        inquiry,
+        text=text,
+        sender=sender,
+        subject=clean_line(inquiry.subject, MAX_SUBJECT),
+        product_name=clean_line(inquiry.product_name, 255),
+        agent=clean_line(inquiry.agent, 255),
+        network=clean_line(inquiry.network, 64),
+    )
+
+
+def _check_contact(bench: Bench, inquiry: Inquiry) -> None:
+    offered = list_contacts(bench.session, [inquiry.shop_id], inquiry.language, bench.languages[0].code)
+    if inquiry.contact_id not in {contact.id for contact in offered}:
+        raise InvalidInputError("contact", _("Please select a subject from the list provided."))
+
+
+def checked_address(address: str) -> str:
+    """Return an e-mail address as it is kept. Raise InvalidInputError for what no mail could be sent to.
+
+    The name server is not asked: a form must answer when it is slow.
+    """
+    try:
+        good = validate_email(address.strip(), check_deliverability=False, allow_quoted_local=True, test_environment=True)
+    except (EmailNotValidError, ValueError) as error:
+        raise InvalidInputError("email", _("Invalid email address.")) from error
+    if len(good.normalized) > 254:
+        raise InvalidInputError("email", _("Invalid email address."))
+    return good.normalized

@@ -1,0 +1,122 @@
+"""What we ask of the host, typed: every question of the desk goes through here, and every answer is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pluggy
+
+from cs_plugin import plugins
+from cs_plugin.errors import BadHostAnswerError
+from cs_plugin.rules.inquiry import Inquiry
+from cs_plugin.rules.languages import Language
+from cs_plugin.rules.orders import Order, OrderStep
+from cs_plugin.rules.outgoing import OutgoingMail
+from cs_plugin.rules.people import Customer, Employee
+from cs_plugin.rules.permissions import DEFAULT_GRANTS, Grants
+from cs_plugin.rules.shops import Shop
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Ask the store that the desk lives in. `manager` holds the host's answers and the defaults behind them."""
+
+    manager: pluggy.PluginManager
+
+    def current_employee(self) -> Employee | None:
+        """Return who uses the admin now; None for nobody. An error in the host's answer is raised: access is never guessed."""
+        return _maybe("cs_current_employee", Employee, plugins.ask_strictly(self.manager, "cs_current_employee"))
+
+    def grants(self, employee: Employee) -> Grants:
+        """Return what an employee may do. Raise BadHostAnswerError where the answer cannot be read."""
+        answer = plugins.ask_strictly(self.manager, "cs_list_grants", employee=employee)
+        if answer is None:
+            return DEFAULT_GRANTS
+        if not isinstance(answer, Mapping):
+            raise BadHostAnswerError("cs_list_grants", "a mapping from permission to shops or ALL", answer)
+        try:
+            return Grants.of(answer)
+        except ValueError as error:
+            raise BadHostAnswerError("cs_list_grants", str(error), answer) from error
+
+    def current_customer(self) -> Customer | None:
+        """Return who is signed in to the storefront; None for a visitor."""
+        return _maybe("cs_current_customer", Customer, plugins.ask(self.manager, "cs_current_customer"))
+
+    def employees(self) -> tuple[Employee, ...]:
+        """Return everybody to whom a thread can be assigned."""
+        return _several("cs_list_employees", Employee, plugins.ask(self.manager, "cs_list_employees"))
+
+    def find_customer(self, *, customer_id: str | None = None, email: str | None = None, shop_id: str | None = None) -> Customer | None:
+        """Return the customer of that id or address."""
+        answer = plugins.ask(self.manager, "cs_find_customer", customer_id=customer_id, email=email, shop_id=shop_id)
+        return _maybe("cs_find_customer", Customer, answer)
+
+    def find_order(self, *, order_id: str | None = None, token: str | None = None, shop_id: str | None = None) -> Order | None:
+        """Return the order of that id, reference or token."""
+        return _maybe("cs_find_order", Order, plugins.ask(self.manager, "cs_find_order", order_id=order_id, token=token, shop_id=shop_id))
+
+    def orders(self, *, customer_id: str | None = None, email: str | None = None) -> tuple[Order, ...]:
+        """Return the orders of a customer or of a guest's address, newest first."""
+        return _several("cs_list_orders", Order, plugins.ask(self.manager, "cs_list_orders", customer_id=customer_id, email=email))
+
+    def order_history(self, order_id: str) -> tuple[OrderStep, ...]:
+        """Return the statuses that an order has had, oldest first."""
+        return _several("cs_order_history", OrderStep, plugins.ask(self.manager, "cs_order_history", order_id=order_id))
+
+    def shops(self) -> tuple[Shop, ...]:
+        """Return the shops, at least one. Raise BadHostAnswerError for two with one id, or for none."""
+        shops = _several("cs_list_shops", Shop, plugins.ask(self.manager, "cs_list_shops"))
+        if not shops or len({shop.id for shop in shops}) != len(shops):
+            raise BadHostAnswerError("cs_list_shops", "at least one Shop, each with an id of its own", shops)
+        return shops
+
+    def languages(self) -> tuple[Language, ...]:
+        """Return the languages, at least one, the default first."""
+        languages = _several("cs_list_languages", Language, plugins.ask(self.manager, "cs_list_languages"))
+        if not languages:
+            raise BadHostAnswerError("cs_list_languages", "at least one Language", languages)
+        return languages
+
+    def captcha_solved(self, form: Mapping[str, str]) -> bool:
+        """Say whether the host's captcha was solved; true where there is none."""
+        return plugins.ask(self.manager, "cs_check_captcha", form=form) is not False
+
+    def is_spam(self, inquiry: Inquiry) -> bool:
+        """Say whether the host holds an inquiry for spam."""
+        return plugins.ask(self.manager, "cs_check_spam", inquiry=inquiry) is True
+
+    def scan(self, path: Path, name: str) -> str:
+        """Return what the host's scanner found in a file; empty for nothing."""
+        return str(plugins.ask(self.manager, "cs_scan_file", path=path, name=name) or "")
+
+    def send_mail(self, mail: OutgoingMail) -> bool:
+        """Hand a mail to the host's own sending; False where it has none. An error is raised to whoever delivers."""
+        return plugins.ask_strictly(self.manager, "cs_send_mail", mail=mail) is True
+
+    def url(self, kind: str, identity: str) -> str | None:
+        """Return the address of a page of the host's, where it names one."""
+        return _maybe("cs_url", str, plugins.ask(self.manager, "cs_url", kind=kind, id=identity))
+
+    def base_template(self) -> str | None:
+        """Return the template into which the admin pages go, where the host names one."""
+        return _maybe("cs_base_template", str, plugins.ask(self.manager, "cs_base_template"))
+
+
+def _maybe(hook: str, kind: type[Answer], answer: Any) -> Answer | None:
+    if answer is not None and not isinstance(answer, kind):
+        raise BadHostAnswerError(hook, f"{kind.__name__} or None", answer)
+    return answer
+
+
+def _several(hook: str, kind: type[Answer], answer: Any) -> tuple[Answer, ...]:
+    if answer is None:
+        return ()
+    if not isinstance(answer, Sequence) or not all(isinstance(one, kind) for one in answer):
+        raise BadHostAnswerError(hook, f"a sequence of {kind.__name__}", answer)
+    return tuple(answer)

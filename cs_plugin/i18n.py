@@ -1,0 +1,104 @@
+"""Texts in the language of whoever reads them: gettext over a domain of our own, with or without Flask-Babel."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_currency, format_decimal
+from babel.support import NullTranslations, Translations
+
+DOMAIN = "cs_plugin"
+UTC = ZoneInfo("UTC")
+
+
+def marked(message: str) -> str:
+    """Mark a text for extraction where it is only kept; it is translated where it is shown."""
+    return message
+
+
+@lru_cache(maxsize=64)
+def _catalogue(language: str) -> NullTranslations:
+    return Translations.load(str(files("cs_plugin") / "translations"), [language.replace("-", "_")], domain=DOMAIN)
+
+
+def gettext(language: str, message: str, **values: object) -> str:
+    """Return a text in a language, English where there is no translation; `values` fill its %(name)s placeholders."""
+    text = _catalogue(language).gettext(message) if message else ""
+    return text % values if values else text
+
+
+def ngettext(language: str, one: str, many: str, n: int, **values: object) -> str:
+    """Return the plural form for `n` in a language; %(n)s stands for the number as that language writes it."""
+    return _catalogue(language).ngettext(one, many, n) % {"n": number(language, n), **values}
+
+
+def speaker(language: str) -> Callable[..., str]:
+    """Return `gettext` bound to a language: what templates call `_`."""
+
+    def translate(message: str, **values: object) -> str:
+        return gettext(language, message, **values)
+
+    return translate
+
+
+@lru_cache(maxsize=128)
+def locale_of(language: str) -> Locale:
+    """Return the locale of a language code, that of English for one that CLDR does not know."""
+    try:
+        return Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+@lru_cache(maxsize=256)
+def zone_of(name: str | None) -> ZoneInfo:
+    """Return the time zone of that IANA name, UTC for none or an unknown one."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def number(language: str, value: float) -> str:
+    """Write a number as the language does."""
+    return str(format_decimal(value, locale=locale_of(language)))
+
+
+def money(language: str, amount: object, currency: str) -> str:
+    """Write an amount as the language does."""
+    return str(format_currency(amount, currency, locale=locale_of(language)))
+
+
+def date_and_hour(language: str, moment: dt.datetime, zone: dt.tzinfo, now: dt.datetime) -> str:
+    """Write a moment shortly, as lists do: day, month and hour, with the year in two digits where it is another one."""
+    local, today = moment.astimezone(zone), now.astimezone(zone)
+    day = format_date(local, "d MMM" if local.year == today.year else "d MMM yy", locale=locale_of(language))
+    return f"{day} {format_time(local, 'HH:mm', locale=locale_of(language))}"
+
+
+def full_date_and_hour(language: str, moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """Write a moment with its year, as messages do."""
+    return format_datetime(moment.astimezone(zone), "d MMM yyyy HH:mm", locale=locale_of(language), tzinfo=zone)
+
+
+def day(language: str, date: dt.date) -> str:
+    """Write a date with its year."""
+    return format_date(date, "d MMM yyyy", locale=locale_of(language))
+
+
+def ago(language: str, moment: dt.datetime, now: dt.datetime) -> str:
+    """Write how long ago a moment was: "3 hours ago"."""
+    return format_timedelta(moment - now, add_direction=True, locale=locale_of(language))
+
+
+def file_size(language: str, size: int) -> str:
+    """Write a number of bytes as people read it: "184 kB"."""
+    if size < 1_000_000:
+        return f"{number(language, max(1, round(size / 1000)))} kB"
+    return f"{number(language, round(size / 1_000_000, 1))} MB"

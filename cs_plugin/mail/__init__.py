@@ -1,0 +1,1 @@
+"""Mail: bytes in, bytes out. This room never touches the database."""

@@ -1,0 +1,73 @@
+"""Shops, their groups, and the context: what an employee has chosen to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A storefront. `url` is where its pages begin; `colour` an #rrggbb of its own; without a `group_id` it stands alone."""
+
+    id: str
+    name: str
+    url: str = ""
+    colour: str = ""
+    group_id: str = ""
+    group_name: str = ""
+    default_language: str = "en"
+    email: str = ""
+
+
+class Breadth(StrEnum):
+    """How wide a context is."""
+
+    ALL = "all"
+    GROUP = "group"
+    SHOP = "shop"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All shops, one group, or one shop; written in URLs as "all", "group-1" or "shop-2"."""
+
+    breadth: Breadth = Breadth.ALL
+    id: str = ""
+
+    def __str__(self) -> str:
+        return self.breadth.value if self.breadth is Breadth.ALL else f"{self.breadth}-{self.id}"
+
+    def shops(self, shops: Sequence[Shop]) -> tuple[Shop, ...]:
+        """Return those of `shops` that belong to this context."""
+        if self.breadth is Breadth.ALL:
+            return tuple(shops)
+        if self.breadth is Breadth.GROUP:
+            return tuple(shop for shop in shops if shop.group_id == self.id)
+        return tuple(shop for shop in shops if shop.id == self.id)
+
+
+ALL_SHOPS = Context()
+
+
+def read_context(text: str | None, shops: Sequence[Shop]) -> Context | None:
+    """Read a context as URLs write it; None where it names nothing that these shops have."""
+    if text == Breadth.ALL.value:
+        return ALL_SHOPS
+    breadth, _, identity = (text or "").partition("-")
+    if breadth not in (Breadth.GROUP, Breadth.SHOP):
+        return None
+    context = Context(Breadth(breadth), identity)
+    return context if context.shops(shops) else None
+
+
+def shop_at(url: str, shops: Sequence[Shop]) -> Shop | None:
+    """Return the shop whose URL is the longest beginning of `url`; None where none is."""
+    matches = [shop for shop in shops if shop.url and _begins(url, shop.url)]
+    return max(matches, key=lambda shop: len(shop.url), default=None)
+
+
+def _begins(url: str, beginning: str) -> bool:
+    beginning = beginning.rstrip("/")
+    return url == beginning or url.startswith((beginning + "/", beginning + "?"))

@@ -1,0 +1,1 @@
+"""What the desk keeps, and how it is found again: the only room that knows SQL."""

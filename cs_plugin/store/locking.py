@@ -1,0 +1,75 @@
+"""Locks: one thread, one writer; and which errors of a database mean "try that transaction again"."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from random import uniform
+from typing import TypeVar
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from cs_plugin.store.models import Thread
+from cs_plugin.store.scope import Scope
+
+Result = TypeVar("Result")
+
+# Deadlock, lock wait timeout and failed serialisation: PostgreSQL by SQLSTATE, MariaDB by number.
+_PASSING_STATES = frozenset({"40001", "40P01", "55P03"})
+_PASSING_NUMBERS = frozenset({1020, 1205, 1213})
+_ATTEMPTS = 8
+
+
+def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequence[Thread]:
+    """Lock threads in the order of their ids, so that two writers never wait for each other, and return them as they are now.
+
+    Ids outside the scope are left out. The rows are read by the lock itself: on MariaDB a plain SELECT after it would show an older snapshot.
+    """
+    wanted = sorted(set(ids))
+    chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))
+    query = select(Thread).where(*chosen).order_by(Thread.id).execution_options(populate_existing=True)
+    if session.get_bind().dialect.name == "sqlite":
+        # SQLite has no row locks: the first write takes the database's only one.
+        session.execute(update(Thread).where(*chosen).values(version=Thread.version + 1), execution_options={"synchronize_session": False})
+        return session.scalars(query).all()
+    return session.scalars(query.with_for_update()).all()
+
+
+def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None:
+    """Lock one thread and return it as it is now; None where it does not exist in the scope."""
+    return next(iter(lock_threads(session, scope, [thread_id])), None)
+
+
+def passing(error: DBAPIError) -> bool:
+    """Say whether the same transaction may succeed when it is done again."""
+    original = error.orig
+    if getattr(original, "sqlstate", None) in _PASSING_STATES:
+        return True
+    arguments: tuple[object, ...] = getattr(original, "args", ())
+    if arguments and arguments[0] in _PASSING_NUMBERS:
+        return True
+    return "database is locked" in str(original) or "database table is locked" in str(original)
+
+
+def committed(session: Session, work: Callable[[], Result]) -> Result:
+    """Do the work, commit, and return its result; do the whole again where the database asks for it.
+
+    The work must be such that it can be done again: it reads and writes through this session alone.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            result = work()
+            session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            if attempt == _ATTEMPTS - 1 or not passing(error):
+                raise
+            time.sleep(uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
+        except BaseException:
+            session.rollback()
+            raise
+        else:
+            return result
+    raise AssertionError("unreachable")

@@ -1,0 +1,98 @@
+"""The desk's tables in a database: up, down and compared with the models, safe when several workers start at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from cs_plugin.store.models import Base
+
+VERSION_TABLE = "cs_alembic_version"
+target_metadata = Base.metadata
+
+# Any number that no other program is likely to lock in the same database.
+_LOCK = 0x63735F706C7567
+
+
+def is_ours(name: str | None, kind: str, parents: Any = None) -> bool:
+    """Say whether a migration of ours may look at a table; what hangs on a table goes with it."""
+    return kind != "table" or (name or "").startswith("cs_")
+
+
+def is_not_ours(name: str | None, kind: str, parents: Any = None) -> bool:
+    """Say whether a host's migrations may look at a table: they neither see nor drop ours."""
+    return kind != "table" or not (name or "").startswith("cs_")
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables up to a revision. Several processes that start at once wait for each other."""
+    with _exclusive(engine) as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the tables down to a revision; "base" removes them all, and what they hold."""
+    with _exclusive(engine) as connection:
+        command.downgrade(_config(connection), revision)
+        if current(connection) is None:
+            connection.execute(text(f"DROP TABLE IF EXISTS {VERSION_TABLE}"))
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision of a database; None where our tables are not there."""
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def head() -> str:
+    """Return the newest revision of this version of the desk."""
+    revision = ScriptDirectory(str(files("cs_plugin") / "migrations")).get_current_head()
+    assert revision is not None, "the package holds at least one migration"  # noqa: S101 - a broken package, not bad input
+    return revision
+
+
+def differences(connection: Connection) -> list[Any]:
+    """Return how the tables of a database differ from the models; empty where they do not."""
+    options = {"version_table": VERSION_TABLE, "include_name": is_ours, "compare_type": True}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), target_metadata))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "cs_plugin:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _exclusive(engine: Engine) -> Iterator[Connection]:
+    """Hold a lock of the whole database while migrations run, and commit at the end."""
+    with engine.connect() as connection:
+        kind = connection.dialect.name
+        if kind == "postgresql":
+            # It ends with the transaction, also where the process is killed.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+            connection.commit()
+        elif kind == "sqlite":
+            # The driver begins a transaction only before a write that it recognises; a CREATE TABLE is none.
+            connection.exec_driver_sql("PRAGMA busy_timeout = 30000")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+        else:
+            # MariaDB commits at each change of a table, so the lock belongs to the connection.
+            connection.execute(text("SELECT GET_LOCK('cs_plugin.migrations', 60)"))
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                connection.execute(text("SELECT RELEASE_LOCK('cs_plugin.migrations')"))

@@ -1,0 +1,389 @@
+"""Threads as they are listed, counted, searched and opened; and the columns that are kept on a thread.
+
+List, count, bulk, CSV and the shown SQL all share one `where`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy.orm import Session, aliased, selectinload
+
+from cs_plugin.rules.inquiry import AuthorKind, fold
+from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store.models import EmployeeName, Message, SearchText, Thread, ThreadEvent
+from cs_plugin.store.scope import Scope
+
+PAGE_SIZES = (20, 50, 300, 1000)
+COUNT_BOUND = 5_000
+NO_CONTACT = 0   # in a filter: the type "--"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadFilter:
+    """What a list is narrowed to; None means that a field is not searched. `since` and `until` are aware, `until` excluded."""
+
+    id: int | None = None
+    customer: str | None = None
+    email: str | None = None
+    contact_id: int | None = None
+    language: str | None = None
+    status: Status | None = None
+    employee: str | None = None
+    message: str | None = None
+    private: bool | None = None
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    folder: Folder = Folder.LIST
+
+    @property
+    def searches_text(self) -> bool:
+        """Say whether a field is searched by "contains", whose count is bounded."""
+        return any((self.customer, self.email, self.employee, self.message))
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing is searched."""
+        return all(getattr(self, field.name) is None for field in fields(self) if field.name != "folder")
+
+
+def _like(column: Any, words: str) -> ColumnElement[bool]:
+    clause: ColumnElement[bool] = column.contains(fold(words), autoescape=True)
+    return clause
+
+
+def _employee(words: str) -> ColumnElement[bool]:
+    return Thread.assignee_id.in_(select(EmployeeName.id).where(_like(EmployeeName.words, words)))
+
+
+def _message(words: str) -> ColumnElement[bool]:
+    return exists().where(SearchText.thread_id == Thread.id, _like(SearchText.words, words)).correlate(Thread)
+
+
+# What each field of the search row asks of a thread.
+FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+    "id": lambda value: Thread.id == value,
+    "customer": lambda value: _like(Thread.customer_sort, value),
+    "email": lambda value: _like(Thread.address_sort, value),
+    "contact_id": lambda value: Thread.contact_id.is_(None) if value == NO_CONTACT else Thread.contact_id == value,
+    "language": lambda value: Thread.language == value,
+    "status": lambda value: Thread.status == value,
+    "employee": _employee,
+    "message": _message,
+    "private": lambda value: Thread.private.is_(value),
+    "since": lambda value: Thread.last_customer_at >= value,
+    "until": lambda value: Thread.last_customer_at < value,
+    "folder": lambda value: Thread.folder == value,
+}
+
+# The columns that sort, by the names that URLs use.
+SORTS = ("id", "customer", "email", "type", "language", "status", "employee", "message", "private", "last_message")
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A column to sort by, written in URLs as "customer" or "-customer"."""
+
+    name: str = "id"
+    descending: bool = True
+
+    def __str__(self) -> str:
+        return ("-" if self.descending else "") + self.name
+
+
+NEWEST_FIRST = Sort()
+
+
+def read_sort(text: str | None) -> Sort:
+    """Read a sort as URLs write it; newest first where it names no column."""
+    text = text or ""
+    name = text.removeprefix("-")
+    return Sort(name, text.startswith("-")) if name in SORTS else NEWEST_FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The order of things whose names depend on who looks: contacts and languages, by id and code."""
+
+    contacts: Sequence[int] = ()
+    languages: Sequence[str] = ()
+
+
+def where(scope: Scope, wanted: ThreadFilter) -> list[ColumnElement[bool]]:
+    """Return the clauses of a list."""
+    chosen = ((field.name, getattr(wanted, field.name)) for field in fields(wanted))
+    return [scope.covers(Thread.shop_id), *(FILTERS[name](value) for name, value in chosen if value is not None)]
+
+
+def _rank(column: Any, ordered: Sequence[Any]) -> ColumnElement[Any]:
+    if not ordered:
+        return literal(0)
+    return case({value: place for place, value in enumerate(ordered, 1)}, value=column, else_=0)
+
+
+def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
+    rank_of_employee = func.coalesce(select(EmployeeName.rank).where(EmployeeName.id == Thread.assignee_id).correlate(Thread).scalar_subquery(), 0)
+    columns: dict[str, tuple[Any, ...]] = {
+        "id": (),
+        "customer": (Thread.customer_sort,),
+        "email": (Thread.address_sort,),
+        "type": (_rank(Thread.contact_id, ranks.contacts),),
+        "language": (_rank(Thread.language, ranks.languages),),
+        "status": (_rank(Thread.status, [status.value for status in Status]),),
+        "employee": (rank_of_employee,),
+        "message": (func.lower(Thread.last_customer_text),),
+        "private": (Thread.private,),
+        "last_message": (func.coalesce(Thread.last_customer_at, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),)
+        if sort.name != "last_message"
+        else (Thread.last_customer_at,),
+    }
+    return (*columns[sort.name], Thread.id)
+
+
+def _ordered(query: Select[Any], sort: Sort, ranks: Ranks, *, backwards: bool = False) -> Select[Any]:
+    down = sort.descending != backwards
+    keys = _keys(sort, ranks)
+    if sort.name == "last_message":
+        # A thread without a customer message stands at the end of the newest-first list on every database.
+        empty = Thread.last_customer_at.is_(None)
+        return query.order_by(empty if down else empty.desc(), *(key.desc() if down else key.asc() for key in keys))
+    return query.order_by(*(key.desc() if down else key.asc() for key in keys))
+
+
+def ordered_ids(scope: Scope, wanted: ThreadFilter, sort: Sort, ranks: Ranks = Ranks()) -> Select[tuple[int]]:  # noqa: B008 - an immutable value
+    """Return the query of the ids that a list holds, in its order."""
+    return _ordered(select(Thread.id).where(*where(scope, wanted)), sort, ranks)
+
+
+def count(session: Session, scope: Scope, wanted: ThreadFilter) -> tuple[int, bool]:
+    """Return how many threads a list holds, and whether that is a bound: text matches are counted up to 5,000."""
+    clauses = where(scope, wanted)
+    if not wanted.searches_text:
+        return session.scalar(select(func.count()).select_from(Thread).where(*clauses)) or 0, False
+    some = select(Thread.id).where(*clauses).limit(COUNT_BOUND + 1).subquery()
+    found = session.scalar(select(func.count()).select_from(some)) or 0
+    return min(found, COUNT_BOUND), found > COUNT_BOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A thread as the list shows it. `message` and `note` are the whole texts, for hover and focus."""
+
+    id: int
+    shop_id: str
+    status: Status
+    customer: str
+    customer_known: bool
+    email: str
+    contact_id: int | None
+    language: str
+    assignee_id: str | None
+    assignee: EmployeeName | None
+    first_words: str
+    message: str
+    private: bool
+    note: str
+    last_customer_at: dt.datetime | None
+    folder: Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. `total` is at most 5,000 where `more` says that there are more."""
+
+    rows: list[Row]
+    number: int
+    pages: int
+    total: int
+    more: bool
+    size: int
+
+
+def list_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks) -> Page:
+    """Return a page of the list, the nearest that exists to the one asked for. Costs three queries.
+
+    The ids are found first, from the nearer end, and the rest of each row is read for them alone.
+    """
+    total, more = count(session, scope, wanted)
+    pages = max(1, -(-total // size))
+    number = min(max(1, number), pages)
+    offset = (number - 1) * size
+    backwards = not more and offset > total // 2
+    ids_query = _ordered(select(Thread.id).where(*where(scope, wanted)), sort, ranks, backwards=backwards)
+    if backwards:
+        on_page = min(size, total - offset)
+        ids = list(reversed(session.scalars(ids_query.offset(total - offset - on_page).limit(on_page)).all()))
+    else:
+        ids = list(session.scalars(ids_query.offset(offset).limit(size)).all())
+    return Page(_rows(session, scope, ids), number, pages, total, more, size)
+
+
+_WHOLE = 2_000
+
+
+def _rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
+    if not ids:
+        return []
+    last, note = aliased(Message), aliased(Message)
+    query = (
+        select(Thread, EmployeeName, func.substr(last.text, 1, _WHOLE), func.substr(note.text, 1, _WHOLE))
+        .outerjoin(EmployeeName, EmployeeName.id == Thread.assignee_id)
+        .outerjoin(last, last.id == Thread.last_customer_message_id)
+        .outerjoin(note, note.id == Thread.newest_note_id)
+        .where(Thread.id.in_(ids), scope.covers(Thread.shop_id))
+    )
+    found = {row[0].id: _row(*row) for row in session.execute(query)}
+    return [found[one] for one in ids if one in found]
+
+
+def _row(thread: Thread, assignee: EmployeeName | None, message: str | None, note: str | None) -> Row:
+    return Row(
+        id=thread.id,
+        shop_id=thread.shop_id,
+        status=thread.status,
+        customer=thread.customer_name,
+        customer_known=thread.customer_verified and bool(thread.customer_name),
+        email=thread.address,
+        contact_id=thread.contact_id,
+        language=thread.language,
+        assignee_id=thread.assignee_id,
+        assignee=assignee,
+        first_words=thread.last_customer_text,
+        message=message or "",
+        private=thread.private,
+        note=note or "",
+        last_customer_at=thread.last_customer_at,
+        folder=thread.folder,
+    )
+
+
+def get(session: Session, scope: Scope, thread_id: int) -> Thread | None:
+    """Return a thread of the scope; None where it does not exist or is not this person's to see."""
+    return session.scalars(select(Thread).where(Thread.id == thread_id, scope.covers(Thread.shop_id))).one_or_none()
+
+
+def shop_of(session: Session, thread_id: int, granted: Scope) -> str | None:
+    """Return the shop of a thread that the employee may see in some context."""
+    return session.scalar(select(Thread.shop_id).where(Thread.id == thread_id, granted.covers(Thread.shop_id)))
+
+
+def messages(session: Session, scope: Scope, thread_id: int, *, newest: int, before: int | None = None) -> list[Message]:
+    """Return the newest messages of a thread, oldest first, with their attachments; those before a message id where one is given."""
+    query = select(Message).where(Message.thread_id == thread_id, scope.covers(Message.shop_id)).options(selectinload(Message.attachments))
+    if before is not None:
+        query = query.where(Message.id < before)
+    return list(reversed(session.scalars(query.order_by(Message.id.desc()).limit(newest)).all()))
+
+
+def public(now: dt.datetime) -> ColumnElement[bool]:
+    """Return the clause that holds for messages that the customer may see."""
+    by_customer = Message.author_kind == AuthorKind.CUSTOMER
+    by_employee = and_(Message.author_kind == AuthorKind.EMPLOYEE, Message.released_at.is_not(None), Message.released_at <= now)
+    return and_(Message.private.is_(False), or_(by_customer, by_employee))
+
+
+def public_messages(session: Session, thread_id: int, now: dt.datetime, *, newest: int = 200) -> list[Message]:
+    """Return what the customer of a thread sees of it, oldest first: neither notes nor outsiders' answers nor replies not yet released."""
+    query = select(Message).where(Message.thread_id == thread_id, public(now)).options(selectinload(Message.attachments))
+    return list(reversed(session.scalars(query.order_by(Message.id.desc()).limit(newest)).all()))
+
+
+def events(session: Session, scope: Scope, thread_id: int, *, newest: int) -> list[ThreadEvent]:
+    """Return the newest events of a thread, oldest first."""
+    query = select(ThreadEvent).where(ThreadEvent.thread_id == thread_id, thread_in(scope, ThreadEvent.thread_id))
+    return list(reversed(session.scalars(query.order_by(ThreadEvent.id.desc()).limit(newest)).all()))
+
+
+def thread_in(scope: Scope, column: Any) -> ColumnElement[bool]:
+    """Return the clause that holds where a thread's id stands for a thread of the scope."""
+    return exists().where(Thread.id == column, scope.covers(Thread.shop_id))
+
+
+def others_of(session: Session, scope: Scope, thread: Thread, *, limit: int) -> list[Thread]:
+    """Return other threads of the same customer, or of the same address where there is no verified customer, newest first."""
+    query = select(Thread).where(_same_person(thread), Thread.id != thread.id, Thread.folder == Folder.LIST, scope.covers(Thread.shop_id))
+    return list(session.scalars(query.order_by(Thread.id.desc()).limit(limit)))
+
+
+def counts_of_person(session: Session, scope: Scope, thread: Thread) -> tuple[int, int]:
+    """Return how many threads this customer has, and how many of them are open."""
+    open_ones = func.coalesce(func.sum(case((Thread.status == Status.OPEN, 1), else_=0)), 0)
+    query = select(func.count(), open_ones).where(_same_person(thread), Thread.folder == Folder.LIST, scope.covers(Thread.shop_id))
+    total, opened = session.execute(query).one()
+    return int(total), int(opened)
+
+
+def _same_person(thread: Thread) -> ColumnElement[bool]:
+    if thread.customer_id is not None and thread.customer_verified:
+        return or_(Thread.customer_id == thread.customer_id, Thread.address_hash == thread.address_hash)
+    return Thread.address_hash == thread.address_hash
+
+
+def longest_waiting(session: Session, scope: Scope, *, besides: int | None = None) -> int | None:
+    """Return the open thread whose customer has waited longest; None where nobody waits."""
+    query = select(Thread.id).where(
+        Thread.folder == Folder.LIST, Thread.status == Status.OPEN, Thread.waiting_since.is_not(None), scope.covers(Thread.shop_id)
+    )
+    if besides is not None:
+        query = query.where(Thread.id != besides)
+    return session.scalar(query.order_by(Thread.waiting_since, Thread.id).limit(1))
+
+
+def recompute(session: Session, thread_ids: Collection[int]) -> None:
+    """Write the kept columns of threads anew from their messages, in one statement; the threads are locked by the caller.
+
+    Adding up in Python loses what another writer has added meanwhile.
+    """
+    of_thread = Message.thread_id == Thread.id
+    public_one = Message.private.is_(False)
+    by_customer = and_(of_thread, public_one, Message.author_kind == AuthorKind.CUSTOMER)
+    by_employee = and_(of_thread, public_one, Message.author_kind == AuthorKind.EMPLOYEE, Message.released_at.is_not(None))
+    note = and_(of_thread, Message.private.is_(True))
+
+    def one(column: Any, *clauses: Any) -> Any:
+        return select(column).where(*clauses).correlate(Thread).scalar_subquery()
+
+    last_id = one(func.max(Message.id), by_customer)
+    last = aliased(Message)
+    answered = aliased(Message)
+    last_answer = (
+        select(func.max(answered.released_at))
+        .where(
+            answered.thread_id == Thread.id,
+            answered.private.is_(False),
+            answered.author_kind == AuthorKind.EMPLOYEE,
+            answered.released_at.is_not(None),
+        )
+        .correlate(Thread)
+        .scalar_subquery()
+    )
+
+    def of_last(column: Any) -> Any:
+        return select(column).where(last.id == last_id).correlate(Thread).scalar_subquery()
+
+    session.flush()
+    session.execute(
+        update(Thread)
+        .where(Thread.id.in_(sorted(thread_ids)))
+        .values(
+            version=Thread.version + 1,
+            last_customer_message_id=last_id,
+            last_customer_at=of_last(last.created_at),
+            last_customer_text=func.coalesce(of_last(last.preview), ""),
+            newest_note_id=one(func.max(Message.id), note),
+            private=exists().where(note).correlate(Thread),
+            customer_messages=one(func.count(), by_customer),
+            employee_messages=one(func.count(), by_employee),
+            waiting_since=one(func.min(Message.created_at), by_customer, or_(last_answer.is_(None), Message.created_at > last_answer)),
+            last_activity_at=one(func.max(Message.created_at), of_thread),
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    for thread_id in thread_ids:
+        thread = session.identity_map.get(session.identity_key(Thread, thread_id))
+        if thread is not None:
+            session.expire(thread)

@@ -1,0 +1,72 @@
+"""Column types that mean the same on SQLite, PostgreSQL and MariaDB."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import DateTime as GenericDateTime
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+Word = TypeVar("Word", bound=StrEnum)
+
+# SQLite counts rows of an INTEGER key only when it is exactly that type; elsewhere ids may outgrow 32 bits.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+# MariaDB's TEXT ends at 64 kB, which a mail's body can pass.
+LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+
+# MariaDB's usual collation holds "AbC" and "abc " for one; ids and keys from outside are compared byte by byte.
+HostId = String(64).with_variant(mysql.VARCHAR(64, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+# A SHA-256 digest.
+Digest = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
+
+
+class UtcDateTime(TypeDecorator[dt.datetime]):
+    """An aware moment in UTC, with microseconds.
+
+    SQLite and MariaDB keep no zone whatever a column declares, so a naive value is refused on the way in and UTC is attached on the way out.
+    """
+
+    impl = GenericDateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(sqlite.DATETIME())
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment without a zone cannot be stored: {value!r}")
+        moment = value.astimezone(dt.UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
+
+
+class OneOf(TypeDecorator[Word], Generic[Word]):
+    """One word of an enumeration, stored as that word: a new one needs no change of the table."""
+
+    impl = String(16)
+    cache_ok = True
+
+    def __init__(self, words: type[Word]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: Word | str | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Word | None:
+        return None if value is None else self.words(value)

@@ -1,0 +1,94 @@
+"""What all admin pages of the desk share: who gets in, the form's token, the chrome around them, and how an error is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask import abort, redirect, request
+from flask.typing import ResponseReturnValue
+
+from cs_plugin import i18n, plugins
+from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
+from cs_plugin.rules.permissions import Permission
+from cs_plugin.web.reading import Visit, page_words, visit
+
+if TYPE_CHECKING:
+    from flask_admin.base import BaseView
+else:
+    BaseView = object
+
+Result = TypeVar("Result")
+
+
+class MenuName:
+    """A text of the menu, translated when the menu is shown."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def __str__(self) -> str:
+        return i18n.gettext(visit().employee_language, self._message)
+
+
+class DeskView(BaseView):
+    """A page of the desk in the host's Flask-Admin; stands before Flask-Admin's own class among the bases.
+
+    Nobody gets in unless the host names an employee who holds `needs` in some shop. Every POST handler checks the form's token
+    (`web.reading.form_is_genuine`) and each object's permission in the desk.
+    """
+
+    needs: Permission = Permission.VIEW
+
+    # What Flask-Admin's model views expose, and the desk does not: its own pages do it, with permissions on each object.
+    create_view = edit_view = details_view = delete_view = action_view = export = ajax_lookup = ajax_update = None
+
+    @property
+    def here(self) -> Visit:
+        """Return what this request says."""
+        return visit()
+
+    def is_accessible(self) -> bool:
+        """Say whether the employee may open the page at all; asked by Flask-Admin for the page and for its menu."""
+        return self.here.grants.allow_somewhere(self.needs)
+
+    def is_visible(self) -> bool:
+        """Say whether the menu names the page."""
+        return self.is_accessible()
+
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> ResponseReturnValue:
+        """Send whoever is not signed in to the host's sign-in page, where it names one; refuse anybody else."""
+        here = self.here
+        if here.employee is None and request.method == "GET":
+            sign_in = here.desk.host.url("admin_sign_in", request.full_path.rstrip("?"))
+            if sign_in:
+                return redirect(sign_in)
+        abort(403)
+
+    def say(self, message: str, **values: object) -> str:
+        """Return a text in the employee's language."""
+        return i18n.gettext(self.here.employee_language, message, **values)
+
+    def say_error(self, error: InvalidInputError) -> str:
+        """Return what is wrong with a field, in the employee's language."""
+        return self.say(error.message, **error.values)
+
+    def page(self, template: str, **words: Any) -> str:
+        """Render `cs_plugin/admin/<template>` inside the host's admin. The template extends `cs_base`."""
+        here = self.here
+        extra: dict[str, Any] = {}
+        for answer in plugins.collect(here.desk.manager, "cs_template_context"):
+            extra.update(answer)
+        base = here.desk.host.base_template() or self.admin.theme.base_template
+        own = {**page_words(here.employee_language), "cs_base": base, "here": here}
+        return str(self.render(f"cs_plugin/admin/{template}", **{**extra, **own, **words}))
+
+
+def guarded(work: Callable[[], Result]) -> Result:
+    """Do a page's work and turn the desk's refusals into answers: what is not there or not theirs is 404, what is not granted 403."""
+    try:
+        return work()
+    except NotFoundError:
+        abort(404)
+    except NotPermittedError:
+        abort(403)

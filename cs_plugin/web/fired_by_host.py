@@ -1,0 +1,174 @@
+"""What the host fires at the desk. Each joins the caller's transaction and never commits: forgetting to commit is logged with the hook's name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cs_plugin import announce, desk
+from cs_plugin.desk import Bench
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.hookspecs import hookimpl
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.facts import Received
+from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile, fold
+from cs_plugin.rules.languages import best_of
+from cs_plugin.rules.people import Customer
+from cs_plugin.rules.shops import Shop
+from cs_plugin.store.contacts import list_contacts
+from cs_plugin.web.mounted import Mounted, mounted
+from cs_plugin.web.uploads import UploadLimits, keep_uploads
+
+if TYPE_CHECKING:
+    from cs_plugin.extension import CustomerService
+
+
+class FiredByHost:
+    """The desk's side of the hooks that a host fires."""
+
+    def __init__(self, customer_service: CustomerService) -> None:
+        self._customer_service = customer_service
+
+    @hookimpl
+    def cs_mount(self, app: Any, db: Any, admin: Any) -> Any:
+        """Mount the desk."""
+        self._customer_service.init_app(app, db=db, admin=admin)
+        return self._customer_service
+
+    @hookimpl
+    def cs_contact_form_submitted(
+        self,
+        email: str,
+        text: str,
+        contact: int | str,
+        subject: str,
+        first_name: str,
+        last_name: str,
+        customer_id: str | None,
+        order_id: str | None,
+        shop_id: str | None,
+        language: str | None,
+        files: Sequence[Any],
+        post_key: str | None,
+    ) -> Received:
+        """Receive what the host's own contact form took."""
+        here, bench = _at_work("cs_contact_form_submitted")
+        shop = _shop(bench, shop_id)
+        inquiry = Inquiry(
+            channel=Channel.FORM,
+            shop_id=shop.id,
+            language=_language(bench, shop, language),
+            sender=Sender(email, first_name, last_name, customer_id, verified=customer_id is not None),
+            text=text,
+            contact_id=_contact(bench, shop, contact),
+            subject=subject,
+            order_id=order_id,
+            files=_files(here, bench, shop, files),
+            post_key=post_key,
+        )
+        return desk.receive(bench, inquiry)
+
+    @hookimpl
+    def cs_order_message_posted(
+        self,
+        order_id: str,
+        text: str,
+        customer_id: str | None,
+        email: str,
+        product_id: str | None,
+        shop_id: str | None,
+        language: str | None,
+        files: Sequence[Any],
+        post_key: str | None,
+    ) -> Received:
+        """Receive what a customer wrote on the host's order page."""
+        here, bench = _at_work("cs_order_message_posted")
+        order = bench.host.find_order(order_id=order_id, shop_id=shop_id)
+        if order is None:
+            raise InvalidInputError("order", _("The order is no longer valid."))
+        shop = _shop(bench, shop_id or order.shop_id)
+        customer = bench.host.find_customer(customer_id=customer_id, shop_id=shop.id) if customer_id else None
+        product = next((product for product in order.products if product.id == product_id), None)
+        inquiry = Inquiry(
+            channel=Channel.ORDER_PAGE,
+            shop_id=shop.id,
+            language=_language(bench, shop, language or order.language),
+            sender=Sender(
+                email or order.email,
+                customer.first_name if customer else "",
+                customer.last_name if customer else "",
+                customer_id,
+                verified=True,
+            ),
+            text=text,
+            order_id=order.id,
+            product_id=product.id if product else None,
+            product_name=product.name if product else "",
+            subject=order.reference,
+            files=_files(here, bench, shop, files),
+            post_key=post_key,
+        )
+        return desk.receive(bench, inquiry)
+
+    @hookimpl
+    def cs_order_panel(self, order_id: str) -> None:
+        """Answer nothing yet."""
+
+    @hookimpl
+    def cs_customer_order_panel(self, order_id: str, token: str | None) -> None:
+        """Answer nothing yet."""
+
+    @hookimpl
+    def cs_admin_header(self) -> None:
+        """Answer nothing yet."""
+
+    @hookimpl
+    def cs_customer_changed(self, customer: Customer) -> None:
+        """Show a customer's new name."""
+        _here, bench = _at_work("cs_customer_changed")
+        desk.change_customer(bench, customer)
+
+    @hookimpl
+    def cs_customers_merged(self, kept_id: str, merged_id: str) -> None:
+        """Let the threads of a merged account belong to the one that was kept."""
+        _here, bench = _at_work("cs_customers_merged")
+        desk.merge_customers(bench, kept_id, merged_id)
+
+    @hookimpl
+    def cs_customer_erased(self, customer_id: str, email: str | None) -> None:
+        """Do nothing yet."""
+
+
+def _at_work(hook: str) -> tuple[Mounted, Bench]:
+    here = mounted()
+    session = here.session()
+    announce.expect_commit(session, hook)
+    return here, here.bench(session)
+
+
+def _shop(bench: Bench, shop_id: str | None) -> Shop:
+    if shop_id is None:
+        return bench.shops[0]
+    shop = next((shop for shop in bench.shops if shop.id == shop_id), None)
+    if shop is None:
+        raise InvalidInputError("shop", _("This shop does not exist."))
+    return shop
+
+
+def _language(bench: Bench, shop: Shop, language: str | None) -> str:
+    known = [one.code for one in bench.languages]
+    return best_of([language, shop.default_language], known) or known[0]
+
+
+def _contact(bench: Bench, shop: Shop, contact: int | str) -> int:
+    if isinstance(contact, int):
+        return contact
+    for language in (one.code for one in bench.languages):
+        for offered in list_contacts(bench.session, [shop.id], language, bench.languages[0].code):
+            if fold(offered.title) == fold(contact):
+                return offered.id
+    raise InvalidInputError("contact", _("Please select a subject from the list provided."))
+
+
+def _files(here: Mounted, bench: Bench, shop: Shop, files: Sequence[Any]) -> tuple[StoredFile, ...]:
+    return keep_uploads(here, list(files), UploadLimits.of(bench.options(shop.id))) if files else ()

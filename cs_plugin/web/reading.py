@@ -1,0 +1,183 @@
+"""What a request says, read once: who looks, in which language, at which shops, and whether its form is genuine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, g, request, session
+from flask.signals import appcontext_pushed
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from wtforms.validators import ValidationError
+
+from cs_plugin import i18n
+from cs_plugin.rules.languages import Language, best_of, direction
+from cs_plugin.rules.people import Customer, Employee
+from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants, Permission
+from cs_plugin.rules.shops import ALL_SHOPS, Context, Shop, read_context, shop_at
+from cs_plugin.store.scope import Scope, scope_of
+from cs_plugin.web.mounted import Mounted, mounted
+
+_CONTEXT = "cs_context"
+
+
+@dataclass(eq=False)
+class Visit:
+    """One request to a page of the desk. The host is asked at most once for each thing."""
+
+    desk: Mounted
+
+    @cached_property
+    def now(self) -> dt.datetime:
+        """Return the moment of this request."""
+        return self.desk.clock()
+
+    @cached_property
+    def employee(self) -> Employee | None:
+        """Return who uses the admin; None for nobody."""
+        return self.desk.host.current_employee()
+
+    @cached_property
+    def grants(self) -> Grants:
+        """Return what they may do; nothing for nobody."""
+        return self.desk.host.grants(self.employee) if self.employee is not None else NO_GRANTS
+
+    @cached_property
+    def customer(self) -> Customer | None:
+        """Return who is signed in to the storefront."""
+        return self.desk.host.current_customer()
+
+    @cached_property
+    def shops(self) -> tuple[Shop, ...]:
+        """Return all shops of the host."""
+        return self.desk.host.shops()
+
+    @cached_property
+    def visible_shops(self) -> tuple[Shop, ...]:
+        """Return the shops whose threads the employee may view."""
+        return tuple(shop for shop in self.shops if self.grants.allow(Permission.VIEW, shop.id))
+
+    @cached_property
+    def languages(self) -> tuple[Language, ...]:
+        """Return the languages of the host, the default first."""
+        return self.desk.host.languages()
+
+    @property
+    def default_language(self) -> str:
+        """Return the code of the host's default language."""
+        return self.languages[0].code
+
+    @cached_property
+    def context(self) -> Context:
+        """Return which shops the employee looks at: the URL says it, else the last page did, else it is all of theirs."""
+        for text in (request.args.get("shop"), session.get(_CONTEXT)):
+            context = read_context(text, self.visible_shops)
+            if context is not None:
+                break
+        else:
+            context = ALL_SHOPS
+        if session.get(_CONTEXT) != str(context):
+            session[_CONTEXT] = str(context)
+        return context
+
+    def scope(self, permission: Permission = Permission.VIEW) -> Scope:
+        """Return the shops of the context in which the employee holds a permission."""
+        return scope_of(self.grants, permission, self.context, self.shops)
+
+    @cached_property
+    def granted(self) -> Scope:
+        """Return all shops that the employee may view, whatever the context."""
+        return Scope(self.grants.shops(Permission.VIEW))
+
+    def actor(self, via: str = "page") -> Actor:
+        """Return the employee as the desk's verbs want them. Only for pages that nobody else gets into."""
+        if self.employee is None:
+            raise LookupError("nobody is signed in; the page should not have been reached")
+        return Actor(self.employee, self.grants, via)
+
+    @cached_property
+    def employee_language(self) -> str:
+        """Return the language of admin pages: the employee's own, else that of Flask-Babel, else what the browser asks for."""
+        own = self.employee.language if self.employee else None
+        return best_of([own, _babel_locale(), *request.accept_languages.values()], i18n_languages()) or "en"
+
+    @cached_property
+    def zone(self) -> dt.tzinfo:
+        """Return the employee's time zone."""
+        return i18n.zone_of(self.employee.timezone if self.employee else None)
+
+
+def visit() -> Visit:
+    """Return what this request says."""
+    found: Visit | None = g.get("cs_visit")
+    if found is None:
+        found = g.cs_visit = Visit(mounted())
+    return found
+
+
+def visitor_language(here: Visit, shop: Shop, wanted: str | None = None) -> str:
+    """Return the language of storefront pages: what the URL says, else Flask-Babel, else the customer's, the browser's, the shop's."""
+    known = [language.code for language in here.languages if language.enabled] or [here.default_language]
+    own = here.customer.language if here.customer else None
+    return best_of([wanted, _babel_locale(), own, *request.accept_languages.values(), shop.default_language], known) or known[0]
+
+
+def visitor_shop(here: Visit, wanted: str | None = None) -> Shop:
+    """Return the shop that a visitor is in: named, else the one whose URL the page begins with, else the first."""
+    named = next((shop for shop in here.shops if shop.id == wanted), None)
+    return named or shop_at(request.referrer or "", here.shops) or shop_at(request.base_url, here.shops) or here.shops[0]
+
+
+def i18n_languages() -> list[str]:
+    """Return the languages into which the desk's own texts are translated."""
+    folders = (files("cs_plugin") / "translations").iterdir()
+    return ["en", *sorted(folder.name.replace("_", "-") for folder in folders if folder.is_dir() and not folder.name.startswith("_"))]
+
+
+def _babel_locale() -> str | None:
+    """Return the locale of Flask-Babel, where the host has set it up."""
+    if "babel" not in current_app.extensions:
+        return None
+    from flask_babel import get_locale
+
+    locale = get_locale()
+    return str(locale) if locale else None
+
+
+def csrf_token() -> str:
+    """Return the token that every form of the desk carries: that of Flask-WTF, so that a host's CSRFProtect takes it too."""
+    return str(generate_csrf())
+
+
+def form_is_genuine() -> bool:
+    """Say whether the posted form carries a good token."""
+    if not current_app.config.get("WTF_CSRF_ENABLED", True):
+        return True
+    try:
+        validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken", ""))
+    except ValidationError:
+        return False
+    return True
+
+
+def page_words(language: str) -> dict[str, Any]:
+    """Return what every template of the desk can say: texts, dates and numbers in the language of the page."""
+    return {"_": i18n.speaker(language), "language": language, "direction": direction(language), "i18n": i18n, "csrf_token": csrf_token}
+
+
+def exempt_from_csrf_protect(app: Flask, blueprint: Blueprint) -> None:
+    """Check the token of our forms ourselves, in every POST handler: a host's CSRFProtect answers 400, and what somebody wrote is gone.
+
+    CSRFProtect may be set up after us, so it is told when a context of the application is entered.
+    """
+
+    def exempt(sender: Flask, **_named: object) -> None:
+        protect = sender.extensions.get("csrf")
+        if protect is not None and hasattr(protect, "exempt"):
+            protect.exempt(blueprint)
+
+    app.extensions[f"cs_plugin_exempt_{blueprint.name}"] = exempt   # signals hold their receivers weakly
+    appcontext_pushed.connect(exempt, app)

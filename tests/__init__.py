@@ -1,0 +1,1 @@
+"""The tests: a file a module, journeys, pages in a browser, real servers."""

@@ -1,0 +1,1 @@
+"""Small stores that the tests mount the desk on."""

@@ -1,0 +1,141 @@
+"""A Dovecot 2.3 server: mailboxes to read by IMAP and POP3, without TLS. Any user signs in with one password."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import os
+import time
+import uuid
+from pathlib import Path
+
+from tests.servers.processes import HOST, RunningServer, answers, free_port, hand_over, start_server, user_for
+from tools.programs import find_program
+
+PASSWORD = "secret"  # one for all: what is tested is what happens after signing in
+
+CONFIGURATION = """
+base_dir = {folder}/base
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+listen = {host}
+protocols = imap pop3
+ssl = no
+disable_plaintext_auth = no
+
+# The slowness that keeps guessers away, and the limit for one customer: all tests come from one address.
+auth_failure_delay = 0
+mail_max_userip_connections = 1000
+
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={mail_user} gid={mail_group} home={folder}/mail/%u
+}}
+mail_location = maildir:{folder}/mail/%u/Maildir
+first_valid_uid = 1
+first_valid_gid = 1
+
+default_internal_user = {internal_user}
+default_internal_group = {internal_group}
+default_login_user = {login_user}
+
+service anvil {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {imap_port}
+  }}
+}}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3_port}
+  }}
+}}
+"""
+
+
+def start(folder: Path) -> RunningServer:
+    """Start a server in `folder`; its mail belongs to the account `mail` when we are root, whom it serves no mail."""
+    find_program("dovecot/imap")  # Dovecot starts without them, and answers nobody
+    find_program("dovecot/pop3")
+    mail = folder / "mail"
+    mail.mkdir()
+    hand_over(mail, user=user_for("mail"))
+    imap_port, pop3_port = free_port(), free_port()
+    configuration = folder / "dovecot.conf"
+    configuration.write_text(
+        CONFIGURATION.format(
+            folder=folder, host=HOST, password=PASSWORD, imap_port=imap_port, pop3_port=pop3_port, **_accounts()
+        )
+    )
+    return start_server(
+        (find_program("dovecot"), "-F", "-c", configuration),
+        folder=folder,
+        ports=(imap_port, pop3_port),
+        ready=lambda: answers(imap_port) and answers(pop3_port),
+    )
+
+
+class DovecotServer:
+    """A running Dovecot server."""
+
+    host = HOST
+    password = PASSWORD
+
+    def __init__(self, running: RunningServer) -> None:
+        """Use the server that `start` started."""
+        self.imap_port, self.pop3_port = running.ports
+        self._mail = Path(running.folder) / "mail"
+
+    def new_user(self) -> str:
+        """Name a user whose mailbox is empty."""
+        return f"user-{uuid.uuid4().hex[:12]}"
+
+    def put(self, user: str, *mails: bytes, folder: str = "") -> None:
+        """Put mails, byte for byte and in this order, into a user's mailbox; `folder` "" is the inbox.
+
+        A mail is finished in `tmp` before it is moved to `new`, where an open session may look at any moment.
+        """
+        place = self._maildir(user, folder)
+        for mail in mails:
+            name = f"{time.time():.0f}.M{time.time_ns()}P{os.getpid()}.{HOST}"
+            (place / "tmp" / name).write_bytes(mail)
+            hand_over(place / "tmp", user=user_for("mail"))
+            (place / "tmp" / name).rename(place / "new" / name)
+
+    def _maildir(self, user: str, folder: str) -> Path:
+        """Find or make a folder. Those besides the inbox lie within it, their names after a dot (Maildir++)."""
+        home = self._mail / user
+        place = home / "Maildir" / f".{folder}" if folder else home / "Maildir"
+        if not place.exists():
+            for part in ("cur", "new", "tmp"):
+                (place / part).mkdir(parents=True)
+            hand_over(home, user=user_for("mail"))
+        return place
+
+
+def _accounts() -> dict[str, str]:
+    """Name the accounts that Dovecot's processes run under: all ours, unless we are root."""
+    if os.geteuid() == 0:
+        return {
+            "mail_user": "mail",
+            "mail_group": "mail",
+            "internal_user": "dovecot",
+            "internal_group": "dovecot",
+            "login_user": "dovenull",
+        }
+    user, group = getpass.getuser(), grp.getgrgid(os.getegid()).gr_name
+    return {
+        "mail_user": user,
+        "mail_group": group,
+        "internal_user": user,
+        "internal_group": group,
+        "login_user": user,
+    }
