@@ -41,13 +41,12 @@ def lead_to(session: Session, key: bytes, thread_id: int | None, message_id: int
 def _insert_if_absent(session: Session, key: bytes, now: dt.datetime) -> bool:
     dialect = session.get_bind().dialect.name
     table = cast(Table, Post.__table__)
-    statement: Any
+    values = {"hash": key, "created_at": now}
     if dialect == "postgresql":
-        statement = postgresql.insert(table).on_conflict_do_nothing(index_elements=[table.c.hash])
-    elif dialect == "sqlite":
-        statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=[table.c.hash])
+        unless_there = postgresql.insert(table).values(values).on_conflict_do_nothing(index_elements=[table.c.hash])
+        return session.execute(unless_there.returning(table.c.id)).first() is not None
+    if dialect == "sqlite":
+        result: Any = session.execute(sqlite.insert(table).values(values).on_conflict_do_nothing(index_elements=[table.c.hash]))
     else:
-        statement = mysql.insert(table).prefix_with("IGNORE")
-    # Inline: a driver that is asked for the new id tells no longer how many rows there were.
-    result: Any = session.execute(statement.inline().values(hash=key, created_at=now))
+        result = session.execute(mysql.insert(table).values(values).prefix_with("IGNORE"))
     return bool(result.rowcount == 1)
