@@ -27,9 +27,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         SECRET_KEY=os.environ.get("SHOP_SECRET_KEY", "only for trying out"),
         SQLALCHEMY_DATABASE_URI=os.environ.get("SHOP_DATABASE", "sqlite:///shop.sqlite"),
         SHOP_URL=os.environ.get("SHOP_URL", ""),
-        CS_MAIL_URL=os.environ.get("CS_MAIL_URL"),
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    if "CS_MAIL_URL" in os.environ:
+        app.config["CS_MAIL_URL"] = os.environ["CS_MAIL_URL"]
     app.config.from_mapping(config or {})
     database.init_app(app, str(FOLDER / "migrations"))
     accounts.init_app(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -122,14 +122,16 @@ def _order_link(_view: Any, _context: Any, order: Order, _name: str) -> Markup:
 
 
 def _customer_link(_view: Any, _context: Any, customer: Customer, name: str) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(url_for("customers.details_view", id=customer.id), getattr(customer, name))
+    return Markup('<a href="{}">{}</a>').format(
+        url_for("customers.details_view", id=customer.id), getattr(customer, name)
+    )
 
 
 class OrderView(StoreView):
     """Orders of the shops that a member of the staff works for."""
 
     column_list = ("reference", "name", "email", "shop", "status", "total", "placed_at")
-    column_labels = {
+    column_labels: ClassVar[dict[str, Any]] = {
         "reference": lazy_gettext("Reference"),
         "name": lazy_gettext("Name"),
         "email": lazy_gettext("E-mail address"),
@@ -138,7 +140,12 @@ class OrderView(StoreView):
         "total": lazy_gettext("Total"),
         "placed_at": lazy_gettext("Date"),
     }
-    column_formatters = {"reference": _order_link, "total": _total, "status": _status, "placed_at": _moment}
+    column_formatters: ClassVar[dict[str, Any]] = {
+        "reference": _order_link,
+        "total": _total,
+        "status": _status,
+        "placed_at": _moment,
+    }
     column_searchable_list = ("reference", "name", "email")
     column_sortable_list = ("reference", "name", "email", "status", "total", "placed_at")
     column_default_sort = ("placed_at", True)
@@ -187,14 +194,14 @@ class CustomerView(StoreView):
     """Customers of the store."""
 
     column_list = ("last_name", "first_name", "email", "language", "created_at")
-    column_labels = {
+    column_labels: ClassVar[dict[str, Any]] = {
         "first_name": lazy_gettext("First name"),
         "last_name": lazy_gettext("Last name"),
         "email": lazy_gettext("E-mail address"),
         "language": lazy_gettext("Language"),
         "created_at": lazy_gettext("Customer since"),
     }
-    column_formatters = {
+    column_formatters: ClassVar[dict[str, Any]] = {
         "last_name": _customer_link,
         "first_name": _customer_link,
         "created_at": _moment,
@@ -219,7 +226,7 @@ class ProductView(StoreView):
     can_edit = True
     can_view_details = False
     column_list = ("name_en", "name_fr", "name_ar", "category", "price")
-    column_labels = {
+    column_labels: ClassVar[dict[str, Any]] = {
         "name_en": "English",
         "name_fr": "Français",
         "name_ar": "العربية",
@@ -229,9 +236,11 @@ class ProductView(StoreView):
         "category": lazy_gettext("Category"),
         "price": lazy_gettext("Price"),
     }
-    column_formatters = {"price": lambda _view, _context, product, _name: format_currency(product.price, "EUR")}
+    column_formatters: ClassVar[dict[str, Any]] = {
+        "price": lambda _view, _context, product, _name: format_currency(product.price, "EUR")
+    }
     form_columns = ("name_en", "name_fr", "name_ar", "description_en", "description_fr", "description_ar", "price")
-    form_overrides = {"price": DecimalField}
+    form_overrides: ClassVar[dict[str, Any]] = {"price": DecimalField}
 
 
 class MailView(ForStaff, BaseView):
@@ -250,7 +259,9 @@ class MailView(ForStaff, BaseView):
     @expose("/<int:id>/html")
     def html(self, id: int) -> Response:  # noqa: A002 - the name of the others
         """Return a mail's HTML for a frame that can do nothing; its links open outside."""
-        response = Response(f'<!doctype html><meta charset="utf-8"><base target="_blank">{self._mail(id).html}', mimetype="text/html")
+        response = Response(
+            f'<!doctype html><meta charset="utf-8"><base target="_blank">{self._mail(id).html}', mimetype="text/html"
+        )
         response.headers["Content-Security-Policy"] = security.MAIL
         return response
 

@@ -35,7 +35,9 @@ def count(shop: Shop) -> int:
 def lines(shop: Shop) -> list[CartLine]:
     """Return the cart's lines, in the order of the catalogue."""
     quantities = _quantities(shop)
-    products = db.session.scalars(db.select(Product).where(Product.id.in_([int(key) for key in quantities])).order_by(Product.id))
+    products = db.session.scalars(
+        db.select(Product).where(Product.id.in_([int(key) for key in quantities])).order_by(Product.id)
+    )
     return [CartLine(product, quantities[str(product.id)], shop.price_of(product)) for product in products]
 
 
@@ -62,7 +64,12 @@ def turn_into_order(shop: Shop, order: Order) -> Order:
     """Fill an order with what is in the cart, and empty the cart."""
     for line in lines(shop):
         order.lines.append(
-            OrderLine(product=line.product, name=line.product.name_in(order.language), quantity=line.quantity, price=line.price)
+            OrderLine(
+                product=line.product,
+                name=line.product.name_in(order.language),
+                quantity=line.quantity,
+                price=line.price,
+            )
         )
     order.total = total(shop)
     _keep(shop, {})

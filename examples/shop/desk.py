@@ -31,7 +31,7 @@ from examples.shop.mails import BRAND
 
 def mount(app: Flask, admin: Admin) -> None:
     """Put the desk on the application. Its mails stay under "Sent mails", unless the configuration names a server."""
-    app.config["SHOP_KEEPS_MAILS"] = not app.config.get("CS_MAIL_URL")
+    app.config["SHOP_KEEPS_MAILS"] = "CS_MAIL_URL" not in app.config
     customer_service.init_app(app, db=db, admin=admin)
 
 
@@ -58,7 +58,9 @@ class HostAnswers:
     @hookimpl
     def cs_list_employees(self) -> Sequence[Employee]:
         """Return the whole staff."""
-        return [_employee(member) for member in db.session.scalars(select(models.Staff).order_by(models.Staff.last_name))]
+        return [
+            _employee(member) for member in db.session.scalars(select(models.Staff).order_by(models.Staff.last_name))
+        ]
 
     @hookimpl
     def cs_list_grants(self, employee: Employee) -> Mapping[str, object]:
@@ -68,7 +70,7 @@ class HostAnswers:
             return {}
         if member.is_owner:
             return dict.fromkeys(Permission, ALL)
-        return dict.fromkeys(("view", "reply", "delete"), [str(shop.id) for shop in member.shops])
+        return dict.fromkeys(("view", "reply", "delete"), tuple(str(shop.id) for shop in member.shops))
 
     @hookimpl
     def cs_find_customer(self, customer_id: str | None, email: str | None) -> Customer | None:
@@ -76,7 +78,9 @@ class HostAnswers:
         if customer_id is not None:
             found = db.session.get(models.Customer, int(customer_id)) if _is_key(customer_id) else None
         else:
-            found = db.session.scalar(select(models.Customer).where(models.Customer.email == (email or "").strip().lower()))
+            found = db.session.scalar(
+                select(models.Customer).where(models.Customer.email == (email or "").strip().lower())
+            )
         return _customer(found) if found else None
 
     @hookimpl
@@ -101,20 +105,24 @@ class HostAnswers:
         if customer_id is not None:
             query = query.where(models.Order.customer_id == (int(customer_id) if _is_key(customer_id) else 0))
         else:
-            query = query.where(models.Order.customer_id.is_(None), func.lower(models.Order.email) == (email or "").strip().lower())
+            query = query.where(
+                models.Order.customer_id.is_(None), func.lower(models.Order.email) == (email or "").strip().lower()
+            )
         return [_order(order) for order in db.session.scalars(query)]
 
     @hookimpl
     def cs_order_history(self, order_id: str) -> Sequence[OrderStep] | None:
         """Tell which statuses an order has had."""
         order = db.session.get(models.Order, int(order_id)) if _is_key(order_id) else None
-        return [OrderStep(at=step.at, status=str(models.STATUSES[step.status])) for step in order.steps] if order else None
+        return (
+            [OrderStep(at=step.at, status=str(models.STATUSES[step.status])) for step in order.steps] if order else None
+        )
 
     @hookimpl
-    def cs_list_shops(self) -> Sequence[Shop]:
-        """List the shops, each under its own address."""
+    def cs_list_shops(self) -> Sequence[Shop] | None:
+        """List the shops, each under its own address; an empty store has nothing to say."""
         root = _root()
-        return [_shop(shop, root) for shop in db.session.scalars(select(models.Shop).order_by(models.Shop.id))]
+        return [_shop(shop, root) for shop in db.session.scalars(select(models.Shop).order_by(models.Shop.id))] or None
 
     @hookimpl
     def cs_list_languages(self) -> Sequence[Language]:

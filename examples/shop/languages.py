@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, has_request_context, request, session
+from flask import Flask, has_request_context, request, session
 from flask_babel import Babel, get_locale
 from flask_login import current_user
 
-from examples.shop.models import Customer, Shop, Staff
+from examples.shop.models import Customer, Staff
+from examples.shop.whereabouts import current_shop
 
 # By code, each under its own name; the first is the default.
 LANGUAGES = {"en": "English", "fr": "Français", "ar": "العربية"}
@@ -43,11 +44,6 @@ def choose_timezone() -> str | None:
         return current_user.timezone
     shop = current_shop()
     return shop.timezone if shop else None
-
-
-def current_shop() -> Shop | None:
-    """Return the shop whose page this is; None on pages that belong to none."""
-    return g.get("shop")
 
 
 def current_language() -> str:

@@ -177,7 +177,7 @@ class Staff(db.Model, Account):
 class Order(db.Model):
     """What somebody bought in one shop; without a `customer` it is a guest's, and the token opens it."""
 
-    __tablename__ = "orders"   # "order" is a word of SQL.
+    __tablename__ = "orders"  # "order" is a word of SQL.
 
     id: Mapped[int] = mapped_column(primary_key=True)
     reference: Mapped[str] = mapped_column(String(9), unique=True, default=lambda: new_reference())

@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from werkzeug.security import generate_password_hash
 
-from examples.shop.catalogue import ARTICLES
+from examples.shop.catalogue import make_products
 from examples.shop.database import db, now
 from examples.shop.models import Customer, Order, OrderLine, Product, Shop, ShopGroup, Staff
 
@@ -36,21 +36,47 @@ STAFF = (
 
 # First name, last name, the part before the address's "@", language. Their order decides the shop where they buy most.
 CUSTOMERS = (
-    ("Amélie", "Laurent", "amelie.laurent", "fr"), ("Maria", "Fernández Ortega", "maria.fdez.ortega", "en"), ("ليلى", "حداد", "layla.haddad", "ar"),
-    ("Camille", "Lefèvre", "camille.lefevre", "fr"), ("Jan", "Kowalski", "jan.kowalski", "en"), ("عمر", "الراشد", "omar.alrashid", "ar"),
-    ("Éloïse", "Żak", "eloise.zak", "fr"), ("Anneliese", "Schmidt-Rottluff", "anneliese.schmidt-rottluff", "en"), ("فاطمة", "الزهراء", "fz.alzahra", "ar"),
-    ("Thibault", "d'Aubigné", "thibault.daubigne", "fr"), ("Linnea", "Håkansson", "linnea.hakansson", "en"), ("يوسف", "النعيمي", "youssef.alnuaimi", "ar"),
-    ("Inès", "Benali", "ines.benali", "fr"), ("Оксана", "Шевченко", "o.shevchenko", "en"), ("مريم", "المنصوري", "maryam.almansoori", "ar"),
-    ("Gaël", "Le Bihan", "gael.lebihan", "fr"), ("Patrick", "Osei", "p.osei", "en"), ("خالد", "بن سعيد", "khaled.bensaid", "ar"),
-    ("Chloé", "Marchand", "chloe.marchand", "fr"), ("Λένα", "Παπαδοπούλου", "lena.papad", "en"), ("نورة", "الشامسي", "noura.alshamsi", "ar"),
-    ("Mathis", "Nguyễn", "mathis.nguyen", "fr"), ("Giulia", "Bianchi", "giulia.bianchi", "en"), ("سامي", "خوري", "sami.khoury", "ar"),
-    ("Solène", "Picard", "solene.picard", "fr"), ("田中", "由紀", "yuki.tanaka", "en"), ("هند", "الكعبي", "hind.alkaabi", "ar"),
-    ("Bruno", "Carvalho", "bruno.carvalho", "fr"), ("Amara", "Nwosu", "amara.nwosu", "en"), ("Priya", "Raghunathan", "priya.raghunathan", "en"),
-    ("Agathe", "Roussel", "agathe.roussel", "fr"), ("Jiří", "Dvořák", "jiri.dvorak", "en"), ("רות", "כהן", "ruth.cohen", "en"),
-    ("Bastien", "Girard", "bastien.girard", "fr"), ("Siobhán", "O’Connor", "siobhan.oconnor", "en"), ("Zeynep", "Yıldız", "zeynep.yildiz", "en"),
-    ("Margaux", "Fontaine", "margaux.fontaine", "fr"), ("김", "민준", "minjun.kim", "en"), ("Tuğba", "Aksoy", "tugba.aksoy", "en"),
+    ("Amélie", "Laurent", "amelie.laurent", "fr"),
+    ("Maria", "Fernández Ortega", "maria.fdez.ortega", "en"),
+    ("ليلى", "حداد", "layla.haddad", "ar"),
+    ("Camille", "Lefèvre", "camille.lefevre", "fr"),
+    ("Jan", "Kowalski", "jan.kowalski", "en"),
+    ("عمر", "الراشد", "omar.alrashid", "ar"),
+    ("Éloïse", "Żak", "eloise.zak", "fr"),
+    ("Anneliese", "Schmidt-Rottluff", "anneliese.schmidt-rottluff", "en"),
+    ("فاطمة", "الزهراء", "fz.alzahra", "ar"),
+    ("Thibault", "d'Aubigné", "thibault.daubigne", "fr"),
+    ("Linnea", "Håkansson", "linnea.hakansson", "en"),
+    ("يوسف", "النعيمي", "youssef.alnuaimi", "ar"),
+    ("Inès", "Benali", "ines.benali", "fr"),
+    ("Оксана", "Шевченко", "o.shevchenko", "en"),
+    ("مريم", "المنصوري", "maryam.almansoori", "ar"),
+    ("Gaël", "Le Bihan", "gael.lebihan", "fr"),
+    ("Patrick", "Osei", "p.osei", "en"),
+    ("خالد", "بن سعيد", "khaled.bensaid", "ar"),
+    ("Chloé", "Marchand", "chloe.marchand", "fr"),
+    ("Λένα", "Παπαδοπούλου", "lena.papad", "en"),
+    ("نورة", "الشامسي", "noura.alshamsi", "ar"),
+    ("Mathis", "Nguyễn", "mathis.nguyen", "fr"),
+    ("Giulia", "Bianchi", "giulia.bianchi", "en"),
+    ("سامي", "خوري", "sami.khoury", "ar"),
+    ("Solène", "Picard", "solene.picard", "fr"),
+    ("田中", "由紀", "yuki.tanaka", "en"),
+    ("هند", "الكعبي", "hind.alkaabi", "ar"),
+    ("Bruno", "Carvalho", "bruno.carvalho", "fr"),
+    ("Amara", "Nwosu", "amara.nwosu", "en"),
+    ("Priya", "Raghunathan", "priya.raghunathan", "en"),
+    ("Agathe", "Roussel", "agathe.roussel", "fr"),
+    ("Jiří", "Dvořák", "jiri.dvorak", "en"),
+    ("רות", "כהן", "ruth.cohen", "en"),
+    ("Bastien", "Girard", "bastien.girard", "fr"),
+    ("Siobhán", "O’Connor", "siobhan.oconnor", "en"),
+    ("Zeynep", "Yıldız", "zeynep.yildiz", "en"),
+    ("Margaux", "Fontaine", "margaux.fontaine", "fr"),
+    ("김", "민준", "minjun.kim", "en"),
+    ("Tuğba", "Aksoy", "tugba.aksoy", "en"),
     ("Sofie", "van den Berg", "sofie.vd.berg", "en"),
-)  # fmt: skip
+)
 
 STREETS = {
     "paris": ("4 quai de Jemmapes\n75010 Paris", "27 rue Daguerre\n75014 Paris", "9 cours Lafayette\n69003 Lyon"),
@@ -73,7 +99,7 @@ def fill(today: dt.datetime | None = None) -> None:
     today = today or now()
     shops = _make_shops()
     _make_staff(shops)
-    products = [article.as_product() for article in ARTICLES]
+    products = make_products()
     customers = _make_customers(dice, today)
     db.session.add_all([*shops.values(), *products, *customers])
     db.session.flush()
@@ -90,19 +116,33 @@ def _make_shops() -> dict[str, Shop]:
     db.session.flush()
     return {
         slug: Shop(
-            id=number, slug=slug, name=name, group=groups[group], colour=colour, language=language, currency=currency,
-            timezone=timezone, email=f"{slug}@fjordandfig.example", address=address,
+            id=number,
+            slug=slug,
+            name=name,
+            group=groups[group],
+            colour=colour,
+            language=language,
+            currency=currency,
+            timezone=timezone,
+            email=f"{slug}@fjordandfig.example",
+            address=address,
         )
         for number, (slug, name, group, colour, language, currency, timezone, address) in enumerate(SHOPS, 1)
-    }  # fmt: skip
+    }
 
 
 def _make_staff(shops: dict[str, Shop]) -> None:
     for first_name, last_name, email, role, language, timezone, theirs in STAFF:
         member = Staff(
-            id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{email}")), email=email, first_name=first_name, last_name=last_name,
-            role=role, language=language, timezone=timezone, shops=[shops[slug] for slug in theirs],
-        )  # fmt: skip
+            id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{email}")),
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            role=role,
+            language=language,
+            timezone=timezone,
+            shops=[shops[slug] for slug in theirs],
+        )
         member.set_password(STAFF_PASSWORD)
         db.session.add(member)
 
@@ -112,22 +152,32 @@ def _make_customers(dice: random.Random, today: dt.datetime) -> list[Customer]:
     password_hash = generate_password_hash(CUSTOMER_PASSWORD)
     return [
         Customer(
-            first_name=first_name, last_name=last_name, email=f"{mailbox}@example.com", language=language, password_hash=password_hash,
+            first_name=first_name,
+            last_name=last_name,
+            email=f"{mailbox}@example.com",
+            language=language,
+            password_hash=password_hash,
             created_at=today - dt.timedelta(days=dice.randint(160, 1400), minutes=dice.randint(0, 1439)),
         )
         for first_name, last_name, mailbox, language in CUSTOMERS
-    ]  # fmt: skip
+    ]
 
 
 def _make_order(
-    dice: random.Random, number: int, placed_at: dt.datetime, today: dt.datetime, shops: dict[str, Shop], products: list[Product], customers: list[Customer]
+    dice: random.Random,
+    number: int,
+    placed_at: dt.datetime,
+    today: dt.datetime,
+    shops: dict[str, Shop],
+    products: list[Product],
+    customers: list[Customer],
 ) -> Order:
-    customer = customers[0] if number == ORDERS - 4 else dice.choice(customers)
+    customer = customers[0] if number == ORDERS - 14 else dice.choice(customers)
     slug = _usual_shop(customer) if dice.random() < 0.85 else dice.choice(list(shops))
     shop = shops[slug]
-    guest = number != ORDERS - 4 and dice.random() < 0.15
+    guest = number != ORDERS - 14 and dice.random() < 0.15
     order = Order(
-        reference="XKBKNABJK" if number == ORDERS - 4 else _reference(dice),
+        reference="XKBKNABJK" if number == ORDERS - 14 else _reference(dice),
         token=_token(dice),
         shop=shop,
         customer=None if guest else customer,
@@ -151,7 +201,12 @@ def _fill_lines(dice: random.Random, order: Order, products: list[Product]) -> N
     order.total = Decimal(0)
     for product in dice.sample(products, dice.choices((1, 2, 3), (5, 3, 1))[0]):
         price = order.shop.price_of(product)
-        line = OrderLine(product=product, name=product.name_in(order.language), quantity=dice.choices((1, 2, 4), (6, 2, 1))[0], price=price)
+        line = OrderLine(
+            product=product,
+            name=product.name_in(order.language),
+            quantity=dice.choices((1, 2, 4), (6, 2, 1))[0],
+            price=price,
+        )
         order.lines.append(line)
         order.total += price * line.quantity
 

@@ -11,15 +11,19 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_currency, gettext, lazy_gettext
 from markupsafe import Markup
 
-from examples.shop import accounts, cart, desk, mails
+from examples.shop import accounts, cart, desk, mails, whereabouts
 from examples.shop.catalogue import PICTURES
 from examples.shop.database import db
 from examples.shop.forms import CheckoutForm, RegisterForm, SignInForm
-from examples.shop.languages import LANGUAGES, current_language, current_shop, direction
+from examples.shop.languages import LANGUAGES, current_language, direction
 from examples.shop.models import STATUSES, Customer, Order, Product, Shop, Staff
 from examples.shop.pictures import draw
 
-CATEGORIES = {"ceramics": lazy_gettext("Ceramics"), "linen": lazy_gettext("Linen"), "home": lazy_gettext("For the home")}
+CATEGORIES = {
+    "ceramics": lazy_gettext("Ceramics"),
+    "linen": lazy_gettext("Linen"),
+    "home": lazy_gettext("For the home"),
+}
 
 entrance = Blueprint("entrance", __name__)
 shop = Blueprint("shop", __name__, url_prefix="/<shop_slug>")
@@ -44,14 +48,14 @@ def picture(slug: str) -> Response:
 @shop.url_value_preprocessor
 def find_shop(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     """Take the shop out of the address."""
-    slug = (values or {}).pop("shop_slug", None)
-    g.shop = db.session.scalar(db.select(Shop).where(Shop.slug == slug)) or abort(404)
+    if whereabouts.enter((values or {}).pop("shop_slug", None)) is None:
+        abort(404)
 
 
 @shop.url_defaults
 def name_shop(_endpoint: str, values: dict[str, Any]) -> None:
     """Put the shop of this page into the addresses of others."""
-    if here := current_shop():
+    if here := whereabouts.current_shop():
         values.setdefault("shop_slug", here.slug)
 
 
@@ -69,7 +73,12 @@ def home() -> str:
 def product(slug: str) -> str:
     """Show one product, and others of its kind."""
     found = db.first_or_404(db.select(Product).where(Product.slug == slug))
-    others = db.select(Product).where(Product.category == found.category, Product.id != found.id).order_by(Product.id).limit(4)
+    others = (
+        db.select(Product)
+        .where(Product.category == found.category, Product.id != found.id)
+        .order_by(Product.id)
+        .limit(4)
+    )
     return render_template("shop/product.html", product=found, others=db.session.scalars(others).all())
 
 
@@ -117,7 +126,7 @@ def _place_order(form: CheckoutForm, customer: Customer | None) -> str:
     )
     cart.turn_into_order(g.shop, order).move_to("accepted")
     db.session.add(order)
-    db.session.flush()   # The confirmation names the reference and the token, which the database's defaults give.
+    db.session.flush()  # The confirmation names the reference and the token, which the database's defaults give.
     mails.confirm_order(order)
     db.session.commit()
     flash(gettext("Thank you! Your order is on its way to us."), "success")
@@ -216,7 +225,7 @@ class Storefront:
     @cached_property
     def shop(self) -> Shop:
         """Return the shop of this page; pages that belong to none show the first."""
-        return current_shop() or self.shops[0]
+        return whereabouts.current_shop() or self.shops[0]
 
     @property
     def cart_count(self) -> int:
