@@ -39,7 +39,7 @@ class _Collected:
         self.rolled_back = False
 
 
-def collect(session: Session, manager: pluggy.PluginManager, name: str, **arguments: object) -> None:
+def collect(session: Session, manager: pluggy.PluginManager, name: str, /, **arguments: object) -> None:
     """Keep an event until the session's transaction has been committed."""
     _of(session).entries.append(_Entry(name, session.get_nested_transaction(), manager, arguments))
 

@@ -30,7 +30,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec(firstresult=True)
-def cs_current_employee() -> Employee | None:  # type: ignore[empty-body]
+def cs_current_employee() -> Employee | None:
     """Ask who is using the shop's admin in this request.
 
     Asked in every request to a page of the desk's admin. None: nobody, and every page answers 403. It is the only question that must be answered.
@@ -45,7 +45,7 @@ def cs_current_employee() -> Employee | None:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def cs_current_customer() -> Customer | None:  # type: ignore[empty-body]
+def cs_current_customer() -> Customer | None:
     """Ask which customer is signed in to the storefront in this request.
 
     Asked by the contact form and by the order pages. None: a visitor without an account.
@@ -60,7 +60,7 @@ def cs_current_customer() -> Customer | None:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def cs_list_employees() -> Sequence[Employee] | None:  # type: ignore[empty-body]
+def cs_list_employees() -> Sequence[Employee] | None:
     """Ask for everybody to whom a thread can be assigned; those who have left may be listed with `active=False`.
 
     Asked when a page offers a choice of employees. None: only those whom the desk has already seen are offered.
@@ -74,7 +74,7 @@ def cs_list_employees() -> Sequence[Employee] | None:  # type: ignore[empty-body
 
 
 @hookspec(firstresult=True)
-def cs_list_grants(employee: Employee) -> Mapping[str, object] | None:  # type: ignore[empty-body]
+def cs_list_grants(employee: Employee) -> Mapping[str, object] | None:
     """Ask what an employee may do: for each permission the ids of shops, or `ALL`.
 
     Permissions: view, reply, delete, export, configure, privacy, sql. Asked once a request. None: view and reply in all shops, nothing else.
@@ -88,7 +88,7 @@ def cs_list_grants(employee: Employee) -> Mapping[str, object] | None:  # type: 
 
 
 @hookspec(firstresult=True)
-def cs_find_customer(customer_id: str | None, email: str | None, shop_id: str | None) -> Customer | None:  # type: ignore[empty-body]
+def cs_find_customer(customer_id: str | None, email: str | None, shop_id: str | None) -> Customer | None:
     """Ask for a customer by the host's id, or else by address; `shop_id` is None where any shop's will do.
 
     Exactly one of `customer_id` and `email` is given. None: there is none, and the thread's page shows the address alone.
@@ -103,7 +103,7 @@ def cs_find_customer(customer_id: str | None, email: str | None, shop_id: str | 
 
 
 @hookspec(firstresult=True)
-def cs_find_order(order_id: str | None, token: str | None, shop_id: str | None) -> Order | None:  # type: ignore[empty-body]
+def cs_find_order(order_id: str | None, token: str | None, shop_id: str | None) -> Order | None:
     """Ask for an order by the host's id or reference, or else by the token with which the host lets a guest see it.
 
     Exactly one of `order_id` and `token` is given. None: no such order, or the token does not open it.
@@ -119,7 +119,7 @@ def cs_find_order(order_id: str | None, token: str | None, shop_id: str | None) 
 
 
 @hookspec(firstresult=True)
-def cs_list_orders(customer_id: str | None, email: str | None) -> Sequence[Order] | None:  # type: ignore[empty-body]
+def cs_list_orders(customer_id: str | None, email: str | None) -> Sequence[Order] | None:
     """Ask for the orders of a customer, or of a guest's address, newest first.
 
     Exactly one of the two is given. None: the desk shows no orders.
@@ -133,7 +133,7 @@ def cs_list_orders(customer_id: str | None, email: str | None) -> Sequence[Order
 
 
 @hookspec(firstresult=True)
-def cs_order_history(order_id: str) -> Sequence[OrderStep] | None:  # type: ignore[empty-body]
+def cs_order_history(order_id: str) -> Sequence[OrderStep] | None:
     """Ask which statuses an order has had, oldest first, for the timeline of a thread.
 
     None: the timeline shows messages and the thread's own events only.
@@ -147,7 +147,7 @@ def cs_order_history(order_id: str) -> Sequence[OrderStep] | None:  # type: igno
 
 
 @hookspec(firstresult=True)
-def cs_list_shops() -> Sequence[Shop] | None:  # type: ignore[empty-body]
+def cs_list_shops() -> Sequence[Shop] | None:
     """Ask for the shops of this store, in the order in which pickers show them.
 
     Asked once a request. None: one shop with the id "1", and no trace of multistore anywhere.
@@ -161,7 +161,7 @@ def cs_list_shops() -> Sequence[Shop] | None:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def cs_list_languages() -> Sequence[Language] | None:  # type: ignore[empty-body]
+def cs_list_languages() -> Sequence[Language] | None:
     """Ask for the languages of this store, disabled ones included; the first is the default.
 
     None: English alone.
@@ -175,7 +175,7 @@ def cs_list_languages() -> Sequence[Language] | None:  # type: ignore[empty-body
 
 
 @hookspec(firstresult=True)
-def cs_check_captcha(form: Mapping[str, str]) -> bool | None:  # type: ignore[empty-body]
+def cs_check_captcha(form: Mapping[str, str]) -> bool | None:
     """Ask whether the captcha that the host has put into the contact form was solved.
 
     `form` holds the posted fields as text. False refuses the post; None: there is no captcha.
@@ -189,7 +189,7 @@ def cs_check_captcha(form: Mapping[str, str]) -> bool | None:  # type: ignore[em
 
 
 @hookspec(firstresult=True)
-def cs_check_spam(inquiry: Inquiry) -> bool | None:  # type: ignore[empty-body]
+def cs_check_spam(inquiry: Inquiry) -> bool | None:
     """Ask whether an inquiry is spam. True lays it in the spam folder, where it is kept but not counted or answered.
 
     None: the desk's own opinion counts.
@@ -203,7 +203,7 @@ def cs_check_spam(inquiry: Inquiry) -> bool | None:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def cs_scan_file(path: Path, name: str) -> str | None:  # type: ignore[empty-body]
+def cs_scan_file(path: Path, name: str) -> str | None:
     """Ask a scanner about an uploaded file before it is kept; `path` is a copy on the local disk, `name` what the sender called it.
 
     An answer is the name of what was found, and the file is refused. An empty text or None: nothing was found.
@@ -217,7 +217,7 @@ def cs_scan_file(path: Path, name: str) -> str | None:  # type: ignore[empty-bod
 
 
 @hookspec(firstresult=True)
-def cs_send_mail(mail: OutgoingMail) -> bool | None:  # type: ignore[empty-body]
+def cs_send_mail(mail: OutgoingMail) -> bool | None:
     """Hand a mail to the host's own way of sending. True: it has been taken, and counts as sent.
 
     Called by whoever delivers the outbox, outside any transaction and perhaps outside any request. Raise `UndeliverableError` where it was not taken.
@@ -233,7 +233,7 @@ def cs_send_mail(mail: OutgoingMail) -> bool | None:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def cs_url(kind: str, id: str) -> str | None:  # type: ignore[empty-body]  # noqa: A002 - the hook's published argument
+def cs_url(kind: str, id: str) -> str | None:  # noqa: A002 - the hook's published argument
     """Ask for the address of a page of the host's: kind "customer" or "order" (in the admin), "admin_sign_in" (`id` is the path to come back to), "product" or "order_page" (on the storefront).
 
     None: the name is shown without a link.
@@ -248,7 +248,7 @@ def cs_url(kind: str, id: str) -> str | None:  # type: ignore[empty-body]  # noq
 
 
 @hookspec(firstresult=True)
-def cs_base_template() -> str | None:  # type: ignore[empty-body]
+def cs_base_template() -> str | None:
     """Ask for the template into whose blocks the desk's admin pages go: `title`, `head_css`, `body` and `tail`.
 
     None: the base template of the Flask-Admin theme in use.
@@ -516,7 +516,7 @@ def cs_contact_form_submitted(
     language: str | None,
     files: Sequence[Any],
     post_key: str | None,
-) -> Received | None:  # type: ignore[empty-body]
+) -> Received | None:
     """Tell the desk that the host's own contact form was posted and found good. Joins the caller's transaction and never commits.
 
     `contact` is a contact's id or its title; `files` holds werkzeug's `FileStorage` objects; `customer_id` is given only for a customer who is signed in;
@@ -543,7 +543,7 @@ def cs_order_message_posted(
     language: str | None,
     files: Sequence[Any],
     post_key: str | None,
-) -> Received | None:  # type: ignore[empty-body]
+) -> Received | None:
     """Tell the desk that a customer wrote on the host's own order page. Joins the caller's transaction and never commits.
 
     The host has made sure that the writer owns the order. `customer_id` is None for a guest, whose `email` counts then.
@@ -559,7 +559,7 @@ def cs_order_message_posted(
 
 
 @hookspec(firstresult=True)
-def cs_order_panel(order_id: str) -> Markup | None:  # type: ignore[empty-body]
+def cs_order_panel(order_id: str) -> Markup | None:
     """Ask the desk for the panel "Messages" of an order's page in the admin, as an HTML fragment. *Answers None yet: it comes with the order pages.*
 
     ```python
@@ -569,7 +569,7 @@ def cs_order_panel(order_id: str) -> Markup | None:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def cs_customer_order_panel(order_id: str, token: str | None) -> Markup | None:  # type: ignore[empty-body]
+def cs_customer_order_panel(order_id: str, token: str | None) -> Markup | None:
     """Ask the desk for the messages and the form on a customer's order page. *Answers None yet: it comes with the order pages.*
 
     `token` is the host's own order token for a guest's order.
@@ -581,7 +581,7 @@ def cs_customer_order_panel(order_id: str, token: str | None) -> Markup | None: 
 
 
 @hookspec(firstresult=True)
-def cs_admin_header() -> Markup | None:  # type: ignore[empty-body]
+def cs_admin_header() -> Markup | None:
     """Ask the desk for the bell, to stand in the header of the host's own admin pages. *Answers None yet: it comes with the bell.*
 
     ```python

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -70,7 +71,7 @@ def number(language: str, value: float) -> str:
     return str(format_decimal(value, locale=locale_of(language)))
 
 
-def money(language: str, amount: object, currency: str) -> str:
+def money(language: str, amount: Decimal, currency: str) -> str:
     """Write an amount as the language does."""
     return str(format_currency(amount, currency, locale=locale_of(language)))
 

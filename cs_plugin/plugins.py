@@ -106,7 +106,7 @@ def hear_from(foreign: pluggy.PluginManager, own: pluggy.PluginManager) -> None:
     own.register(SimpleNamespace(**bridges), f"{PROJECT}.bridge.{foreign.project_name}")
 
 
-def ask(manager: pluggy.PluginManager, name: str, **arguments: object) -> Any:
+def ask(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> Any:
     """Ask a question: return the first answer that is not None.
 
     An implementation that raises is logged and passed over, so that the next one is asked; None where nobody answers.
@@ -114,17 +114,17 @@ def ask(manager: pluggy.PluginManager, name: str, **arguments: object) -> Any:
     return next((answer for answer in _answers(manager, name, arguments) if answer is not None), None)
 
 
-def ask_strictly(manager: pluggy.PluginManager, name: str, **arguments: object) -> Any:
+def ask_strictly(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> Any:
     """Ask a question on which access rests: an implementation that raises is not passed over, its error goes to the caller."""
     return getattr(manager.hook, name)(**arguments)
 
 
-def collect(manager: pluggy.PluginManager, name: str, **arguments: object) -> list[Any]:
+def collect(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> list[Any]:
     """Fill a place: return all answers that are not None, in order of registration; one that raises is logged and left out."""
     return [answer for answer in reversed(list(_answers(manager, name, arguments))) if answer is not None]
 
 
-def tell(manager: pluggy.PluginManager, name: str, **arguments: object) -> None:
+def tell(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> None:
     """Tell an event to all listeners; one that raises is logged, the others still hear it."""
     for _ in _answers(manager, name, arguments):
         pass

@@ -74,7 +74,7 @@ class Bench:
             )
         )
 
-    def announce(self, name: str, **arguments: object) -> None:
+    def announce(self, name: str, /, **arguments: object) -> None:
         """Tell an event once the transaction has been committed."""
         announce.collect(self.session, self.manager, name, **arguments)
 

@@ -26,21 +26,13 @@ PORTS_TO_TRY = 50
 
 def main() -> None:
     """Read the command line and do what it says."""
-    parser = argparse.ArgumentParser(
-        prog="python -m examples.shop", description="A small store with the customer-service desk."
-    )
-    demo = parser.add_subparsers(dest="command", required=True).add_parser(
-        "demo", help="prepare the store and serve it"
-    )
+    parser = argparse.ArgumentParser(prog="python -m examples.shop", description="A small store with the customer-service desk.")
+    demo = parser.add_subparsers(dest="command", required=True).add_parser("demo", help="prepare the store and serve it")
     demo.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     demo.add_argument("--port", type=int, default=5000, help="the port, or the first one to try (%(default)s)")
     demo.add_argument("--folder", type=Path, default=Path(".demo"), help="where the store keeps its data (%(default)s)")
-    demo.add_argument(
-        "--database", default=os.environ.get("SHOP_DATABASE"), help="the URL of a database (SQLite in the folder)"
-    )
-    demo.add_argument(
-        "--threads", type=int, default=200, help="how many conversations the first start makes up (%(default)s)"
-    )
+    demo.add_argument("--database", default=os.environ.get("SHOP_DATABASE"), help="the URL of a database (SQLite in the folder)")
+    demo.add_argument("--threads", type=int, default=200, help="how many conversations the first start makes up (%(default)s)")
     arguments = parser.parse_args()
     run_demo(arguments.host, arguments.port, arguments.folder.resolve(), arguments.database, arguments.threads)
 
@@ -146,9 +138,7 @@ def _tell(app: Flask, url: str, folder: Path) -> None:
                 "Who can sign in, and the password:",
                 "",
                 *lines,
-                f"  {customer.email:<34} {sample.CUSTOMER_PASSWORD:<10} customer, as all of {len(sample.CUSTOMERS)}"
-                if customer
-                else "",
+                f"  {customer.email:<34} {sample.CUSTOMER_PASSWORD:<10} customer, as all of {len(sample.CUSTOMERS)}" if customer else "",
                 "",
                 f"The data is kept in {folder}. Ctrl-C ends it.",
                 "",

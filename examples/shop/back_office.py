@@ -76,7 +76,7 @@ class Overview(ForStaff, AdminIndexView):
         return self.render(
             "shop/admin/overview.html",
             orders=db.session.scalars(orders.order_by(Order.placed_at.desc()).limit(8)).all(),
-            counts=dict(db.session.execute(counts).tuples().all()),
+            counts={status: count for status, count in db.session.execute(counts)},
         )
 
 
@@ -122,9 +122,7 @@ def _order_link(_view: Any, _context: Any, order: Order, _name: str) -> Markup:
 
 
 def _customer_link(_view: Any, _context: Any, customer: Customer, name: str) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(
-        url_for("customers.details_view", id=customer.id), getattr(customer, name)
-    )
+    return Markup('<a href="{}">{}</a>').format(url_for("customers.details_view", id=customer.id), getattr(customer, name))
 
 
 class OrderView(StoreView):
@@ -236,9 +234,7 @@ class ProductView(StoreView):
         "category": lazy_gettext("Category"),
         "price": lazy_gettext("Price"),
     }
-    column_formatters: ClassVar[dict[str, Any]] = {
-        "price": lambda _view, _context, product, _name: format_currency(product.price, "EUR")
-    }
+    column_formatters: ClassVar[dict[str, Any]] = {"price": lambda _view, _context, product, _name: format_currency(product.price, "EUR")}
     form_columns = ("name_en", "name_fr", "name_ar", "description_en", "description_fr", "description_ar", "price")
     form_overrides: ClassVar[dict[str, Any]] = {"price": DecimalField}
 
@@ -259,9 +255,7 @@ class MailView(ForStaff, BaseView):
     @expose("/<int:id>/html")
     def html(self, id: int) -> Response:  # noqa: A002 - the name of the others
         """Return a mail's HTML for a frame that can do nothing; its links open outside."""
-        response = Response(
-            f'<!doctype html><meta charset="utf-8"><base target="_blank">{self._mail(id).html}', mimetype="text/html"
-        )
+        response = Response(f'<!doctype html><meta charset="utf-8"><base target="_blank">{self._mail(id).html}', mimetype="text/html")
         response.headers["Content-Security-Policy"] = security.MAIL
         return response
 

@@ -35,9 +35,7 @@ def count(shop: Shop) -> int:
 def lines(shop: Shop) -> list[CartLine]:
     """Return the cart's lines, in the order of the catalogue."""
     quantities = _quantities(shop)
-    products = db.session.scalars(
-        db.select(Product).where(Product.id.in_([int(key) for key in quantities])).order_by(Product.id)
-    )
+    products = db.session.scalars(db.select(Product).where(Product.id.in_([int(key) for key in quantities])).order_by(Product.id))
     return [CartLine(product, quantities[str(product.id)], shop.price_of(product)) for product in products]
 
 

@@ -9,9 +9,7 @@ from typing import Any
 
 from examples.shop.models import Product
 
-ARTICLES: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "catalogue.toml").read_text(encoding="utf-8"))[
-    "article"
-]
+ARTICLES: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "catalogue.toml").read_text(encoding="utf-8"))["article"]
 
 # The drawing and the palette of each product.
 PICTURES = {article["slug"]: (article["drawing"], article["palette"]) for article in ARTICLES}
@@ -21,8 +19,5 @@ def make_products() -> list[Product]:
     """Return a row for each article."""
     columns = set(Product.__table__.columns.keys())
     return [
-        Product(
-            **{key: value for key, value in article.items() if key in columns} | {"price": Decimal(article["price"])}
-        )
-        for article in ARTICLES
+        Product(**{key: value for key, value in article.items() if key in columns} | {"price": Decimal(article["price"])}) for article in ARTICLES
     ]

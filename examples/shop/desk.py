@@ -58,9 +58,7 @@ class HostAnswers:
     @hookimpl
     def cs_list_employees(self) -> Sequence[Employee]:
         """Return the whole staff."""
-        return [
-            _employee(member) for member in db.session.scalars(select(models.Staff).order_by(models.Staff.last_name))
-        ]
+        return [_employee(member) for member in db.session.scalars(select(models.Staff).order_by(models.Staff.last_name))]
 
     @hookimpl
     def cs_list_grants(self, employee: Employee) -> Mapping[str, object]:
@@ -78,9 +76,7 @@ class HostAnswers:
         if customer_id is not None:
             found = db.session.get(models.Customer, int(customer_id)) if _is_key(customer_id) else None
         else:
-            found = db.session.scalar(
-                select(models.Customer).where(models.Customer.email == (email or "").strip().lower())
-            )
+            found = db.session.scalar(select(models.Customer).where(models.Customer.email == (email or "").strip().lower()))
         return _customer(found) if found else None
 
     @hookimpl
@@ -105,18 +101,14 @@ class HostAnswers:
         if customer_id is not None:
             query = query.where(models.Order.customer_id == (int(customer_id) if _is_key(customer_id) else 0))
         else:
-            query = query.where(
-                models.Order.customer_id.is_(None), func.lower(models.Order.email) == (email or "").strip().lower()
-            )
+            query = query.where(models.Order.customer_id.is_(None), func.lower(models.Order.email) == (email or "").strip().lower())
         return [_order(order) for order in db.session.scalars(query)]
 
     @hookimpl
     def cs_order_history(self, order_id: str) -> Sequence[OrderStep] | None:
         """Tell which statuses an order has had."""
         order = db.session.get(models.Order, int(order_id)) if _is_key(order_id) else None
-        return (
-            [OrderStep(at=step.at, status=str(models.STATUSES[step.status])) for step in order.steps] if order else None
-        )
+        return [OrderStep(at=step.at, status=str(models.STATUSES[step.status])) for step in order.steps] if order else None
 
     @hookimpl
     def cs_list_shops(self) -> Sequence[Shop] | None:
@@ -143,7 +135,7 @@ class HostAnswers:
         """Keep the mail under "Sent mails", unless the desk is to send it."""
         if not current_app.config["SHOP_KEEPS_MAILS"]:
             return None
-        # A session of its own: mails leave outside of any request, and a request's unfinished work is not ours to commit.
+        # A session of its own: mails leave outside of any request, whose unfinished work is not ours to commit.
         with Session(db.engine) as session, session.begin():
             session.add(_sent_mail(mail))
         return True

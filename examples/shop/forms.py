@@ -35,15 +35,9 @@ class SignInForm(FlaskForm):
 class RegisterForm(FlaskForm):
     """A new account."""
 
-    first_name = StringField(
-        lazy_gettext("First name"), [Filled(), Length(max=100)], render_kw={"autocomplete": "given-name"}
-    )
-    last_name = StringField(
-        lazy_gettext("Last name"), [Filled(), Length(max=100)], render_kw={"autocomplete": "family-name"}
-    )
-    email = EmailField(
-        lazy_gettext("E-mail address"), [Filled(), Address(), Length(max=254)], render_kw={"autocomplete": "email"}
-    )
+    first_name = StringField(lazy_gettext("First name"), [Filled(), Length(max=100)], render_kw={"autocomplete": "given-name"})
+    last_name = StringField(lazy_gettext("Last name"), [Filled(), Length(max=100)], render_kw={"autocomplete": "family-name"})
+    email = EmailField(lazy_gettext("E-mail address"), [Filled(), Address(), Length(max=254)], render_kw={"autocomplete": "email"})
     password = PasswordField(
         lazy_gettext("Password"),
         [Filled(), Length(min=8, message=lazy_gettext("A password has at least 8 characters."))],
@@ -60,9 +54,7 @@ class CheckoutForm(FlaskForm):
     """Where the goods go."""
 
     name = StringField(lazy_gettext("Name"), [Filled(), Length(max=200)], render_kw={"autocomplete": "name"})
-    email = EmailField(
-        lazy_gettext("E-mail address"), [Filled(), Address(), Length(max=254)], render_kw={"autocomplete": "email"}
-    )
+    email = EmailField(lazy_gettext("E-mail address"), [Filled(), Address(), Length(max=254)], render_kw={"autocomplete": "email"})
     address = TextAreaField(
         lazy_gettext("Delivery address"),
         [Filled(), Length(max=1000)],

@@ -22,7 +22,7 @@ DATE_FORMATS = {
 
 
 def choose_language() -> str:
-    """Return the language of this request: the staff's own in the admin, else what the visitor chose, else the shop's."""
+    """Return the language of a request: the staff's own in the admin, else what the visitor chose, else the shop's."""
     if not has_request_context():
         return "en"
     if request.path.startswith("/admin") and isinstance(current_user, Staff):

@@ -13,9 +13,7 @@ BRAND = "Fjord & Fig"
 
 def confirm_order(order: Order) -> None:
     """Put the confirmation of a new order among the mails that leave with this transaction."""
-    link = url_for(
-        "shop.order", shop_slug=order.shop.slug, reference=order.reference, token=order.token, _external=True
-    )
+    link = url_for("shop.order", shop_slug=order.shop.slug, reference=order.reference, token=order.token, _external=True)
     text = "\n\n".join(
         (
             gettext("Hello %(name)s,", name=order.name),

@@ -15,7 +15,7 @@ csrf = CSRFProtect()
 
 
 def init_app(app: Flask, stock_admin: frozenset[str]) -> None:
-    """Protect an application's forms and pages; `stock_admin` names the blueprints of Flask-Admin's own lists and forms."""
+    """Protect forms and pages; `stock_admin` names the blueprints of Flask-Admin's own lists and forms."""
     csrf.init_app(app)
 
     @app.after_request

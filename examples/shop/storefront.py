@@ -73,12 +73,7 @@ def home() -> str:
 def product(slug: str) -> str:
     """Show one product, and others of its kind."""
     found = db.first_or_404(db.select(Product).where(Product.slug == slug))
-    others = (
-        db.select(Product)
-        .where(Product.category == found.category, Product.id != found.id)
-        .order_by(Product.id)
-        .limit(4)
-    )
+    others = db.select(Product).where(Product.category == found.category, Product.id != found.id).order_by(Product.id).limit(4)
     return render_template("shop/product.html", product=found, others=db.session.scalars(others).all())
 
 

@@ -27,8 +27,4 @@ def current_shop() -> Shop | None:
 
 def _named() -> Shop | None:
     identity = request.args.get("shop", "")
-    return (
-        db.session.get(Shop, int(identity))
-        if identity.isascii() and identity.isdecimal() and len(identity) < 10
-        else None
-    )
+    return db.session.get(Shop, int(identity)) if identity.isascii() and identity.isdecimal() and len(identity) < 10 else None
