@@ -38,6 +38,10 @@ class ThreadFilter:
     private: bool | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    assignee_id: str | None = None
+    unassigned: bool | None = None
+    unfinished: bool | None = None
+    waits: bool | None = None
     folder: Folder = Folder.LIST
 
     @property
@@ -64,7 +68,19 @@ def _message(words: str) -> ColumnElement[bool]:
     return exists().where(SearchText.thread_id == Thread.id, _like(SearchText.words, words)).correlate(Thread)
 
 
-# What each field of the search row asks of a thread.
+def _unassigned(wanted: bool) -> ColumnElement[bool]:
+    """Return the clause for threads of nobody; those of an employee who has left are nobody's too."""
+    left = Thread.assignee_id.in_(select(EmployeeName.id).where(EmployeeName.active.is_(False)))
+    nobody = or_(Thread.assignee_id.is_(None), left)
+    return nobody if wanted else ~nobody
+
+
+def _waits(wanted: bool) -> ColumnElement[bool]:
+    waiting = and_(Thread.status == Status.OPEN, Thread.waiting_since.is_not(None))
+    return waiting if wanted else ~waiting
+
+
+# What each field of the search row, and each view, asks of a thread.
 FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "id": lambda value: Thread.id == value,
     "customer": lambda value: _like(Thread.customer_sort, value),
@@ -77,11 +93,15 @@ FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "private": lambda value: Thread.private.is_(value),
     "since": lambda value: Thread.last_customer_at >= value,
     "until": lambda value: Thread.last_customer_at < value,
+    "assignee_id": lambda value: Thread.assignee_id == value,
+    "unassigned": _unassigned,
+    "unfinished": lambda value: (Thread.status != Status.CLOSED) if value else (Thread.status == Status.CLOSED),
+    "waits": _waits,
     "folder": lambda value: Thread.folder == value,
 }
 
-# The columns that sort, by the names that URLs use.
-SORTS = ("id", "customer", "email", "type", "language", "status", "employee", "message", "private", "last_message")
+# The columns that sort, by the names that URLs use; "waiting" has no column, the view "Waiting longest" sorts by it.
+SORTS = ("id", "customer", "email", "type", "language", "status", "employee", "message", "private", "last_message", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,7 @@ def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
         "last_message": (func.coalesce(Thread.last_customer_at, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),)
         if sort.name != "last_message"
         else (Thread.last_customer_at,),
+        "waiting": (func.coalesce(Thread.waiting_since, dt.datetime(9999, 1, 1, tzinfo=dt.UTC)),),
     }
     return (*columns[sort.name], Thread.id)
 
@@ -264,6 +285,16 @@ def _row(thread: Thread, assignee: EmployeeName | None, message: str | None, not
 def get(session: Session, scope: Scope, thread_id: int) -> Thread | None:
     """Return a thread of the scope; None where it does not exist or is not this person's to see."""
     return session.scalars(select(Thread).where(Thread.id == thread_id, scope.covers(Thread.shop_id))).one_or_none()
+
+
+def among(session: Session, scope: Scope, ids: Collection[int]) -> set[int]:
+    """Return which of these threads lie in the scope."""
+    return set(session.scalars(select(Thread.id).where(Thread.id.in_(sorted(set(ids))), scope.covers(Thread.shop_id))))
+
+
+def binned_at(session: Session, scope: Scope, moment: dt.datetime) -> list[int]:
+    """Return the threads that were laid in the bin at that very moment: what one deletion took."""
+    return list(session.scalars(select(Thread.id).where(Thread.folder == Folder.BIN, Thread.binned_at == moment, scope.covers(Thread.shop_id))))
 
 
 def shop_of(session: Session, thread_id: int, granted: Scope) -> str | None:

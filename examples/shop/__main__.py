@@ -84,6 +84,7 @@ def _settings(folder: Path, database: str, url: str) -> dict[str, Any]:
     return {
         "SECRET_KEY": _secret_key(folder / "secret-key"),
         "SQLALCHEMY_DATABASE_URI": database,
+        "CS_FILES_URL": str(folder / "files"),
         "SHOP_URL": os.environ.get("SHOP_URL", url),
     }
 
