@@ -160,7 +160,7 @@ def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
         "last_message": (func.coalesce(Thread.last_customer_at, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),)
         if sort.name != "last_message"
         else (Thread.last_customer_at,),
-        "waiting": (func.coalesce(Thread.waiting_since, dt.datetime(9999, 1, 1, tzinfo=dt.UTC)),),
+        "waiting": (Thread.waiting_since,),
     }
     return (*columns[sort.name], Thread.id)
 

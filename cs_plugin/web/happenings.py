@@ -1,0 +1,126 @@
+"""What happened in a thread, in words: its events, the ways its messages came, and why a message landed where it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import AuthorKind, Channel
+from cs_plugin.rules.status import Status
+from cs_plugin.store.models import Message, ThreadEvent
+
+Say = Callable[..., str]
+
+# The statuses as they are shown.
+STATUS_WORDS: Mapping[Status, str] = {
+    Status.OPEN: _("Open"),
+    Status.CLOSED: _("Closed"),
+    Status.PENDING1: _("Pending 1"),
+    Status.PENDING2: _("Pending 2"),
+}
+
+# For each way of a customer's message: its icon, and its words beside the date.
+CHANNELS: Mapping[Channel, tuple[str, str]] = {
+    Channel.FORM: ("form", _("contact form")),
+    Channel.ORDER_PAGE: ("cart", _("order page")),
+    Channel.LINK: ("view", _("by the link in our mail")),
+    Channel.MAIL: ("mail", _("by e-mail")),
+    Channel.DESK: ("pen", ""),
+}
+
+# Why a message stands in this thread, by the name of the matcher that decided.
+REASONS: Mapping[str, str] = {
+    "carries_a_thread_link": _("It was written on the page behind the link that we mailed for this thread."),
+    "is_about_an_order_that_has_a_thread": _("The same customer had written about this order before, signed in or from the order page."),
+    "begins_a_thread": _("It belongs to no earlier thread, so it began this one."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Something that happened: the icon that stands for it, and a sentence."""
+
+    icon: str
+    text: str
+
+
+def isolated(name: str) -> str:
+    """Return a name that keeps its own direction inside a sentence of another one (UAX #9: FSI and PDI)."""
+    return f"\u2068{name}\u2069"
+
+
+def event_words(event: ThreadEvent, say: Say) -> Words:
+    """Tell an event; one of a kind that is not known here is told by its kind, since every change must show."""
+    tell = _EVENTS.get(event.kind)
+    if tell is not None:
+        return tell(event, say)
+    return Words("info", " · ".join(part for part in (event.kind.replace("_", " "), isolated(event.actor_name) if event.actor_name else "") if part))
+
+
+def message_words(message: Message, say: Say) -> Words:
+    """Tell in the timeline that a message was written."""
+    author = isolated(message.author_name or message.author_address)
+    if message.private:
+        return Words("lock", say(_("Private note by %(name)s"), name=author))
+    if message.author_kind is AuthorKind.EMPLOYEE:
+        return Words("pen", say(_("Reply by %(name)s"), name=author))
+    if message.author_kind is AuthorKind.MACHINE:
+        return Words("mail", say(_("Automatic mail")))
+    icon, words = CHANNELS[message.channel]
+    if not words:
+        return Words(icon, say(_("Message from the customer")))
+    return Words(icon, say(_("Message from the customer, %(way)s"), way=say(words)))
+
+
+def _status(event: ThreadEvent, say: Say) -> Words:
+    after = str(event.details.get("after", ""))
+    word = say(STATUS_WORDS[Status(after)]) if after in set(Status) else after
+    icon = after if after in set(Status) else "info"
+    if event.actor_kind == "customer":
+        return Words(icon, say(_("Reopened by the customer's message")) if after == Status.OPEN else word)
+    if event.message_id is not None:
+        return Words(icon, say(_("Closed by the reply")) if after == Status.CLOSED else say(_("Set to %(status)s by the reply"), status=word))
+    return Words(icon, say(_("%(name)s set the status to %(status)s"), name=_actor(event, say), status=word))
+
+
+def _assigned(event: ThreadEvent, say: Say) -> Words:
+    to = str(event.details.get("assignee_name", ""))
+    if not to:
+        return Words("person", say(_("%(name)s assigned the thread to nobody"), name=_actor(event, say)))
+    if event.details.get("because") == "first_reply":
+        return Words("person", say(_("Assigned to %(name)s by their first reply"), name=isolated(to)))
+    if event.details.get("assignee_id") == event.actor_id:
+        return Words("person", say(_("%(name)s took the thread"), name=isolated(to)))
+    return Words("person", say(_("%(name)s assigned the thread to %(assignee)s"), name=_actor(event, say), assignee=isolated(to)))
+
+
+def _type(event: ThreadEvent, say: Say) -> Words:
+    title = isolated(str(event.details.get("title", "--")))
+    return Words("form", say(_("%(name)s changed the type to %(title)s"), name=_actor(event, say), title=title))
+
+
+def _deleted(event: ThreadEvent, say: Say) -> Words:
+    return Words("delete", say(_("%(name)s deleted the thread"), name=_actor(event, say)))
+
+
+def _restored(event: ThreadEvent, say: Say) -> Words:
+    return Words("refresh", say(_("%(name)s took the thread out of the bin"), name=_actor(event, say)))
+
+
+def _failed(event: ThreadEvent, say: Say) -> Words:
+    return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("reason", "")))))
+
+
+def _actor(event: ThreadEvent, say: Say) -> str:
+    return isolated(event.actor_name) if event.actor_name else say(_("The desk"))
+
+
+_EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
+    "status": _status,
+    "assigned": _assigned,
+    "type": _type,
+    "deleted": _deleted,
+    "restored": _restored,
+    "delivery_failed": _failed,
+}

@@ -1,0 +1,246 @@
+"""The list's state as URLs carry it: context, view, search, sort, page and its size. Whatever a URL says, a list comes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import clean_line
+from cs_plugin.rules.status import Status
+from cs_plugin.store.threads import NEWEST_FIRST, NO_CONTACT, PAGE_SIZES, SORTS, Sort, ThreadFilter, read_sort
+
+NO_TYPE = "none"   # how URLs write the type "--"
+_LONGEST = 200     # characters of one search field
+_HIGHEST_ID = 2**63 - 1
+_YEARS = range(1970, 2200)
+_MOST_PAGES = 10**9
+
+
+class UnreadableError(ValueError):
+    """Say what is wrong with a search field; the argument is an untranslated sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the search row offers to this employee in this context. `zone` is where their days begin and end."""
+
+    contacts: Collection[int]
+    languages: Collection[str]
+    zone: dt.tzinfo
+
+
+def _id(text: str, _choices: Choices) -> int:
+    number = int(text) if re.fullmatch(r"#?[0-9]{1,19}", text.removeprefix("#")) and (text := text.removeprefix("#")) else -1
+    if not 0 <= number <= _HIGHEST_ID:
+        raise UnreadableError(_("Enter the whole number of a thread."))
+    return number
+
+
+def _words(text: str, _choices: Choices) -> str:
+    return text
+
+
+def _contact(text: str, choices: Choices) -> int:
+    if text == NO_TYPE:
+        return NO_CONTACT
+    chosen = next((one for one in choices.contacts if str(one) == text), None)
+    if chosen is None:
+        raise UnreadableError(_("Choose one of the list."))
+    return chosen
+
+
+def _language(text: str, choices: Choices) -> str:
+    if text not in choices.languages:
+        raise UnreadableError(_("Choose one of the list."))
+    return text
+
+
+def _status(text: str, _choices: Choices) -> Status:
+    try:
+        return Status(text)
+    except ValueError:
+        raise UnreadableError(_("Choose one of the list.")) from None
+
+
+def _yes_or_no(text: str, _choices: Choices) -> bool:
+    if text not in ("yes", "no"):
+        raise UnreadableError(_("Choose one of the list."))
+    return text == "yes"
+
+
+def read_day(text: str) -> dt.date:
+    """Read a day as date fields send it. Raise UnreadableError for anything else."""
+    try:
+        day = dt.date.fromisoformat(text) if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+    except ValueError:
+        day = None
+    if day is None or day.year not in _YEARS:
+        raise UnreadableError(_("Enter a day as year-month-day."))
+    return day
+
+
+def _from(text: str, choices: Choices) -> dt.datetime:
+    return dt.datetime.combine(read_day(text), dt.time.min, choices.zone)
+
+
+def _to(text: str, choices: Choices) -> dt.datetime:
+    return dt.datetime.combine(read_day(text) + dt.timedelta(days=1), dt.time.min, choices.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchField:
+    """A field of the search row: its name in URLs, the column it stands under, what it narrows, and how it is read."""
+
+    name: str
+    label: str
+    narrows: str
+    read: Callable[[str, Choices], Any]
+
+
+FIELDS = (
+    SearchField("id", _("ID"), "id", _id),
+    SearchField("customer", _("Customer"), "customer", _words),
+    SearchField("email", _("Email"), "email", _words),
+    SearchField("type", _("Type"), "contact_id", _contact),
+    SearchField("language", _("Language"), "language", _language),
+    SearchField("status", _("Status"), "status", _status),
+    SearchField("employee", _("Employee"), "employee", _words),
+    SearchField("message", _("Messages"), "message", _words),
+    SearchField("private", _("Private"), "private", _yes_or_no),
+    SearchField("from", _("From"), "since", _from),
+    SearchField("to", _("To"), "until", _to),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A list that somebody works through: its name in URLs, its words, the order it begins in, and what it holds for an employee."""
+
+    name: str
+    label: str
+    help: str
+    sort: Sort = NEWEST_FIRST
+    holds: Callable[[str], Mapping[str, Any]] = lambda _employee_id: {}
+
+
+VIEWS = (
+    View("all", _("All"), _("All threads")),
+    View("mine", _("Mine"), _("Assigned to me and not closed"), holds=lambda me: {"assignee_id": me, "unfinished": True}),
+    View("unassigned", _("Unassigned"), _("Assigned to nobody and not closed"), holds=lambda _me: {"unassigned": True, "unfinished": True}),
+    View("waiting", _("Waiting longest"), _("Open threads, the longest wait first"), Sort("waiting", descending=False), lambda _me: {"waits": True}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """What a URL of the list says. `sort` and `size` are None where it says nothing; `search` holds the fields that are filled, as they were typed."""
+
+    shop: str = ""
+    view: View = VIEWS[0]
+    sort: Sort | None = None
+    page: int = 1
+    size: int | None = None
+    search: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, said: Mapping[str, str]) -> ListState:
+        """Read what a query string says; what it says wrongly is as if it were not there."""
+        filled = {one.name: clean_line(said.get(one.name, ""), _LONGEST) for one in FIELDS}
+        return cls(
+            shop=clean_line(said.get("shop", ""), 80),
+            view=next((view for view in VIEWS if view.name == said.get("view")), VIEWS[0]),
+            sort=read_sort(said["sort"]) if said.get("sort", "").removeprefix("-") in SORTS else None,
+            page=_page(said.get("page", "")),
+            size=next((size for size in PAGE_SIZES if str(size) == said.get("size")), None),
+            search={name: text for name, text in filled.items() if text},
+        )
+
+    @classmethod
+    def of_query(cls, query: str) -> ListState:
+        """Read a query string that came along in a field, as the thread page gets it: only what a list can say is left of it."""
+        try:
+            pairs = parse_qsl(query[:4_000], max_num_fields=50, errors="replace")
+        except ValueError:
+            return cls()
+        return cls.of(dict(pairs))
+
+    @property
+    def ordered_by(self) -> Sort:
+        """Return the sort that holds: the URL's, else that of the view."""
+        return self.sort or self.view.sort
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the state as name and value, in the order in which URLs write it, without what holds anyway."""
+        page = str(self.page) if self.page > 1 else ""
+        view = self.view.name if self.view is not VIEWS[0] else ""
+        said = [("shop", self.shop), ("view", view), ("sort", str(self.sort or "")), ("size", str(self.size or "")), ("page", page)]
+        return [(name, text) for name, text in (*said, *self.search.items()) if text]
+
+    @property
+    def query(self) -> str:
+        """Return the state as a query string, without its question mark."""
+        return urlencode(self.pairs())
+
+    def at(self, page: int) -> ListState:
+        """Return the same list at another page."""
+        return replace(self, page=page)
+
+    def sorted_by(self, name: str) -> ListState:
+        """Return the list as a click on a column's head leaves it: sorted by it, the other way round where it was already; numbers and days begin high."""
+        now = self.ordered_by
+        descending = not now.descending if now.name == name else name in ("id", "last_message")
+        return replace(self, sort=Sort(name, descending), page=1)
+
+    def in_context(self, shop: str) -> ListState:
+        """Return the same list in another context of shops."""
+        return replace(self, shop=shop, page=1)
+
+    def in_view(self, view: View) -> ListState:
+        """Return a view from its beginning."""
+        return replace(self, view=view, sort=None, page=1, search={})
+
+    def sized(self, size: int) -> ListState:
+        """Return the same list with pages of another size, from its beginning."""
+        return replace(self, size=size, page=1)
+
+    def reset(self) -> ListState:
+        """Return the list without its search; sort and size stay."""
+        return replace(self, page=1, search={})
+
+    def asked(self, choices: Choices, employee_id: str) -> tuple[ThreadFilter, dict[str, str]]:
+        """Return what the list is narrowed to, and for each field that cannot be read an untranslated sentence; such a field narrows nothing."""
+        wanted: dict[str, Any] = dict(self.view.holds(employee_id))
+        wrong: dict[str, str] = {}
+        for one in FIELDS:
+            if one.name in self.search:
+                try:
+                    wanted[one.narrows] = one.read(self.search[one.name], choices)
+                except UnreadableError as error:
+                    wrong[one.name] = str(error)
+        if wanted.get("since") and wanted.get("until") and wanted["since"] >= wanted["until"]:
+            wrong["to"] = _("This day lies before “From”.")
+        return ThreadFilter(**wanted), wrong
+
+
+def _page(text: str) -> int:
+    if not re.fullmatch(r"[0-9]+", text):
+        return 1
+    return min(int(text[:10]), _MOST_PAGES) or 1
+
+
+def numbers(page: int, pages: int) -> Sequence[int | None]:
+    """Return the page numbers to offer: the first, the last, those around the present one; None stands for a gap."""
+    shown = sorted({1, pages, *(n for n in range(page - 1, page + 2) if 1 <= n <= pages)} | ({2, 3} & set(range(1, pages + 1)) if page <= 2 else set()))
+    offered: list[int | None] = []
+    for before, number in zip([0, *shown], shown, strict=False):
+        if number - before == 2:
+            offered.append(number - 1)
+        elif number - before > 2:
+            offered.append(None)
+        offered.append(number)
+    return offered
