@@ -35,10 +35,10 @@ class Choices:
 
 
 def _id(text: str, _choices: Choices) -> int:
-    number = int(text) if re.fullmatch(r"#?[0-9]{1,19}", text.removeprefix("#")) and (text := text.removeprefix("#")) else -1
-    if not 0 <= number <= _HIGHEST_ID:
+    digits = re.fullmatch(r"#?([0-9]{1,19})", text)
+    if digits is None or int(digits[1]) > _HIGHEST_ID:
         raise UnreadableError(_("Enter the whole number of a thread."))
-    return number
+    return int(digits[1])
 
 
 def _words(text: str, _choices: Choices) -> str:

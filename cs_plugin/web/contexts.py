@@ -1,0 +1,57 @@
+"""The contexts of shops that an employee may choose: all of theirs, a group, one shop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop
+from cs_plugin.web.reading import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Shops that stand together in the picker; without a context for shops that have no group."""
+
+    name: str
+    context: Context | None
+    shops: Sequence[Shop]
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """What the picker offers, and what is chosen. `name` is empty where all shops are chosen."""
+
+    chosen: Context
+    name: str
+    groups: Sequence[Group]
+
+    @staticmethod
+    def context_of(shop: Shop) -> Context:
+        """Return the context that is one shop."""
+        return Context(Breadth.SHOP, shop.id)
+
+
+def picker(here: Visit) -> Picker | None:
+    """Return the picker of this employee; None for whom there is only one shop."""
+    shops = here.visible_shops
+    if len(shops) < 2:
+        return None
+    by_group: dict[str, list[Shop]] = {}
+    for shop in shops:
+        by_group.setdefault(shop.group_id, []).append(shop)
+    groups = [_group(identity, members) for identity, members in by_group.items()]
+    return Picker(here.context, _name(here.context, shops), groups)
+
+
+def _group(identity: str, members: Sequence[Shop]) -> Group:
+    if not identity:
+        return Group("", None, members)
+    return Group(members[0].group_name or identity, Context(Breadth.GROUP, identity), members)
+
+
+def _name(context: Context, shops: Sequence[Shop]) -> str:
+    if context == ALL_SHOPS:
+        return ""
+    first = context.shops(shops)[0]
+    return first.name if context.breadth is Breadth.SHOP else first.group_name or first.group_id

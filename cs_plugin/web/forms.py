@@ -1,0 +1,108 @@
+"""The forms, as WTForms: what they hold and what is wrong with it, in the language of whoever fills them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from wtforms import BooleanField, Form, SelectField, StringField, TextAreaField
+from wtforms.fields import EmailField
+from wtforms.validators import ValidationError
+
+from cs_plugin.desk.receiving import checked_address
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import MAX_TEXT, clean_line, clean_text
+
+Say = Callable[..., str]
+_LONG_LINE = 1000   # far beyond every limit, so that what is too long is told and not cut
+
+
+def _line(value: str | None) -> str:
+    return clean_line(value or "", _LONG_LINE)
+
+
+def _text(value: str | None) -> str:
+    return clean_text(value or "")
+
+
+class SpokenForm(Form):
+    """A form that tells its errors in a language: `say` translates."""
+
+    def __init__(self, formdata: Any = None, *, say: Say, **values: Any) -> None:
+        self.say = say
+        super().__init__(formdata, **values)
+
+    def check_text(self, text: str, blank: str) -> None:
+        """Raise ValidationError for a text that is blank (with that sentence) or too long."""
+        if not text.strip():
+            raise ValidationError(self.say(blank))
+        if len(text.strip()) > MAX_TEXT:
+            raise ValidationError(self.say(_("The message is too long: %(most)s characters at most."), most=MAX_TEXT))
+
+    def check_address(self, address: str) -> None:
+        """Raise ValidationError for what no mail could be sent to."""
+        try:
+            checked_address(address)
+        except InvalidInputError as error:
+            raise ValidationError(self.say(error.message, **error.values)) from error
+
+
+class AnswerForm(SpokenForm):
+    """What a guest writes in a conversation."""
+
+    text = TextAreaField(filters=[_text])
+
+    def validate_text(self, field: TextAreaField) -> None:
+        """Refuse a blank text."""
+        self.check_text(field.data or "", _("The message cannot be blank."))
+
+
+class ContactForm(SpokenForm):
+    """The contact form. `contacts` and `orders` are (value, label) pairs; without orders there is no such field, without a consent text no check box."""
+
+    contact = SelectField(validate_choice=False)
+    email = EmailField(filters=[_line])
+    order = SelectField(validate_choice=False)
+    text = TextAreaField(filters=[_text])
+    consent = BooleanField()
+    # Hidden from people: what fills it in is a program.
+    website = StringField()
+
+    def __init__(
+        self, formdata: Any = None, *, say: Say, contacts: Sequence[tuple[str, str]], orders: Sequence[tuple[str, str]], consent_text: str, **values: Any
+    ) -> None:
+        super().__init__(formdata, say=say, **values)
+        self.contact.choices = [("", say(_("-- Choose --"))), *contacts]
+        self.order.choices = [("", say(_("-- None --"))), *orders]
+        self._offered: Collection[str] = {value for value, _label in contacts}
+        self._orders: Collection[str] = {"", *(value for value, _label in orders)}
+        self._consent_text = consent_text
+
+    def validate_contact(self, field: SelectField) -> None:
+        """Refuse a contact that this shop does not offer."""
+        if field.data not in self._offered:
+            raise ValidationError(self.say(_("Please select a subject from the list provided.")))
+
+    def validate_email(self, field: EmailField) -> None:
+        """Refuse what no answer could be sent to."""
+        self.check_address(field.data or "")
+
+    def validate_order(self, field: SelectField) -> None:
+        """Refuse an order that is not this customer's."""
+        if (field.data or "") not in self._orders:
+            raise ValidationError(self.say(_("The order is no longer valid.")))
+
+    def validate_text(self, field: TextAreaField) -> None:
+        """Refuse a blank text."""
+        self.check_text(field.data or "", _("The message cannot be blank."))
+
+    def validate_consent(self, field: BooleanField) -> None:
+        """Ask for the consent, where the shop does."""
+        if self._consent_text and not field.data:
+            raise ValidationError(self.say(_("Please agree, so that your message can be kept and answered.")))
+
+
+def errors_of(form: Form) -> Mapping[str, str]:
+    """Return the first error of each field that has one."""
+    return {name: str(next(iter(errors))) for name, errors in form.errors.items() if name and errors}

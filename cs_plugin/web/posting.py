@@ -1,0 +1,182 @@
+"""A posted form of the storefront: bounded while it arrives, its files kept before anything else is judged, so that no error loses them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flask import request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
+
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import StoredFile, digest
+from cs_plugin.store.files import file_name
+from cs_plugin.store.options import Options
+from cs_plugin.web.mounted import Mounted
+from cs_plugin.web.oversized import texts_of_oversized_post
+from cs_plugin.web.reading import form_is_genuine
+from cs_plugin.web.seals import open_seal, seal
+from cs_plugin.web.uploads import UploadLimits, bound_request, keep_uploads
+
+log = logging.getLogger(__name__)
+
+FORM_LASTS = dt.timedelta(hours=24)
+# Bytes that no message refers to are swept after a day; a form never offers to send what may be gone.
+FILES_LAST = dt.timedelta(hours=20)
+NO_FILES = UploadLimits(types=frozenset(), most=0, each=0, together=0)
+_FORM, _FILE = "form", "kept file"
+
+
+@dataclass(frozen=True, slots=True)
+class FormKey:
+    """What makes a form's post idempotent, and tells when the form was made (`at`, aware)."""
+
+    nonce: str
+    at: dt.datetime
+
+    @classmethod
+    def new(cls, at: dt.datetime) -> FormKey:
+        """Return the key of a form that is made at that moment."""
+        return cls(secrets.token_hex(16), at)
+
+    @classmethod
+    def read(cls, text: str) -> FormKey | None:
+        """Read a key that came back; None for one that is not ours."""
+        found = open_seal(_FORM, text)
+        return cls(str(found.value), found.at) if found else None
+
+    def __str__(self) -> str:
+        return seal(_FORM, self.nonce, self.at)
+
+    def expired(self, now: dt.datetime) -> bool:
+        """Say whether the form is too old to be taken."""
+        return now - self.at > FORM_LASTS
+
+    def of_post(self, *parts: str, files: Iterable[StoredFile] = ()) -> str:
+        """Return the key of one post: the same form with other words in it, sent after a step back in the browser, is another post."""
+        return digest("post", self.nonce, *parts, *(file.sha256.hex() for file in files)).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that has been accepted, and the sealed reference under which the form carries it."""
+
+    file: StoredFile
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileError:
+    """What is wrong with a file, and which one (empty where it is all of them)."""
+
+    error: InvalidInputError
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One post of a form. `key` is None where the form was not made by us; `expired` says that nothing of it may be taken."""
+
+    fields: MultiDict[str, str] = field(default_factory=MultiDict)
+    kept: tuple[KeptFile, ...] = ()
+    file_errors: tuple[FileError, ...] = ()
+    key: FormKey | None = None
+    expired: bool = False
+    too_large: bool = False
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """Return the accepted files."""
+        return tuple(kept.file for kept in self.kept)
+
+
+def files_allowed(options: Options) -> UploadLimits:
+    """Return what customers may attach in a shop: nothing, where the option says so."""
+    return UploadLimits.of(options) if options["allow_file_uploading"] else NO_FILES
+
+
+def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime) -> Posting:
+    """Read the posted form of this request and keep its good files; what is wrong with the others stands in `file_errors`."""
+    try:
+        bound_request(limits)
+        fields, uploads = request.form, request.files.getlist("file")
+    except (RequestEntityTooLarge, LengthRequired):
+        return _oversized(limits)
+    key = FormKey.read(fields.get("post_key", ""))
+    expired = key is None or key.expired(now) or not form_is_genuine()
+    # Only a form that we have made may leave bytes here: whoever posts blindly does not fill the disk.
+    kept, errors = _keep_files(desk, fields.getlist("kept_file"), uploads if key else [], limits, now)
+    return Posting(fields, kept, errors, key, expired)
+
+
+def _oversized(limits: UploadLimits) -> Posting:
+    texts = texts_of_oversized_post()
+    message = _("The file is too large.") if limits.most else _("Files cannot be attached here.")
+    errors = (FileError(InvalidInputError("file", message)),)
+    return Posting(texts, file_errors=errors, key=FormKey.read(texts.get("post_key", "")), too_large=True)
+
+
+def _keep_files(
+    desk: Mounted, references: Sequence[str], uploads: Sequence[FileStorage], limits: UploadLimits, now: dt.datetime
+) -> tuple[tuple[KeptFile, ...], tuple[FileError, ...]]:
+    kept, errors = _brought_back(desk, references, now)
+    chosen = [upload for upload in uploads if upload.filename]
+    if (kept or chosen) and not limits.most:
+        return (), (FileError(InvalidInputError("file", _("Files cannot be attached here."))),)
+    if len(kept) + len(chosen) > limits.most:
+        errors.append(FileError(InvalidInputError("file", _("Too many files: %(most)s at most."), most=limits.most)))
+        chosen = chosen[: max(0, limits.most - len(kept))]
+    for upload in chosen:
+        try:
+            kept.extend(_kept_file(file, now) for file in _keep(desk, upload, limits, kept))
+        except InvalidInputError as error:
+            errors.append(FileError(error, file_name(upload.filename or "")))
+    return tuple(kept[: limits.most]), tuple(errors)
+
+
+def _keep(desk: Mounted, upload: FileStorage, limits: UploadLimits, kept: Sequence[KeptFile]) -> tuple[StoredFile, ...]:
+    left = UploadLimits(limits.types, 1, limits.each, max(0, limits.together - sum(one.file.size for one in kept)))
+    try:
+        return keep_uploads(desk, [upload], left)
+    except OSError as error:
+        log.exception("an uploaded file could not be kept")
+        raise InvalidInputError("file", _("An error occurred while sending the message, please try again.")) from error
+
+
+def _kept_file(file: StoredFile, now: dt.datetime) -> KeptFile:
+    value = [file.name, file.content_type, file.size, file.sha256.hex(), file.key]
+    return KeptFile(file, seal(_FILE, value, now))
+
+
+def _brought_back(desk: Mounted, references: Sequence[str], now: dt.datetime) -> tuple[list[KeptFile], list[FileError]]:
+    """Return the files that an earlier post of this form has left, each once; those that are gone are told, never passed over."""
+    kept: dict[str, KeptFile] = {}
+    errors: list[FileError] = []
+    for reference in references:
+        found = open_seal(_FILE, reference)
+        if found is None:
+            continue
+        name, content_type, size, sha256, key = found.value
+        if now - found.at > FILES_LAST or not _is_there(desk, key):
+            errors.append(FileError(InvalidInputError("file", _("This file is no longer there: please choose it again.")), name))
+        else:
+            kept[key] = KeptFile(StoredFile(name, content_type, size, bytes.fromhex(sha256), key), reference)
+    return list(kept.values()), errors
+
+
+def _is_there(desk: Mounted, key: str) -> bool:
+    try:
+        desk.files.open(key).close()
+    except OSError:
+        return False
+    return True
+
+
+def posted_texts(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the posted texts as a plugin is told of them, the first of each name."""
+    return {name: fields[name] for name in fields}
