@@ -1,14 +1,14 @@
 """Events collected in a transaction and told after it: never before the commit, never on a rollback, never raising.
 
-Work that ends without a commit and without a rollback was forgotten by whoever fired the hook: it is logged as an error that names it.
+Work that ends without a commit and without a rollback was forgotten by whoever fired the hook: it is logged as an error
+that names the hook.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pluggy
 from sqlalchemy import event
@@ -69,7 +69,8 @@ def _after_soft_rollback(session: Session, ended: SessionTransaction) -> None:
     collected = session.info[_KEY]
     if ended.nested:
         collected.entries = [entry for entry in collected.entries if not _within(entry.savepoint, ended)]
-    else:
+    elif ended.parent is None:
+        # A flush has a transaction of its own below these; where it fails, the one around it is told of next.
         collected.rolled_back = True
 
 
@@ -88,17 +89,17 @@ def _after_transaction_end(session: Session, ended: SessionTransaction) -> None:
     entries, committed, rolled_back = collected.entries, collected.committed, collected.rolled_back
     collected.entries, collected.committed, collected.rolled_back = [], False, False
     if committed:
-        for entry in entries:
-            _tell(entry)
+        _tell(session, entries)
     elif not rolled_back:
         for name in dict.fromkeys(entry.name for entry in entries if entry.manager is None):
-            log.error("%s wrote in a transaction that was closed without a commit: its work is lost. Commit after firing it.", name)
+            log.error("%s wrote in a transaction that was closed without a commit: its work is lost. Commit it.", name)
 
 
-def _tell(entry: _Entry) -> None:
-    if entry.manager is None or entry.arguments is None:
-        return
-    plugins.tell(entry.manager, entry.name, **entry.arguments)
-
-
-__all__: list[Any] = ["collect", "expect_commit"]
+def _tell(session: Session, entries: Sequence[_Entry]) -> None:
+    for entry in entries:
+        if entry.manager is None or entry.arguments is None:
+            continue
+        plugins.tell(entry.manager, entry.name, **entry.arguments)
+        if session.in_transaction():
+            # What a listener began in the caller's session and left there, perhaps broken, is not the caller's to carry.
+            session.rollback()

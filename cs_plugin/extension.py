@@ -2,43 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
 import pluggy
 from flask import Flask, current_app
 from flask_admin import Admin
+from sqlalchemy.orm import scoped_session
 
 from cs_plugin import plugins
 from cs_plugin.cli import cs
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
-from cs_plugin.mail.transport import transport_of
+from cs_plugin.mail.transport import Transport, transport_of
 from cs_plugin.rules.signing import Signer
 from cs_plugin.store.files import FileStore
 from cs_plugin.web import admin as admin_pages
 from cs_plugin.web import background, fired_by_host, migrations, storefront
 from cs_plugin.web.mounted import EXTENSION, Mounted
 
-# Every configuration key, with what holds where the host sets nothing.
-DEFAULTS: Mapping[str, Any] = {
-    "CS_STOREFRONT_PREFIX": "/customer-service",   # where the contact form and the thread links live
-    "CS_STOREFRONT_URL": None,                     # the public address of the application, for links in mails; else each shop's own
-    "CS_ADMIN_URL": "/cs-admin",                   # where an admin is made when the host has none
-    "CS_ADMIN_CATEGORY": None,                     # the menu category of the desk's pages in Flask-Admin
-    "CS_SIGNING_KEYS": None,                       # a list, the first signs and all verify; else one is derived from SECRET_KEY
-    "CS_MAIL_URL": "smtp://localhost:25",          # smtp://, smtp+starttls://, smtps://, console: or memory:
-    "CS_MAIL_TIMEOUT": 20.0,                       # seconds for each step of a delivery
-    "CS_MAIL_FROM": None,                          # the sender where neither contact nor shop has an address
-    "CS_MAIL_DOMAIN": None,                        # behind the @ of our Message-IDs; else that of CS_MAIL_FROM
-    "CS_FILES_URL": None,                          # a folder or an fsspec URL; else cs_files in the instance folder
-    "CS_BACKGROUND": True,                         # whether a web process delivers mail where no worker runs
-    "CS_ENTRY_POINTS": True,                       # whether installed plugins of the group cs_plugin are loaded
-    "CS_ADMIN_CSP": False,                         # whether the desk's admin pages send a strict Content-Security-Policy
-}
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A configuration key, what holds where the host sets nothing, and what it means."""
+
+    key: str
+    default: Any
+    meaning: str
+
+
+# Every configuration key. docs/configuration.md is made from these rows.
+SETTINGS: tuple[Setting, ...] = (
+    Setting("CS_STOREFRONT_PREFIX", "/customer-service", "The path under which the contact form, the thread links and the desk's static files live."),
+    Setting(
+        "CS_STOREFRONT_URL",
+        None,
+        "The public address of the application, such as `https://shop.example`, for links in mails. Without it each shop's own URL counts, and "
+        "where a shop has none, that of the request or `SERVER_NAME`.",
+    ),
+    Setting("CS_ADMIN_URL", "/cs-admin", "The path of the admin that is made for the desk where the host has no Flask-Admin."),
+    Setting("CS_ADMIN_CATEGORY", None, "The category of Flask-Admin's menu that holds the desk's pages. Without it they stand in the menu itself."),
+    Setting(
+        "CS_SIGNING_KEYS",
+        None,
+        "A list of keys of at least 16 characters, by which thread links and tags in mails are signed: the first signs, all of them verify, so "
+        "that a key is replaced by putting the new one in front. Without it one is made from `SECRET_KEY`, and changing that makes every old link "
+        "worthless.",
+    ),
+    Setting(
+        "CS_MAIL_URL",
+        "smtp://localhost:25",
+        "Where mail goes out: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://user:password@host:465`, `console:` or `memory:`. "
+        "A user name or password is written percent-encoded.",
+    ),
+    Setting("CS_MAIL_TIMEOUT", 20.0, "How many seconds each step of handing over a mail may take."),
+    Setting(
+        "CS_MAIL_FROM",
+        None,
+        "The address that mail comes from where neither the contact nor the shop has one. Without it `MAIL_DEFAULT_SENDER` counts.",
+    ),
+    Setting("CS_MAIL_DOMAIN", None, "What stands behind the @ of the desk's Message-IDs. Without it the domain of `CS_MAIL_FROM`."),
+    Setting("CS_FILES_URL", None, "Where attachments are kept: a folder, or an fsspec URL. Without it the folder `cs_files` in the instance folder."),
+    Setting(
+        "CS_BACKGROUND",
+        True,
+        "Whether web processes deliver mail in a thread of their own while no worker shows signs of life. It starts at a process's first request.",
+    ),
+    Setting("CS_ENTRY_POINTS", True, "Whether installed plugins of the entry-point group `cs_plugin` are loaded."),
+    Setting("CS_ADMIN_CSP", False, "Whether the desk's admin pages send a strict Content-Security-Policy. The storefront pages always do."),
+)
 
 
 class CustomerService:
@@ -52,23 +89,18 @@ class CustomerService:
         self._plugins = list(plugins)
         self._db = db
         self._foreign: list[pluggy.PluginManager] = []
+        self._managers: list[pluggy.PluginManager] = []
         if app is not None:
             self.init_app(app, db=db, admin=admin)
 
     def init_app(self, app: Flask, *, db: Any = None, admin: Admin | None = None) -> None:
         """Mount the desk on an application. Raise ConfigurationError where it is configured wrongly, HookError where a plugin does not fit."""
-        db = db or self._db
-        if db is None:
-            raise ConfigurationError("CustomerService needs the host's database: CustomerService(app, db=db)")
+        db = _with_session(db or self._db)
         if EXTENSION in app.extensions:
             raise ConfigurationError("the desk is mounted on this application already")
-        for key, value in DEFAULTS.items():
-            app.config.setdefault(key, value)
-        manager = plugins.make_manager(self._plugins, entry_points=app.config["CS_ENTRY_POINTS"])
-        desk_hooks = fired_by_host.FiredByHost(self)
-        plugins.register(manager, desk_hooks)
-        for foreign in self._foreign:
-            plugins.hear_from(foreign, manager)
+        for setting in SETTINGS:
+            app.config.setdefault(setting.key, setting.default)
+        manager = self._make_manager(entry_points=app.config["CS_ENTRY_POINTS"])
         app.extensions[EXTENSION] = Mounted(
             app=app,
             db=db,
@@ -76,7 +108,7 @@ class CustomerService:
             host=Host(manager),
             signer=Signer(_signing_keys(app)),
             composer=Composer(_mail_templates(app), _mail_domain(app)),
-            transport=transport_of(app.config["CS_MAIL_URL"], timeout=app.config["CS_MAIL_TIMEOUT"]),
+            transport=_transport(app),
             files=FileStore(app.config["CS_FILES_URL"] or str(Path(app.instance_path) / "cs_files")),
             default_sender=_default_sender(app),
         )
@@ -86,13 +118,24 @@ class CustomerService:
         background.mount(app)
         app.cli.add_command(cs)
 
+    def _make_manager(self, *, entry_points: bool) -> pluggy.PluginManager:
+        manager = plugins.make_manager(self._plugins, entry_points=entry_points)
+        plugins.register(manager, fired_by_host.FiredByHost(self))
+        for foreign in self._foreign:
+            plugins.hear_from(foreign, manager)
+        self._managers.append(manager)
+        return manager
+
     def register_in(self, manager: pluggy.PluginManager) -> None:
-        """Bring the desk's hooks into a host's own plugin manager, of whatever project name; call it before `init_app` or `cs_mount`.
+        """Bring the desk's hooks into a host's own plugin manager, of whatever project name, before `init_app` or after it.
 
         The host's plugins then implement the desk's hooks with the host's own marker, and fire the desk's through that manager.
+        Raise HookError where one of them does not fit.
         """
-        self._foreign.append(manager)
         plugins.fire_from(manager, fired_by_host.FiredByHost(self))
+        self._foreign.append(manager)
+        for own in self._managers:
+            plugins.hear_from(manager, own)
 
     @property
     def manager(self) -> pluggy.PluginManager:
@@ -106,14 +149,34 @@ class CustomerService:
         return self.manager.hook
 
 
+def _with_session(db: Any) -> Any:
+    """Return what has a `session`. Raise ConfigurationError for what has none."""
+    if isinstance(db, scoped_session):
+        return SimpleNamespace(session=db)
+    # Flask-SQLAlchemy-Lite has its session only inside a context of the application, so that the instance cannot be asked here.
+    if db is None or not (hasattr(type(db), "session") or "session" in vars(db)):
+        raise ConfigurationError("CustomerService needs the host's database: CustomerService(app, db=db)")
+    return db
+
+
 def _signing_keys(app: Flask) -> list[str]:
-    keys = app.config["CS_SIGNING_KEYS"]
+    secret, keys = app.config["SECRET_KEY"], app.config["CS_SIGNING_KEYS"]
+    if not secret:
+        raise ConfigurationError("set SECRET_KEY: sessions and forms rest on it, and thread links too unless CS_SIGNING_KEYS is set")
     if keys:
         return [keys] if isinstance(keys, str) else [str(key) for key in keys]
-    secret = app.config["SECRET_KEY"]
-    if not secret:
-        raise ConfigurationError("set SECRET_KEY, or CS_SIGNING_KEYS: thread links and tags in mails are signed with it")
     return [f"cs_plugin signing {secret if isinstance(secret, str) else secret.hex()}"]
+
+
+def _transport(app: Flask) -> Transport:
+    url, timeout = app.config["CS_MAIL_URL"], app.config["CS_MAIL_TIMEOUT"]
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
+        raise ConfigurationError("CS_MAIL_TIMEOUT: expected a number of seconds above zero")
+    try:
+        return transport_of(url, timeout=timeout)
+    except (ValueError, TypeError, AttributeError):
+        # The reason is left out: it may quote a part of the password.
+        raise ConfigurationError("CS_MAIL_URL: expected an address such as smtp+starttls://user:password@host:587, percent-encoded") from None
 
 
 def _default_sender(app: Flask) -> str:

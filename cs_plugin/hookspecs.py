@@ -1,6 +1,7 @@
 """Every hook of the desk: questions that the host answers, events, places in pages, and what the host fires at the desk.
 
-A plugin implements a hook as a function or method of the hook's name, marked with `cs_plugin.hookimpl`; it may take fewer arguments than the hook has.
+A plugin implements a hook as a function or method of the hook's name, marked with `cs_plugin.hookimpl`; it may take fewer arguments than the
+hook has.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def cs_current_employee() -> Employee | None:
     """Ask who is using the shop's admin in this request.
 
     Asked in every request to a page of the desk's admin. None: nobody, and every page answers 403. It is the only question that must be answered.
+    An answer that raises is an error of the page: who gets in is never guessed.
 
     ```python
     @hookimpl
@@ -78,6 +80,7 @@ def cs_list_grants(employee: Employee) -> Mapping[str, object] | None:
     """Ask what an employee may do: for each permission the ids of shops, or `ALL`.
 
     Permissions: view, reply, delete, export, configure, privacy, sql. Asked once a request. None: view and reply in all shops, nothing else.
+    An answer that raises is an error of the page: nothing is granted by a guess.
 
     ```python
     @hookimpl
@@ -150,7 +153,7 @@ def cs_order_history(order_id: str) -> Sequence[OrderStep] | None:
 def cs_list_shops() -> Sequence[Shop] | None:
     """Ask for the shops of this store, in the order in which pickers show them.
 
-    Asked once a request. None: one shop with the id "1", and no trace of multistore anywhere.
+    Asked once a request. None: one shop with the id "1", and no trace of multistore anywhere. An answer that raises is an error of the page.
 
     ```python
     @hookimpl
@@ -164,7 +167,7 @@ def cs_list_shops() -> Sequence[Shop] | None:
 def cs_list_languages() -> Sequence[Language] | None:
     """Ask for the languages of this store, disabled ones included; the first is the default.
 
-    None: English alone.
+    None: English alone. An answer that raises is an error of the page.
 
     ```python
     @hookimpl
@@ -178,7 +181,7 @@ def cs_list_languages() -> Sequence[Language] | None:
 def cs_check_captcha(form: Mapping[str, str]) -> bool | None:
     """Ask whether the captcha that the host has put into the contact form was solved.
 
-    `form` holds the posted fields as text. False refuses the post; None: there is no captcha.
+    `form` holds the posted fields as text. False refuses the post, and so does an answer that raises; None: there is no captcha.
 
     ```python
     @hookimpl
@@ -206,7 +209,7 @@ def cs_check_spam(inquiry: Inquiry) -> bool | None:
 def cs_scan_file(path: Path, name: str) -> str | None:
     """Ask a scanner about an uploaded file before it is kept; `path` is a copy on the local disk, `name` what the sender called it.
 
-    An answer is the name of what was found, and the file is refused. An empty text or None: nothing was found.
+    An answer is the name of what was found, and the file is refused, as it is where the answer raises. An empty text or None: nothing was found.
 
     ```python
     @hookimpl
@@ -234,8 +237,9 @@ def cs_send_mail(mail: OutgoingMail) -> bool | None:
 
 @hookspec(firstresult=True)
 def cs_url(kind: str, id: str) -> str | None:  # noqa: A002 - the hook's published argument
-    """Ask for the address of a page of the host's: kind "customer" or "order" (in the admin), "admin_sign_in" (`id` is the path to come back to), "product" or "order_page" (on the storefront).
+    """Ask for the address of a page of the host's.
 
+    `kind` is "customer" or "order" (in the admin), "admin_sign_in" (`id` is the path to come back to), "product" or "order_page" (on the storefront).
     None: the name is shown without a link.
 
     ```python
@@ -338,7 +342,9 @@ def cs_thread_assigned(thread: ThreadFacts, assignee_id: str | None, employee: E
 
 @hookspec
 def cs_thread_forwarded(thread: ThreadFacts, message: MessageFacts, recipient: str, employee: Employee) -> None:
-    """Hear that a thread was forwarded, to an employee's id or to an address outside. *Has no caller yet: forwarding comes with the whole thread page.*
+    """Hear that a thread was forwarded, to an employee's id or to an address outside.
+
+    *Has no caller yet: forwarding comes with the whole thread page.*
 
     ```python
     @hookimpl
@@ -437,7 +443,9 @@ def cs_thread_actions(thread: ThreadFacts, employee: Employee) -> Sequence[tuple
 
 @hookspec
 def cs_list_columns() -> Sequence[tuple[str, Any]] | None:
-    """Add columns to the list of threads: a label, and a function from `ThreadFacts` to text. *Has no caller yet: it comes with the whole list.*
+    """Add columns to the list of threads: a label, and a function from `ThreadFacts` to text.
+
+    *Has no caller yet: it comes with the whole list.*
 
     ```python
     @hookimpl
@@ -560,7 +568,9 @@ def cs_order_message_posted(
 
 @hookspec(firstresult=True)
 def cs_order_panel(order_id: str) -> Markup | None:
-    """Ask the desk for the panel "Messages" of an order's page in the admin, as an HTML fragment. *Answers None yet: it comes with the order pages.*
+    """Ask the desk for the panel "Messages" of an order's page in the admin, as an HTML fragment.
+
+    *Answers None yet: it comes with the order pages.*
 
     ```python
     panel = customer_service.hook.cs_order_panel(order_id="15")

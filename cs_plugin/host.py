@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from cs_plugin.rules.permissions import DEFAULT_GRANTS, Grants
 from cs_plugin.rules.shops import Shop
 
 Answer = TypeVar("Answer")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,11 @@ class Host:
 
     def current_employee(self) -> Employee | None:
         """Return who uses the admin now; None for nobody. An error in the host's answer is raised: access is never guessed."""
-        return _maybe("cs_current_employee", Employee, plugins.ask_strictly(self.manager, "cs_current_employee"))
+        return _maybe("cs_current_employee", Employee, plugins.ask(self.manager, "cs_current_employee"))
 
     def grants(self, employee: Employee) -> Grants:
         """Return what an employee may do. Raise BadHostAnswerError where the answer cannot be read."""
-        answer = plugins.ask_strictly(self.manager, "cs_list_grants", employee=employee)
+        answer = plugins.ask(self.manager, "cs_list_grants", employee=employee)
         if answer is None:
             return DEFAULT_GRANTS
         if not isinstance(answer, Mapping):
@@ -84,20 +86,28 @@ class Host:
         return languages
 
     def captcha_solved(self, form: Mapping[str, str]) -> bool:
-        """Say whether the host's captcha was solved; true where there is none."""
-        return plugins.ask(self.manager, "cs_check_captcha", form=form) is not False
+        """Say whether the host's captcha was solved: true where there is none, false where it cannot be checked."""
+        try:
+            return plugins.ask(self.manager, "cs_check_captcha", form=form) is not False
+        except Exception:
+            log.exception("the captcha could not be checked; the form is refused")
+            return False
 
     def is_spam(self, inquiry: Inquiry) -> bool:
         """Say whether the host holds an inquiry for spam."""
         return plugins.ask(self.manager, "cs_check_spam", inquiry=inquiry) is True
 
     def scan(self, path: Path, name: str) -> str:
-        """Return what the host's scanner found in a file; empty for nothing."""
-        return str(plugins.ask(self.manager, "cs_scan_file", path=path, name=name) or "")
+        """Return what the host's scanner found in a file; empty for nothing. A file that cannot be scanned is not clean."""
+        try:
+            return str(plugins.ask(self.manager, "cs_scan_file", path=path, name=name) or "")
+        except Exception:
+            log.exception("a file could not be scanned; it is refused")
+            return "not scanned"
 
     def send_mail(self, mail: OutgoingMail) -> bool:
         """Hand a mail to the host's own sending; False where it has none. An error is raised to whoever delivers."""
-        return plugins.ask_strictly(self.manager, "cs_send_mail", mail=mail) is True
+        return plugins.ask(self.manager, "cs_send_mail", mail=mail) is True
 
     def url(self, kind: str, identity: str) -> str | None:
         """Return the address of a page of the host's, where it names one."""

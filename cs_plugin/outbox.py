@@ -76,8 +76,8 @@ def cancel(session: Session, thread_id: int) -> None:
 
 
 def retry(session: Session, message_id: int, now: dt.datetime) -> bool:
-    """Let a failed mail of a message be tried again from the beginning; say whether there was one."""
-    failed = and_(OutboxItem.message_id == message_id, OutboxItem.state == OutboxState.FAILED)
+    """Let a failed or cancelled mail of a message be tried again from the beginning; say whether there was one."""
+    failed = and_(OutboxItem.message_id == message_id, OutboxItem.state.in_((OutboxState.FAILED, OutboxState.CANCELLED)))
     result: Any = session.execute(
         update(OutboxItem).where(failed).values(state=OutboxState.WAITING, attempts=0, not_before=now, lease_owner=None, lease_until=None),
         execution_options={"synchronize_session": False},

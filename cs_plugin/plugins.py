@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +15,7 @@ import pluggy
 
 from cs_plugin import hookspecs
 from cs_plugin.errors import HookError
-from cs_plugin.hookspecs import PROJECT, hookimpl, hookspec
+from cs_plugin.hookspecs import PROJECT, hookimpl
 from cs_plugin.rules.languages import Language
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
@@ -32,9 +35,26 @@ FIRED_BY_HOST = (
     "cs_customer_erased",
 )
 
+# Questions whose error goes to whoever asked: access, safety and "it was sent" must not be guessed from what is left.
+STRICT = frozenset({"cs_current_employee", "cs_list_grants", "cs_check_captcha", "cs_scan_file", "cs_send_mail"})
+
+_DEFAULTS = f"{PROJECT}.defaults"
+
+
+class Kind(StrEnum):
+    """What a hook is for."""
+
+    QUESTION = "question"
+    EVENT = "event"
+    PLACE = "place"
+    FIRED_BY_HOST = "fired by the host"
+
 
 class DefaultAnswers:
-    """Answer what a host leaves unanswered: one shop, English, nobody signed in."""
+    """Answer what a host leaves unanswered: one shop, English, nobody to assign to.
+
+    They hold for a host that says nothing, not for one whose answer raised: its shops are not guessed.
+    """
 
     @hookimpl(trylast=True)
     def cs_list_employees(self) -> Sequence[Employee]:
@@ -54,20 +74,38 @@ class DefaultAnswers:
 
 def hook_names() -> tuple[str, ...]:
     """Return the names of all hooks, in the order of `hookspecs`."""
-    return tuple(name for name, value in vars(hookspecs).items() if name.startswith("cs_") and hasattr(value, f"{PROJECT}_spec"))
+    return tuple(name for name, value in vars(hookspecs).items() if hasattr(value, f"{PROJECT}_spec"))
+
+
+def kind_of(name: str) -> Kind:
+    """Return what a hook is for."""
+    if name in FIRED_BY_HOST:
+        return Kind.FIRED_BY_HOST
+    if _options_of(name)["firstresult"]:
+        return Kind.QUESTION
+    answer = inspect.signature(getattr(hookspecs, name)).return_annotation
+    return Kind.EVENT if answer in (None, "None") else Kind.PLACE
+
+
+def _options_of(name: str) -> Mapping[str, Any]:
+    options: Mapping[str, Any] = getattr(getattr(hookspecs, name), f"{PROJECT}_spec")
+    return options
 
 
 def make_manager(plugins: Iterable[object], *, entry_points: bool) -> pluggy.PluginManager:
     """Make the plugin manager of one application.
 
-    Later plugins are asked before earlier ones, all of them before the default answers. Raise HookError for a hook that does not exist
-    or that is implemented with an argument it does not have.
+    Later plugins are asked before earlier ones, all of them before the default answers. Raise HookError for a hook that
+    does not exist or that is implemented with an argument it does not have.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(DefaultAnswers(), "cs_plugin.defaults")
+    manager.register(DefaultAnswers(), _DEFAULTS)
     if entry_points:
-        manager.load_setuptools_entrypoints(PROJECT)
+        try:
+            manager.load_setuptools_entrypoints(PROJECT)
+        except pluggy.PluginValidationError as error:
+            raise HookError(f"an installed plugin does not fit: {error}") from error
     for plugin in plugins:
         register(manager, plugin)
     check_pending(manager)
@@ -94,97 +132,160 @@ def fire_from(foreign: pluggy.PluginManager, desk_hooks: object) -> None:
     """Let a host fire the desk's hooks through its own plugin manager, of whatever project name.
 
     Specifications and implementations are marked again for that name: a plain `register` finds nothing there, silently.
+    Raise HookError where a plugin that the host has registered already does not fit.
     """
-    spec_marker, impl_marker = pluggy.HookspecMarker(foreign.project_name), pluggy.HookimplMarker(foreign.project_name)
-    foreign.add_hookspecs(SimpleNamespace(**{name: _respecified(getattr(hookspecs, name), spec_marker) for name in hook_names()}))
-    foreign.register(SimpleNamespace(**{name: impl_marker(_copy(getattr(desk_hooks, name))) for name in FIRED_BY_HOST}), PROJECT)
+    specified = pluggy.HookspecMarker(foreign.project_name)
+    implemented = pluggy.HookimplMarker(foreign.project_name)
+    specs: Any = SimpleNamespace(
+        **{
+            name: specified(firstresult=_options_of(name)["firstresult"])(_copy(getattr(hookspecs, name)))
+            for name in hook_names()
+        }
+    )
+    try:
+        foreign.add_hookspecs(specs)
+    except pluggy.PluginValidationError as error:
+        raise HookError(f"a plugin of {foreign.project_name!r} does not fit: {error}") from error
+    copies = {name: implemented(_copy(getattr(desk_hooks, name))) for name in FIRED_BY_HOST}
+    foreign.register(SimpleNamespace(**copies), PROJECT)
 
 
 def hear_from(foreign: pluggy.PluginManager, own: pluggy.PluginManager) -> None:
-    """Let what plugins of a host's own manager answer and hear reach the desk, those registered later included."""
+    """Let what plugins of a host's own manager answer and hear reach the desk, those registered later included.
+
+    Raise HookError for a hook `cs_…` that one of them implements and that does not exist.
+    """
+    for name, caller in vars(foreign.hook).items():
+        needed = any(not one.optionalhook for one in caller.get_hookimpls())
+        if name.startswith("cs_") and needed and not caller.has_spec():
+            raise HookError(f"unknown hook {name!r} in a plugin of {foreign.project_name!r}")
     bridges = {name: hookimpl(_bridge(foreign, name)) for name in hook_names() if name not in FIRED_BY_HOST}
     own.register(SimpleNamespace(**bridges), f"{PROJECT}.bridge.{foreign.project_name}")
 
 
-def ask(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> Any:
-    """Ask a question: return the first answer that is not None.
+class _Several(tuple[Any, ...]):
+    """The answers of all plugins of a host's own manager; a place takes them one by one."""
 
-    An implementation that raises is logged and passed over, so that the next one is asked; None where nobody answers.
-    """
-    return next((answer for answer in _answers(manager, name, arguments) if answer is not None), None)
-
-
-def ask_strictly(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> Any:
-    """Ask a question on which access rests: an implementation that raises is not passed over, its error goes to the caller."""
-    return getattr(manager.hook, name)(**arguments)
-
-
-def collect(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> list[Any]:
-    """Fill a place: return all answers that are not None, in order of registration; one that raises is logged and left out."""
-    return [answer for answer in reversed(list(_answers(manager, name, arguments))) if answer is not None]
-
-
-def tell(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> None:
-    """Tell an event to all listeners; one that raises is logged, the others still hear it."""
-    for _ in _answers(manager, name, arguments):
-        pass
-
-
-def _answers(manager: pluggy.PluginManager, name: str, arguments: Mapping[str, object]) -> Iterable[Any]:
-    caller = getattr(manager.hook, name)
-    implementations = caller.get_hookimpls()
-    if any(one.hookwrapper or getattr(one, "wrapper", False) for one in implementations):
-        # A wrapper wants to stand around the whole call, so that the call cannot be taken apart.
-        yield from _wrapped(caller, arguments)
-        return
-    for one in reversed(implementations):
-        try:
-            yield one.function(*[arguments[argument] for argument in one.argnames])
-        except Exception:  # noqa: BLE001 - a plugin may raise anything, and the desk's work goes on
-            log.exception("%s of plugin %s raised; it is passed over", name, one.plugin_name)
-
-
-def _wrapped(caller: pluggy.HookCaller, arguments: Mapping[str, object]) -> Iterable[Any]:
-    try:
-        answer = caller(**arguments)
-    except Exception:  # noqa: BLE001 - as above
-        log.exception("%s raised inside a wrapper; it is passed over", caller.name)
-        return
-    yield from answer if isinstance(answer, list) else [answer]
+    __slots__ = ()
 
 
 def _bridge(foreign: pluggy.PluginManager, name: str) -> Callable[..., Any]:
     spec = getattr(hookspecs, name)
+    names = tuple(inspect.signature(spec).parameters)
 
-    def bridge(**arguments: object) -> Any:
-        if spec.__dict__[f"{PROJECT}_spec"]["firstresult"]:
-            return ask_strictly(foreign, name, **arguments)
-        answers = collect(foreign, name, **arguments)
-        return answers or None
+    # pluggy reads the names of the arguments from what is wrapped, and passes values in their order.
+    @wraps(spec, updated=())
+    def bridge(*values: object) -> Any:
+        arguments = dict(zip(names, values, strict=True))
+        if kind_of(name) is Kind.QUESTION:
+            return ask(foreign, name, **arguments)
+        return _Several(collect(foreign, name, **arguments)) or None
 
-    names = list(inspect.signature(spec).parameters)
-    # pluggy passes arguments by position, in the order of the signature that it reads here.
-    def positional(*values: object) -> Any:
-        return bridge(**dict(zip(names, values, strict=True)))
-
-    positional.__name__ = name
-    positional.__signature__ = inspect.signature(spec)  # type: ignore[attr-defined]
-    return positional
+    return bridge
 
 
-def _respecified(spec: Any, marker: pluggy.HookspecMarker) -> Any:
-    options = spec.__dict__[f"{PROJECT}_spec"]
-    return marker(firstresult=options["firstresult"], historic=options["historic"])(_copy(spec))
+def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that can be marked anew: a method cannot, and the original keeps its own mark."""
 
-
-def _copy(function: Any) -> Callable[..., Any]:
+    @wraps(function, updated=())
     def copy(*values: object, **named: object) -> Any:
         return function(*values, **named)
 
-    copy.__name__ = function.__name__
-    copy.__doc__ = function.__doc__
-    copy.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return copy
 
 
-__all__ = ["DefaultAnswers", "ask", "ask_strictly", "check_pending", "collect", "fire_from", "hear_from", "hook_names", "make_manager", "register", "tell"]
+def ask(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> Any:
+    """Ask a question: return the first answer that is not None; None where nobody answers.
+
+    An implementation that raises is logged and passed over, so that the next one is asked; but the error goes to the
+    caller where the question is one of STRICT.
+    """
+    answers = _Call(manager, name, arguments).answers_of_all()
+    return answers[0] if answers else None
+
+
+def collect(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> list[Any]:
+    """Fill a place: return all answers that are not None, in order of registration; one that raises is logged and left out."""
+    answers: list[Any] = []
+    for answer in reversed(_Call(manager, name, arguments).answers_of_all()):
+        answers.extend(answer if isinstance(answer, _Several) else [answer])
+    return answers
+
+
+def tell(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> None:
+    """Tell an event to all listeners; one that raises is logged, the others still hear it."""
+    _Call(manager, name, arguments).answers_of_all()
+
+
+@dataclass
+class _Call:
+    """One call of a hook, in which each implementation is kept apart: pluggy itself ends the whole call at the first error."""
+
+    manager: pluggy.PluginManager
+    name: str
+    arguments: Mapping[str, Any]
+    begun: bool = False
+    failed: bool = False
+    answers: list[Any] = field(default_factory=list)
+
+    def answers_of_all(self) -> list[Any]:
+        """Call every implementation, of a question those up to the first answer; return the answers, the last registered first."""
+        implementations = getattr(self.manager.hook, self.name).get_hookimpls()
+        if any(one.wrapper or one.hookwrapper for one in implementations):
+            return self._inside_wrappers(implementations)
+        return self._one_by_one(implementations)
+
+    def _one_by_one(self, implementations: Sequence[pluggy.HookImpl]) -> list[Any]:
+        for one in reversed(implementations):
+            if one.wrapper or one.hookwrapper:
+                continue
+            named = {name: self.arguments[name] for name in one.kwargnames if name in self.arguments}
+            self._guarded(one)(*[self.arguments[name] for name in one.argnames], **named)
+            if self.answers and self._asks_for_one:
+                break
+        return self.answers
+
+    def _inside_wrappers(self, implementations: Sequence[pluggy.HookImpl]) -> list[Any]:
+        """Let pluggy itself put the wrappers around; it does so in a manager of this call alone, which holds guarded copies."""
+        stage = pluggy.PluginManager(PROJECT)
+        stage.add_hookspecs(hookspecs)
+        for one in implementations:
+            mark = hookimpl(
+                wrapper=one.wrapper, hookwrapper=one.hookwrapper, tryfirst=one.tryfirst, trylast=one.trylast
+            )
+            kept = _copy(one.function) if one.wrapper or one.hookwrapper else self._guarded(one)
+            stage.register(SimpleNamespace(**{self.name: mark(kept)}))
+        try:
+            result = getattr(stage.hook, self.name)(**self.arguments)
+        except Exception:
+            if self.name in STRICT:
+                raise
+            log.exception("a wrapper of %s raised; it is passed over", self.name)
+            return self.answers if self.begun else self._one_by_one(implementations)
+        if self._asks_for_one:
+            return [] if result is None else [result]
+        return list(result)
+
+    @property
+    def _asks_for_one(self) -> bool:
+        return bool(_options_of(self.name)["firstresult"])
+
+    def _guarded(self, one: pluggy.HookImpl) -> Callable[..., Any]:
+        @wraps(one.function, updated=())
+        def guarded(*values: object, **named: object) -> Any:
+            self.begun = True
+            if self.failed and one.plugin_name == _DEFAULTS:
+                return None
+            try:
+                answer = one.function(*values, **named)
+            except Exception:
+                if self.name in STRICT:
+                    raise
+                self.failed = True
+                log.exception("%s of plugin %s raised; it is passed over", self.name, one.plugin_name)
+                return None
+            if answer is not None:
+                self.answers.append(answer)
+            return answer
+
+        return guarded

@@ -11,13 +11,16 @@ from cs_plugin.desk.handling import give_to, locked, move
 from cs_plugin.desk.receiving import checked_address
 from cs_plugin.errors import InvalidInputError, NewerMessagesError, NotFoundError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import MAX_TEXT, AuthorKind, Channel, StoredFile, clean_text, preview
+from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_TEXT, AuthorKind, Channel, StoredFile, clean_line, clean_text, preview
+from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.status import AFTER, Folder, Happening, Status
 from cs_plugin.store import files, search, threads
 from cs_plugin.store.employees import remember
 from cs_plugin.store.models import Delivery, Message, Thread
 from cs_plugin.store.options import Options
+
+MAX_CC = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,15 @@ class Answer:
 def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message:
     """Answer the customer: the answer is stored and queued, the thread moves, and an unassigned one is taken.
 
-    Raise InvalidInputError for an empty text, NewerMessagesError where the customer has written since, NotFoundError and NotPermittedError.
+    Raise InvalidInputError for an empty text, NewerMessagesError where somebody has written in the thread since
+    (the customer, a colleague, or the same employee whose form was posted twice), NotFoundError and NotPermittedError.
     """
     text = _checked_text(answer.text, _("Reply message is required"))
-    cc = tuple(checked_address(address) for address in answer.cc if address.strip())
+    cc = tuple(dict.fromkeys(checked_address(address, "cc") for address in answer.cc if address.strip()))
+    if len(cc) > MAX_CC:
+        raise InvalidInputError("cc", _("Too many addresses: %(most)s at most."), most=MAX_CC)
     thread = locked(bench, actor, Permission.REPLY, thread_id)
-    _check_open_to_reply(thread, answer)
+    _check_open_to_reply(bench, thread, answer)
     waited = (bench.now - thread.waiting_since).total_seconds() if thread.waiting_since else None
     message = _write(bench, actor, thread, text, private=False)
     message.released_at, message.delivery = bench.now, Delivery.QUEUED
@@ -75,16 +81,22 @@ def add_note(bench: Bench, actor: Actor, thread_id: int, text: str, stored: tupl
 def retry_mail(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> None:
     """Let the failed mail of an answer be tried again. Raise NotFoundError where there is none."""
     thread = locked(bench, actor, Permission.REPLY, thread_id)
-    message = bench.session.get(Message, message_id)
-    if message is None or message.thread_id != thread.id or not outbox.retry(bench.session, message_id, bench.now):
+    message = threads.message(bench.session, thread, message_id)
+    failed = message is not None and message.delivery is Delivery.FAILED and thread.folder is Folder.LIST
+    if not failed or not outbox.retry(bench.session, message_id, bench.now):
         raise NotFoundError("failed mail of message", message_id)
     bench.session.expire(message)
 
 
 def name_shown(bench: Bench, options: Options, actor: Actor, thread: Thread) -> str:
     """Return the name under which the customer sees an employee, as the option says."""
-    shown = {"first": actor.employee.first_name, "full": actor.employee.name, "shop": bench.shop(thread.shop_id).name}
-    return shown.get(str(options["name_shown"])) or bench.shop(thread.shop_id).name or actor.employee.first_name
+    return name_for_customers(options, actor.employee, bench.shop(thread.shop_id).name)
+
+
+def name_for_customers(options: Options, employee: Employee, shop_name: str) -> str:
+    """Return an employee's name as the option shows it, that of the shop where the wanted one is not known."""
+    shown = {"first": employee.first_name, "full": employee.name, "shop": shop_name}
+    return shown.get(str(options["name_shown"])) or shop_name or employee.first_name
 
 
 def _status_after(answer: Answer, options: Options) -> Status | None:
@@ -95,12 +107,12 @@ def _status_after(answer: Answer, options: Options) -> Status | None:
     return AFTER[Happening.EMPLOYEE_REPLIED] if options["after_reply"] == "close" else None
 
 
-def _check_open_to_reply(thread: Thread, answer: Answer) -> None:
+def _check_open_to_reply(bench: Bench, thread: Thread, answer: Answer) -> None:
     if thread.folder is not Folder.LIST:
         raise InvalidInputError("text", _("This thread lies in spam or in the bin: take it out before you answer it."))
     if not thread.address:
         raise InvalidInputError("text", _("This thread has no address that an answer could go to."))
-    newest = thread.last_customer_message_id
+    newest = threads.newest_message(bench.session, thread) if answer.seen_message_id is not None else None
     if answer.seen_message_id is not None and newest is not None and newest > answer.seen_message_id:
         raise NewerMessagesError(thread.id, newest)
 
@@ -122,8 +134,8 @@ def _write(bench: Bench, actor: Actor, thread: Thread, text: str, *, private: bo
         shop_id=thread.shop_id,
         author_kind=AuthorKind.EMPLOYEE,
         author_id=actor.employee.id,
-        author_name=actor.employee.name[:200],
-        author_address=actor.employee.email[:254],
+        author_name=clean_line(actor.employee.name, MAX_NAME),
+        author_address=clean_line(actor.employee.email, MAX_ADDRESS),
         private=private,
         channel=Channel.DESK,
         text=text,

@@ -14,6 +14,7 @@ from cs_plugin import announce
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
 from cs_plugin.rules.facts import MessageFacts, ThreadFacts
+from cs_plugin.rules.inquiry import MAX_NAME, clean_line
 from cs_plugin.rules.languages import Language
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.shops import Shop
@@ -67,7 +68,7 @@ class Bench:
                 kind=kind,
                 actor_kind="employee" if actor else "customer" if message else "desk",
                 actor_id=actor.employee.id if actor else None,
-                actor_name=actor.employee.name[:200] if actor else "",
+                actor_name=clean_line(actor.employee.name, MAX_NAME) if actor else "",
                 via=actor.via if actor else "page",
                 details=details,
                 created_at=self.now,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from sqlalchemy import select, update
+
 from cs_plugin import outbox
 from cs_plugin.desk.bench import Bench, facts_of_thread
-from cs_plugin.errors import InvalidInputError, NotFoundError
+from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.people import Employee
-from cs_plugin.rules.permissions import Actor, Permission
+from cs_plugin.rules.permissions import NO_GRANTS, Actor, Permission
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store.contacts import find_contact
+from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.employees import remember
 from cs_plugin.store.locking import lock_thread, lock_threads
-from cs_plugin.store.models import Message, Thread
+from cs_plugin.store.models import Delivery, Message, OutboxItem, OutboxState, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 
 
@@ -48,10 +50,14 @@ def move(bench: Bench, actor: Actor, thread: Thread, status: Status | None, *, m
 
 def assign(bench: Bench, actor: Actor, thread_id: int, assignee_id: str | None) -> None:
     """Give a thread to an employee, or to nobody (None). Raise InvalidInputError for an employee who may not see its shop."""
+    # The host is asked before the lock: nobody waits for its answer.
+    assignee = None if assignee_id is None else _employee(bench, actor, assignee_id)
+    theirs = bench.host.grants(assignee) if assignee is not None else NO_GRANTS
     thread = locked(bench, actor, Permission.REPLY, thread_id)
     if assignee_id == thread.assignee_id:
         return
-    assignee = None if assignee_id is None else _employee(bench, actor, thread, assignee_id)
+    if assignee_id is not None and (assignee is None or not theirs.allow(Permission.VIEW, thread.shop_id)):
+        raise InvalidInputError("assignee", _("This employee cannot take threads of this shop."))
     give_to(bench, actor, thread, assignee)
 
 
@@ -64,21 +70,19 @@ def give_to(bench: Bench, actor: Actor, thread: Thread, assignee: Employee | Non
     bench.announce("cs_thread_assigned", thread=facts_of_thread(thread), assignee_id=thread.assignee_id, employee=actor.employee)
 
 
-def _employee(bench: Bench, actor: Actor, thread: Thread, employee_id: str) -> Employee:
+def _employee(bench: Bench, actor: Actor, employee_id: str) -> Employee | None:
     candidates = {employee.id: employee for employee in bench.host.employees() if employee.active}
     candidates.setdefault(actor.employee.id, actor.employee)
-    employee = candidates.get(employee_id)
-    if employee is None or not bench.host.grants(employee).allow(Permission.VIEW, thread.shop_id):
-        raise InvalidInputError("assignee", _("This employee cannot take threads of this shop."))
-    return employee
+    return candidates.get(employee_id)
 
 
 def move_to_contact(bench: Bench, actor: Actor, thread_id: int, contact_id: int | None) -> None:
-    """Change a thread's type; None is "--". Raise InvalidInputError for a contact that does not exist."""
+    """Change a thread's type; None is "--". Raise InvalidInputError for a contact that the thread's shop does not have."""
     thread = locked(bench, actor, Permission.REPLY, thread_id)
     if contact_id == thread.contact_id:
         return
-    contact = find_contact(bench.session, contact_id, bench.languages[0].code, bench.languages[0].code)
+    language = bench.languages[0].code
+    contact = next((one for one in list_contacts(bench.session, [thread.shop_id], language, language) if one.id == contact_id), None)
     if contact_id is not None and contact is None:
         raise InvalidInputError("contact", _("Please select a subject from the list provided."))
     before, thread.contact_id = thread.contact_id, contact_id
@@ -92,24 +96,46 @@ def delete(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]
     for thread in binned:
         bench.note_event(thread, "deleted", actor, folder=thread.folder.value)
         thread.folder, thread.binned_at = Folder.BIN, bench.now
-        outbox.cancel(bench.session, thread.id)
+        _cancel_mail(bench, thread)
         bench.session.flush()
         bench.announce("cs_thread_deleted", thread=facts_of_thread(thread), employee=actor.employee)
     return [thread.id for thread in binned]
 
 
+def _cancel_mail(bench: Bench, thread: Thread) -> None:
+    """Cancel what waits to leave, and let an answer that will not arrive say so: the thread may come back."""
+    outbox.cancel(bench.session, thread.id)
+    cancelled = select(OutboxItem.message_id).where(OutboxItem.thread_id == thread.id, OutboxItem.state == OutboxState.CANCELLED)
+    bench.session.execute(
+        update(Message)
+        .where(Message.thread_id == thread.id, Message.delivery == Delivery.QUEUED, Message.id.in_(cancelled))
+        .values(delivery=Delivery.FAILED, delivery_text=_("Not sent: the thread was deleted.")),
+        execution_options={"synchronize_session": "fetch"},
+    )
+
+
 def restore(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
-    """Take threads out of the bin again, and return which ones. Mail that was cancelled stays cancelled."""
+    """Take threads out of the bin, back to where they lay, and return which ones. Mail that was cancelled stays so until it is tried again."""
     restored = [thread for thread in _several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is Folder.BIN]
     for thread in restored:
-        thread.folder, thread.binned_at = Folder.LIST, None
+        thread.folder, thread.binned_at = _folder_before(bench, thread), None
         bench.session.flush()
         bench.note_event(thread, "restored", actor)
     return [thread.id for thread in restored]
 
 
+def _folder_before(bench: Bench, thread: Thread) -> Folder:
+    deletions = select(ThreadEvent.details).where(ThreadEvent.thread_id == thread.id, ThreadEvent.kind == "deleted")
+    details = bench.session.scalar(deletions.order_by(ThreadEvent.id.desc()).limit(1)) or {}
+    return Folder(details.get("folder", Folder.LIST))
+
+
 def _several(bench: Bench, actor: Actor, permission: Permission, thread_ids: Collection[int]) -> list[Thread]:
+    """Lock those of the threads on which the employee holds the permission. Raise NotFoundError or NotPermittedError where these are none."""
     found = lock_threads(bench.session, Scope(actor.grants.shops(permission)), thread_ids)
     if not found and thread_ids:
+        seen = next(iter(lock_threads(bench.session, Scope(actor.grants.shops(Permission.VIEW)), thread_ids)), None)
+        if seen is not None:
+            raise NotPermittedError(permission, seen.shop_id)
         raise NotFoundError("thread", ", ".join(str(one) for one in sorted(thread_ids)[:10]))
     return list(found)

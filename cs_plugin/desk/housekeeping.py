@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from cs_plugin import i18n
 from cs_plugin.desk.bench import Bench
-from cs_plugin.rules.inquiry import fold
+from cs_plugin.rules.inquiry import MAX_NAME, clean_line, fold
 from cs_plugin.rules.people import Customer
 from cs_plugin.store import contacts
 from cs_plugin.store.locking import lock_threads
@@ -17,7 +17,7 @@ from cs_plugin.store.scope import EVERYTHING
 def make_first_contacts(bench: Bench) -> bool:
     """Make the contacts that a store begins with, in every language of the host, unless there are any."""
     words = {
-        language.code: [(i18n.gettext(language.code, title), i18n.gettext(language.code, description)) for title, description in contacts.FIRST_CONTACTS]
+        language.code: [(i18n.gettext(language.code, title), i18n.gettext(language.code, words)) for title, words in contacts.FIRST_CONTACTS]
         for language in bench.languages
     }
     email = next((shop.email for shop in bench.shops if shop.email), "")
@@ -28,7 +28,7 @@ def change_customer(bench: Bench, customer: Customer) -> None:
     """Show a customer's new name in the list. The address of a thread stays: it is where that conversation goes."""
     ids = bench.session.scalars(select(Thread.id).where(Thread.customer_id == customer.id)).all()
     lock_threads(bench.session, EVERYTHING, ids)
-    name = f"{customer.first_name} {customer.last_name}".strip()[:200]
+    name = clean_line(f"{customer.first_name} {customer.last_name}", MAX_NAME)
     bench.session.execute(
         update(Thread).where(Thread.id.in_(ids)).values(customer_name=name, customer_sort=fold(name)[:254]),
         execution_options={"synchronize_session": "fetch"},

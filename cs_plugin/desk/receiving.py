@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from cs_plugin.rules.inquiry import (
     AuthorKind,
     Channel,
     Inquiry,
+    Sender,
     address_key,
     clean_line,
     clean_text,
@@ -27,7 +29,8 @@ from cs_plugin.rules.inquiry import (
     fold,
     preview,
 )
-from cs_plugin.rules.matching import Decision, decide
+from cs_plugin.rules.matching import Decision, carries_a_thread_link, decide
+from cs_plugin.rules.orders import Order
 from cs_plugin.rules.status import AFTER, Folder, Happening
 from cs_plugin.store import files, posts, search, threads
 from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts
@@ -42,36 +45,50 @@ def receive(bench: Bench, inquiry: Inquiry) -> Received:
 
     The same post, or the same text from the same sender within ten minutes, is taken once. Raise InvalidInputError naming the field that is wrong.
     """
+    # All that can be refused is refused before the first row is written: a host that catches the error may commit what stands until then.
     inquiry = _checked(bench, inquiry)
-    keys = _post_keys(inquiry)
-    for key, lasts in keys:
+    decision = decide(inquiry, StoredThreads(bench.session, _scope(inquiry), bench.signer))
+    contact = find_contact(bench.session, inquiry.contact_id, inquiry.language, bench.languages[0].code)
+    if decision.thread_id is None:
+        _check_beginning(bench, inquiry, contact)
+    spam = decision.thread_id is None and (_blocked(bench, inquiry) or bench.host.is_spam(inquiry))
+    ours: list[bytes] = []
+    for key, lasts in _post_keys(inquiry):
         earlier = posts.claim(bench.session, key, bench.now, lasts=lasts)
         if earlier is not None:
-            return Received(earlier.thread_id, earlier.message_id, repeated=True)
-    received = _take(bench, inquiry)
-    for key, _lasts in keys:
+            return _lead(bench, ours, Received(earlier.thread_id, earlier.message_id, repeated=True))
+        ours.append(key)
+    return _lead(bench, ours, _take(bench, inquiry, contact, decision, spam=spam))
+
+
+def _lead(bench: Bench, keys: list[bytes], received: Received) -> Received:
+    for key in keys:
         posts.lead_to(bench.session, key, received.thread_id, received.message_id)
     return received
 
 
-def _take(bench: Bench, inquiry: Inquiry) -> Received:
-    contact = find_contact(bench.session, inquiry.contact_id, inquiry.language, bench.languages[0].code)
-    decision = decide(inquiry, StoredThreads(bench.session, _scope(inquiry), bench.signer))
-    if decision.thread_id is None and contact is not None and not contact.save_messages:
+def _take(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, *, spam: bool) -> Received:
+    # What is held for spam is kept even where the contact keeps nothing: it is neither mailed on nor lost, should it be none.
+    if decision.thread_id is None and contact is not None and not contact.save_messages and not spam:
         letters.pass_on(bench, inquiry, contact)
         return Received(None, None)
-    return _store(bench, inquiry, contact, decision)
+    return _store(bench, inquiry, contact, decision, spam=spam)
 
 
 def _scope(inquiry: Inquiry) -> Scope:
     return Scope(frozenset({inquiry.shop_id}))
 
 
-def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision) -> Received:
+def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, *, spam: bool) -> Received:
     thread = lock_thread(bench.session, _scope(inquiry), decision.thread_id) if decision.thread_id is not None else None
+    if decision.thread_id is not None and (thread is None or thread.folder is Folder.BIN):
+        # It was deleted between our look and our lock.
+        thread, decision = None, Decision(None, "begins_a_thread")
     begins = thread is None
     if thread is None:
-        thread = _begin(bench, inquiry)
+        thread = _begin(bench, inquiry, spam=spam)
+    elif decision.reason == carries_a_thread_link.__name__ or inquiry.sender.verified:
+        _know_customer(thread, inquiry.sender)
     message = _write(bench, inquiry, thread, decision)
     _move(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
     threads.recompute(bench.session, [thread.id])
@@ -83,9 +100,8 @@ def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decisio
     return Received(thread.id, message.id)
 
 
-def _begin(bench: Bench, inquiry: Inquiry) -> Thread:
+def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
     sender = inquiry.sender
-    spam = _blocked(bench, inquiry) or bench.host.is_spam(inquiry)
     thread = Thread(
         shop_id=inquiry.shop_id,
         language=inquiry.language,
@@ -107,6 +123,15 @@ def _begin(bench: Bench, inquiry: Inquiry) -> Thread:
     bench.session.add(thread)
     bench.session.flush()
     return thread
+
+
+def _know_customer(thread: Thread, sender: Sender) -> None:
+    """Note that a thread's own address is its customer's: they were signed in, or held the link that only this address was sent."""
+    if thread.customer_verified or address_key(sender.address) != thread.address_hash or sender.customer_id not in (None, thread.customer_id):
+        return
+    thread.customer_verified = True
+    if sender.name and not thread.customer_name:
+        thread.customer_name, thread.customer_sort = sender.name, fold(sender.name)[:254]
 
 
 def _write(bench: Bench, inquiry: Inquiry, thread: Thread, decision: Decision) -> Message:
@@ -160,9 +185,9 @@ def _blocked(bench: Bench, inquiry: Inquiry) -> bool:
     return blocked.first() is not None
 
 
-def _post_keys(inquiry: Inquiry) -> list[tuple[bytes, object]]:
+def _post_keys(inquiry: Inquiry) -> list[tuple[bytes, dt.timedelta | None]]:
     """Return the keys under which the same post would come again, each with how long it counts (None: for ever)."""
-    keys: list[tuple[bytes, object]] = []
+    keys: list[tuple[bytes, dt.timedelta | None]] = []
     if inquiry.post_key:
         keys.append((digest("post", inquiry.post_key), None))
     if not inquiry.files and inquiry.channel is not Channel.MAIL:
@@ -186,12 +211,13 @@ def _checked(bench: Bench, inquiry: Inquiry) -> Inquiry:
         first_name=clean_line(inquiry.sender.first_name, MAX_NAME // 2),
         last_name=clean_line(inquiry.sender.last_name, MAX_NAME // 2 - 1),
     )
-    if inquiry.channel is Channel.FORM and inquiry.thread_token is None:
-        _check_contact(bench, inquiry)
     return replace(
         inquiry,
         text=text,
         sender=sender,
+        language=clean_line(inquiry.language, 16),
+        order_id=_checked_order(bench, inquiry),
+        product_id=clean_line(inquiry.product_id, 64) if inquiry.product_id else None,
         subject=clean_line(inquiry.subject, MAX_SUBJECT),
         product_name=clean_line(inquiry.product_name, 255),
         agent=clean_line(inquiry.agent, 255),
@@ -199,21 +225,44 @@ def _checked(bench: Bench, inquiry: Inquiry) -> Inquiry:
     )
 
 
-def _check_contact(bench: Bench, inquiry: Inquiry) -> None:
+def _checked_order(bench: Bench, inquiry: Inquiry) -> str | None:
+    """Return the host's id of the order that is written about. A form may name only an order of the account that is signed in."""
+    if not inquiry.order_id:
+        return None
+    order = bench.host.find_order(order_id=clean_line(inquiry.order_id, 64), shop_id=inquiry.shop_id)
+    if order is None or (inquiry.channel is Channel.FORM and not _owns(order, inquiry.sender)):
+        raise InvalidInputError("order", _("The order is no longer valid."))
+    return order.id
+
+
+def _owns(order: Order, sender: Sender) -> bool:
+    if order.customer_id is not None:
+        return sender.verified and order.customer_id == sender.customer_id
+    return sender.verified and address_key(order.email) == address_key(sender.address)
+
+
+def _check_beginning(bench: Bench, inquiry: Inquiry, contact: ContactWords | None) -> None:
+    """Raise InvalidInputError where an inquiry that found no thread may not begin one."""
+    if inquiry.channel is Channel.LINK:
+        raise InvalidInputError("text", _("This conversation is closed."))
+    if inquiry.channel is not Channel.FORM:
+        return
     offered = list_contacts(bench.session, [inquiry.shop_id], inquiry.language, bench.languages[0].code)
-    if inquiry.contact_id not in {contact.id for contact in offered}:
+    if contact is None or contact.id not in {one.id for one in offered}:
         raise InvalidInputError("contact", _("Please select a subject from the list provided."))
+    if not contact.save_messages and not contact.email:
+        raise InvalidInputError("contact", _("An error occurred while sending the message, please try again."))
 
 
-def checked_address(address: str) -> str:
-    """Return an e-mail address as it is kept. Raise InvalidInputError for what no mail could be sent to.
+def checked_address(address: str, field: str = "email") -> str:
+    """Return an e-mail address as it is kept. Raise InvalidInputError, naming the field, for what no mail could be sent to.
 
     The name server is not asked: a form must answer when it is slow.
     """
     try:
         good = validate_email(address.strip(), check_deliverability=False, allow_quoted_local=True, test_environment=True)
     except (EmailNotValidError, ValueError) as error:
-        raise InvalidInputError("email", _("Invalid email address.")) from error
+        raise InvalidInputError(field, _("Invalid email address.")) from error
     if len(good.normalized) > 254:
-        raise InvalidInputError("email", _("Invalid email address."))
+        raise InvalidInputError(field, _("Invalid email address."))
     return good.normalized

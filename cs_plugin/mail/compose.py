@@ -6,40 +6,42 @@ A worker has no request: all that a mail says comes in as arguments.
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
-from pathlib import PurePosixPath
+from email.utils import format_datetime
 from typing import IO
 
+import idna
 import jinja2
+from markupsafe import Markup, escape
 
 from cs_plugin import i18n
-from cs_plugin.rules.inquiry import StoredFile, clean_line
+from cs_plugin.errors import UndeliverableError
+from cs_plugin.mail import headers
+from cs_plugin.rules.inquiry import StoredFile, clean_line, clean_text
 from cs_plugin.rules.languages import direction
 from cs_plugin.rules.outgoing import Mailbox, OutgoingMail
 from cs_plugin.rules.shops import Shop
 
-# The stock policy folds at 78 characters and encodes what is longer, which breaks a long In-Reply-To and with it the threading
-# of Outlook; 998 is the longest line that RFC 5322, section 2.1.1 allows.
-POLICY = SMTP.clone(max_line_length=998)
-
 # A mail client needs the first and the newest; RFC 5322 sets no limit, servers cut headers of many kilobytes.
 _MOST_REFERENCES = 20
+_MAX_SUBJECT = 250
 
-# Mails that no person has written say so (RFC 3834), so that no other machine answers them.
-_AUTOMATIC = {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
-_NOTICE = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
-HEADERS: dict[str, dict[str, str]] = {
-    "confirmation": _AUTOMATIC,
-    "contact_notice": _NOTICE,
-    "passed_on": {},
-    "reply": {},
+# Mails that no person has written say so (RFC 3834), so that no other machine answers them; Exchange has a header of its own for that.
+_ANSWERED_BY_MACHINE = {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
+_MADE_BY_MACHINE = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+HEADERS: Mapping[str, Mapping[str, str]] = {
+    "confirmation": _ANSWERED_BY_MACHINE,
+    "contact_notice": _MADE_BY_MACHINE,
+    "new_message": _MADE_BY_MACHINE,
 }
+
+# A type that may stand over an attachment; anything else, and what would be taken apart as a mail, is just bytes.
+_TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,10 @@ class Letter:
     language: str
     sender: Mailbox
     to: tuple[Mailbox, ...]
-    words: dict[str, object] = field(default_factory=dict)
+    words: Mapping[str, object] = field(default_factory=dict)
     cc: tuple[Mailbox, ...] = ()
     reply_to: Mailbox | None = None
+    return_path: str = ""
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     files: tuple[StoredFile, ...] = ()
@@ -73,22 +76,26 @@ class Composer:
             "shop": letter.shop,
             "language": letter.language,
             "direction": direction(letter.language),
+            "start": "right" if direction(letter.language) == "rtl" else "left",
             "_": i18n.speaker(letter.language),
+            "lines": lines,
+            "day": lambda moment: i18n.day(letter.language, moment.date()),
             **letter.words,
         }
-        folder = f"cs_plugin/mail/{letter.kind}"
+        subject = self._render(letter.kind, "subject.txt", words)
         return OutgoingMail(
             kind=letter.kind,
             sender=letter.sender,
             to=letter.to,
             cc=letter.cc,
-            subject=clean_line(self.templates.get_template(f"{folder}/subject.txt").render(words), 250),
-            text=_tidy(self.templates.get_template(f"{folder}/body.txt").render(words)),
-            html=self.templates.get_template(f"{folder}/body.html").render(words),
+            subject=clean_line(subject, _MAX_SUBJECT),
+            text=_tidy(self._render(letter.kind, "body.txt", words)),
+            html=clean_text(self._render(letter.kind, "body.html", {**words, "subject": clean_line(subject, _MAX_SUBJECT)})),
             message_id=letter.message_id or self.new_message_id(),
             language=letter.language,
             shop_id=letter.shop.id,
             reply_to=letter.reply_to,
+            return_path=letter.return_path,
             in_reply_to=letter.in_reply_to,
             references=short_references(letter.references),
             headers=HEADERS.get(letter.kind, {}),
@@ -96,8 +103,17 @@ class Composer:
         )
 
     def new_message_id(self) -> str:
-        """Return a Message-ID of ours, with its angle brackets."""
-        return make_msgid(idstring=secrets.token_hex(8), domain=self.domain)
+        """Return a Message-ID of ours, with its angle brackets. It tells nothing of when it was made, or where."""
+        domain = self.domain if self.domain.isascii() else idna.encode(self.domain, uts46=True).decode("ascii")
+        return f"<{secrets.token_hex(16)}@{domain}>"
+
+    def _render(self, kind: str, name: str, words: Mapping[str, object]) -> str:
+        return self.templates.get_template(f"cs_plugin/mail/{kind}/{name}").render(words)
+
+
+def lines(text: str) -> Markup:
+    """Return plain text as HTML that keeps its lines: what a template calls for words that somebody has written."""
+    return Markup("<br>\n").join(escape(line) for line in text.split("\n"))
 
 
 def short_references(references: Sequence[str]) -> tuple[str, ...]:
@@ -107,42 +123,53 @@ def short_references(references: Sequence[str]) -> tuple[str, ...]:
 
 
 def _tidy(text: str) -> str:
-    lines = [line.rstrip() for line in text.strip().splitlines()]
-    kept = [line for place, line in enumerate(lines) if line or not place or lines[place - 1]]
-    return "\n".join(kept) + "\n"
+    """Return text without blanks at its ends and with at most two empty lines on end, as templates and people leave them."""
+    return re.sub(r"\n{4,}", "\n\n\n", clean_text(text).strip()) + "\n"
 
 
 def to_message(mail: OutgoingMail, open_file: Callable[[str], IO[bytes]], now: dt.datetime) -> EmailMessage:
-    """Return a mail as a transport sends it. `open_file` opens a stored file by its key."""
-    message = EmailMessage(policy=POLICY)
-    message["From"] = _address(mail.sender)
-    message["To"] = [_address(mailbox) for mailbox in mail.to]
+    """Return a mail as a transport sends it. `open_file` opens a stored file by its key.
+
+    Raise UndeliverableError, for good, where an address is none or a file is gone; OSError where the file store does not answer.
+    """
+    message = EmailMessage(policy=headers.POLICY if _plain(mail) else headers.UTF8_POLICY)
+    headers.add_mailboxes(message, "From", [mail.sender])
+    headers.add_mailboxes(message, "To", mail.to)
     if mail.cc:
-        message["Cc"] = [_address(mailbox) for mailbox in mail.cc]
+        headers.add_mailboxes(message, "Cc", mail.cc)
     if mail.reply_to:
-        message["Reply-To"] = _address(mail.reply_to)
-    message["Subject"] = mail.subject
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = mail.message_id
-    if mail.in_reply_to:
-        message["In-Reply-To"] = mail.in_reply_to
-    if mail.references:
-        message["References"] = " ".join(mail.references)
+        headers.add_mailboxes(message, "Reply-To", [mail.reply_to])
+    headers.add_text(message, "Subject", mail.subject)
+    headers.add_token(message, "Date", format_datetime(now))
+    headers.add_ids(message, "Message-ID", [mail.message_id])
+    headers.add_ids(message, "In-Reply-To", [mail.in_reply_to or ""])
+    headers.add_ids(message, "References", mail.references)
     for name, value in mail.headers.items():
-        message[name] = value
-    message["Content-Language"] = mail.language
-    message.set_content(mail.text, cte="quoted-printable")
-    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+        headers.add_token(message, name, value)
+    message.set_content(clean_text(mail.text), cte="quoted-printable")
+    message.add_alternative(clean_text(mail.html), subtype="html", cte="quoted-printable")
     for stored in mail.files:
-        with open_file(stored.key) as reading:
-            main, _, sub = (stored.content_type or "application/octet-stream").partition("/")
-            message.add_attachment(reading.read(), maintype=main, subtype=sub or "octet-stream", filename=PurePosixPath(stored.name).name)
+        _attach(message, stored, open_file)
+    # Last: whatever begins with "Content-" moves into the first part when a second one is added.
+    language = mail.language.replace("_", "-")
+    headers.add_token(message, "Content-Language", language if _LANGUAGE.fullmatch(language) else "")
     return message
 
 
-def _address(mailbox: Mailbox) -> Address:
-    """Return an address for a header; a domain in another script goes out as ASCII, which every server takes."""
-    local, _, domain = mailbox.address.rpartition("@")
-    if not domain.isascii():
-        domain = domain.encode("idna").decode()
-    return Address(display_name=clean_line(mailbox.name, 200), username=local.strip('"'), domain=domain)
+def _attach(message: EmailMessage, stored: StoredFile, open_file: Callable[[str], IO[bytes]]) -> None:
+    # Some programs decode what looks like an encoded word (RFC 2047) even here, where none may stand.
+    name = clean_line(stored.name.replace("\\", "/").rpartition("/")[2], 200).replace("=?", "=_") or "file"
+    content_type = stored.content_type.lower()
+    main, _, sub = (content_type if _TYPE.fullmatch(content_type) else "application/octet-stream").partition("/")
+    try:
+        with open_file(stored.key) as reading:
+            content = reading.read()
+    except FileNotFoundError as error:
+        raise UndeliverableError(f"The file {name} is no longer there.", permanent=True) from error
+    message.add_attachment(content, maintype=main, subtype=sub, filename=name)
+
+
+def _plain(mail: OutgoingMail) -> bool:
+    """Say whether all local parts are ASCII, which every server takes."""
+    written = (mail.sender, *mail.to, *mail.cc, *([mail.reply_to] if mail.reply_to else ()))
+    return all(address.rpartition("@")[0].isascii() for address in (*(one.address for one in written), mail.return_path))

@@ -7,8 +7,8 @@ in long names. A line made here is stored as it is and never folded again.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from typing import Any
@@ -21,6 +21,7 @@ from cs_plugin.rules.outgoing import Mailbox
 
 # RFC 5322, section 2.1.1: lines should have 78 characters at most, and must have 998; RFC 2045, section 6.7: encoded ones 76.
 _WIDTH = 76
+_ENCODED = 39   # bytes in an encoded word: 64 characters of 75
 _LONGEST_ID = 900
 
 # RFC 5322, section 3.2.3, and RFC 6531, section 3.3, for letters of every alphabet.
@@ -62,7 +63,7 @@ def add_text(message: EmailMessage, name: str, text: str) -> None:
     if line.isascii() and "=?" not in line and max(map(len, line.split(" "))) < _WIDTH:
         message[name] = _Line(_folded(line.split(" "), len(name) + 2))
     else:
-        message[name] = _Line(_encoded(line, len(name) + 2))
+        message[name] = _Line(_encoded(line))
 
 
 def add_ids(message: EmailMessage, name: str, ids: Iterable[str]) -> None:
@@ -111,12 +112,19 @@ def _mailbox(mailbox: Mailbox) -> str:
     if name.isascii() and "=?" not in name:
         escaped = name.replace("\\", r"\\").replace('"', r"\"")
         return f'"{escaped}" <{address}>'
-    return f"{_encoded(name, len('Reply-To: '))} <{address}>"
+    return f"{_encoded(name)}\r\n <{address}>"
 
 
-def _encoded(text: str, indent: int) -> str:
-    """Return text as encoded words of at most 75 characters (RFC 2047, section 2), each on a line of its own."""
-    return Header(text, "utf-8", maxlinelen=_WIDTH - 1, firstlinelen=_WIDTH - 1 - indent).encode(linesep="\r\n")
+def _encoded(text: str) -> str:
+    """Return text as encoded words, each on a line of its own that is short enough behind every header's name (RFC 2047, section 2)."""
+    pieces, piece = [], b""
+    for letter in text:
+        raw = letter.encode()
+        if len(piece) + len(raw) > _ENCODED:
+            pieces.append(piece)
+            piece = b""
+        piece += raw
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(one).decode()}?=" for one in (*pieces, piece))
 
 
 def _folded(words: Sequence[str], indent: int) -> str:

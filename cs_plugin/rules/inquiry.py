@@ -37,7 +37,10 @@ class AuthorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who an inquiry is from. `customer_id` is set when the host knows the account; `verified` when the person was signed in or held the thread's link."""
+    """Who an inquiry is from.
+
+    `customer_id` is set when the host knows the account; `verified` when the person was signed in or held the thread's link.
+    """
 
     address: str
     first_name: str = ""
@@ -66,8 +69,8 @@ class StoredFile:
 class Inquiry:
     """What a customer sends, before it is a message.
 
-    `thread_token` is the token of a thread link, where the sender came with one. `post_key` makes a form's post idempotent. `message_id` and `references` are
-    those of a mail, `sent_at` is the time that the sender names (aware).
+    `thread_token` is the token of a thread link, where the sender came with one. `post_key` makes a form's post idempotent.
+    `message_id` and `references` are those of a mail, `sent_at` is the time that the sender names (aware).
     """
 
     channel: Channel
@@ -91,13 +94,18 @@ class Inquiry:
 
 
 def fold(text: str) -> str:
-    """Return text as it is compared and searched: NFKC, without case, blanks run together."""
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
+    """Return text as it is searched: NFKC, without case, blanks run together. Turkish and other i's meet, with a dot and without."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    # Python's lower case of "İ" is an i with a dot of its own (U+0307), which nobody types.
+    return " ".join(folded.replace("i\u0307", "i").replace("ı", "i").split())
 
 
 def address_key(address: str) -> bytes:
-    """Return the 32 bytes under which an address is known: a digest of it without case."""
-    return digest("address", fold(address))
+    """Return the 32 bytes under which an address is known: a digest of it in lower case.
+
+    Not `fold`: it holds straße.example and strasse.example for one, which are two people's.
+    """
+    return digest("address", unicodedata.normalize("NFC", address.strip()).lower())
 
 
 def digest(kind: str, *parts: str) -> bytes:

@@ -71,7 +71,15 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("files_per_message", Kind.NUMBER, 5, _("Files per message"), _("How many files a message may have."), least=0, most=50),
     Option("file_size_mb", Kind.NUMBER, 10, _("File size"), _("How many megabytes (MB) a file may have."), least=1, most=100),
-    Option("files_size_mb", Kind.NUMBER, 25, _("Size of all files"), _("How many megabytes (MB) the files of a message may have together."), least=1, most=200),
+    Option(
+        "files_size_mb",
+        Kind.NUMBER,
+        25,
+        _("Size of all files"),
+        _("How many megabytes (MB) the files of a message may have together."),
+        least=1,
+        most=200,
+    ),
 )
 
 BY_NAME = {option.name: option for option in OPTIONS}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Employee:
     """Somebody who works in the shop's admin.
 
-    `id` is the host's own key as text (at most 64 characters); `language` a code such as "fr" or "pt-BR"; `timezone` an IANA name such as "Europe/Paris".
+    `id` is the host's own key as text (at most 64 characters); `language` a code such as "fr" or "pt-BR";
+    `timezone` an IANA name such as "Europe/Paris".
     """
 
     id: str

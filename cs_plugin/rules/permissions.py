@@ -82,7 +82,7 @@ def _shops(shops: object) -> Shops:
     if isinstance(shops, _All):
         return ALL
     if isinstance(shops, str) or not isinstance(shops, Iterable):
-        raise ValueError(f"expected ALL or a sequence of shop ids, not {shops!r}")
+        raise ValueError(f"expected ALL or a sequence of shop ids, not {shops!r}")  # noqa: TRY004 - a bad answer, as an unknown permission is
     return frozenset(str(shop) for shop in shops)
 
 

@@ -56,7 +56,8 @@ def read_context(text: str | None, shops: Sequence[Shop]) -> Context | None:
     if text == Breadth.ALL.value:
         return ALL_SHOPS
     breadth, _, identity = (text or "").partition("-")
-    if breadth not in (Breadth.GROUP, Breadth.SHOP):
+    # A shop that stands alone has no group: "group-" is no context, though such shops would answer to it.
+    if breadth not in (Breadth.GROUP, Breadth.SHOP) or not identity:
         return None
     context = Context(Breadth(breadth), identity)
     return context if context.shops(shops) else None

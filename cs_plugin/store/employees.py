@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cs_plugin.rules.inquiry import fold
+from cs_plugin.rules.inquiry import clean_line, fold
 from cs_plugin.rules.people import Employee
+from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import EmployeeName
 
 
@@ -18,21 +19,33 @@ def remember(session: Session, employees: Collection[Employee], now: dt.datetime
     known = {row.id: row for row in session.scalars(select(EmployeeName).where(EmployeeName.id.in_([one.id for one in employees])))}
     changed = False
     for employee in sorted(employees, key=lambda one: one.id):
+        facts = _facts(employee)
         row = known.get(employee.id)
-        facts = (employee.first_name, employee.last_name, employee.email, employee.active)
-        if row is not None and (row.first_name, row.last_name, row.email, row.active) == facts:
+        if row is None:
+            insert_if_absent(session, EmployeeName, ["id"], {"id": employee.id, "seen_at": now, **facts})
+        elif all(getattr(row, name) == value for name, value in facts.items()):
             continue
-        row = row or EmployeeName(id=employee.id, rank=0)
-        row.first_name, row.last_name, row.email, row.active = facts
-        # Both ways in which the list may be searched: "J. Doe" and the full name.
-        row.words = fold(f"{employee.name} {employee.short_name}")[:254]
-        row.seen_at = now
-        session.add(row)
+        else:
+            for name, value in facts.items():
+                setattr(row, name, value)
+            row.seen_at = now
         changed = True
     if changed:
         session.flush()
-        _rank(session.scalars(select(EmployeeName)).all())
+        _rank(session.scalars(locking(session, select(EmployeeName).order_by(EmployeeName.id))).all())
         session.flush()
+
+
+def _facts(employee: Employee) -> dict[str, object]:
+    """Return what is written down of an employee, as every database holds it."""
+    return {
+        "first_name": clean_line(employee.first_name, 100),
+        "last_name": clean_line(employee.last_name, 100),
+        "email": clean_line(employee.email, 254),
+        "active": employee.active,
+        # Both ways in which the list may be searched: "J. Doe" and the full name.
+        "words": fold(clean_line(f"{employee.name} {employee.short_name}", 254))[:254],
+    }
 
 
 def _rank(rows: Sequence[EmployeeName]) -> None:
@@ -49,3 +62,9 @@ def as_employee(row: EmployeeName) -> Employee:
 def seen_employees(session: Session) -> list[Employee]:
     """Return all employees that the desk has seen, in their rank."""
     return [as_employee(row) for row in session.scalars(select(EmployeeName).order_by(EmployeeName.rank, EmployeeName.id))]
+
+
+def employees_by_id(session: Session, ids: Collection[str]) -> dict[str, Employee]:
+    """Return those of these employees that the desk has seen."""
+    rows = session.scalars(select(EmployeeName).where(EmployeeName.id.in_(sorted(ids)))) if ids else ()
+    return {row.id: as_employee(row) for row in rows}

@@ -172,7 +172,9 @@ def attach(session: Session, message_id: int, stored: Collection[StoredFile], no
     """Attach stored files to a message, in their order."""
     for position, one in enumerate(stored):
         blob = blob_of(session, one, now)
-        session.add(Attachment(message_id=message_id, blob_id=blob.id, position=position, name=one.name, content_type=one.content_type, size=one.size))
+        session.add(
+            Attachment(message_id=message_id, blob_id=blob.id, position=position, name=one.name, content_type=one.content_type, size=one.size)
+        )
     session.flush()
 
 

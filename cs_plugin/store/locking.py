@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import uniform
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, Table, select, update
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from cs_plugin.store.models import Thread
+from cs_plugin.store.models import Base, Thread
 from cs_plugin.store.scope import Scope
+from cs_plugin.store.types import can_be_id
 
 Result = TypeVar("Result")
+Query = TypeVar("Query", bound=Select[Any])
 
 # Deadlock, lock wait timeout and failed serialisation: PostgreSQL by SQLSTATE, MariaDB by number.
 _PASSING_STATES = frozenset({"40001", "40P01", "55P03"})
@@ -27,19 +30,42 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequen
 
     Ids outside the scope are left out. The rows are read by the lock itself: on MariaDB a plain SELECT after it would show an older snapshot.
     """
-    wanted = sorted(set(ids))
+    wanted = sorted({one for one in ids if can_be_id(one)})
     chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))
-    query = select(Thread).where(*chosen).order_by(Thread.id).execution_options(populate_existing=True)
     if session.get_bind().dialect.name == "sqlite":
         # SQLite has no row locks: the first write takes the database's only one.
         session.execute(update(Thread).where(*chosen).values(version=Thread.version + 1), execution_options={"synchronize_session": False})
-        return session.scalars(query).all()
-    return session.scalars(query.with_for_update()).all()
+    return session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
 
 
 def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None:
     """Lock one thread and return it as it is now; None where it does not exist in the scope."""
     return next(iter(lock_threads(session, scope, [thread_id])), None)
+
+
+def insert_if_absent(session: Session, row: type[Base], key: Collection[str], values: Mapping[str, object]) -> bool:
+    """Insert a row unless one with the same `key` (columns of a unique constraint) is there, and say whether it was inserted.
+
+    Whoever inserts the same one at the same time is waited for: no database reports an error that somebody would have to catch.
+    """
+    dialect = session.get_bind().dialect.name
+    table = cast(Table, row.__table__)
+    # The defaults that stand in the model are SQLAlchemy's, and these statements apply them too.
+    if dialect == "postgresql":
+        unless_there = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=[*key])
+        return session.execute(unless_there.returning(*table.primary_key.columns)).first() is not None
+    if dialect == "sqlite":
+        result: Any = session.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=[*key]))
+    else:
+        result = session.execute(mysql.insert(table).values(**values).prefix_with("IGNORE"))
+    return bool(result.rowcount == 1)
+
+
+def locking(session: Session, query: Query) -> Query:
+    """Return a query that reads rows as they are now, and locks them: on MariaDB a plain one shows what the transaction's first one saw."""
+    query = query.execution_options(populate_existing=True)
+    # SQLite has no row locks, and reads nothing old once a transaction has written.
+    return query if session.get_bind().dialect.name == "sqlite" else query.with_for_update()
 
 
 def passing(error: DBAPIError) -> bool:

@@ -1,6 +1,7 @@
 """Every table of the desk, those of features to come included.
 
-The tables stand on metadata of their own and refer to the host by its ids as text, never by foreign key: a host is keyed by numbers, by UUIDs or by tokens.
+The tables stand on metadata of their own and refer to the host by its ids as text, never by foreign key: a host is keyed by numbers,
+by UUIDs or by tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.shops import Breadth
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store.types import Digest, HostId, Id, LongText, OneOf, UtcDateTime
+from cs_plugin.store.types import Digest, FoldedText, HostId, Id, LongText, OneOf, UtcDateTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -24,6 +25,9 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+# Where a list sorts a thread without a customer message: databases disagree on which end NULL belongs to, and an index can serve only one.
+NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 # Text that is searched and sorted byte by byte after `rules.inquiry.fold` has made all letters alike.
 Folded = String(254).with_variant(mysql.VARCHAR(254, collation="utf8mb4_bin"), "mysql", "mariadb")
@@ -76,7 +80,7 @@ class Thread(Base):
         Index("ix_cs_thread_shop", "shop_id", "folder", "id"),
         Index("ix_cs_thread_status", "folder", "status", "id"),
         Index("ix_cs_thread_waiting", "folder", "status", "waiting_since", "id"),
-        Index("ix_cs_thread_last", "folder", "last_customer_at", "id"),
+        Index("ix_cs_thread_last", "folder", "last_customer_sort", "id"),
         Index("ix_cs_thread_customer", "folder", "customer_sort", "id"),
         Index("ix_cs_thread_address", "folder", "address_sort", "id"),
         Index("ix_cs_thread_sender", "address_hash", "id"),
@@ -110,6 +114,7 @@ class Thread(Base):
     # Kept
     last_customer_message_id: Mapped[int | None] = mapped_column(Id)
     last_customer_at: Mapped[dt.datetime | None] = _maybe_moment()
+    last_customer_sort: Mapped[dt.datetime] = mapped_column(UtcDateTime(), default=NEVER)
     last_customer_text: Mapped[str] = mapped_column(String(160), default="")
     newest_note_id: Mapped[int | None] = mapped_column(Id)
     private: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -283,7 +288,7 @@ class SearchText(Base):
 
     message_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     thread_id: Mapped[int] = mapped_column(Id)
-    words: Mapped[str] = mapped_column(LongText)
+    words: Mapped[str] = mapped_column(FoldedText)
 
 
 class Merge(Base):
@@ -331,7 +336,7 @@ class BlockedSender(Base):
     created_at: Mapped[dt.datetime] = _moment()
 
 
-# --- Contacts, predefined messages, options ----------------------------------------------------------------------------------------------------------
+# --- Contacts, predefined messages, options ---------------------------------------------------------------------------------------------------------
 
 
 class Contact(Base):
@@ -431,7 +436,7 @@ class Option(Base):
     changed_at: Mapped[dt.datetime] = _moment()
 
 
-# --- Mail in -----------------------------------------------------------------------------------------------------------------------------------------
+# --- Mail in ----------------------------------------------------------------------------------------------------------------------------------------
 
 
 class Mailbox(Base):
@@ -548,7 +553,7 @@ class SyncRun(Base):
     finished_at: Mapped[dt.datetime | None] = _maybe_moment()
 
 
-# --- Work that waits ---------------------------------------------------------------------------------------------------------------------------------
+# --- Work that waits --------------------------------------------------------------------------------------------------------------------------------
 
 
 class JobState(StrEnum):
@@ -647,7 +652,7 @@ class Worker(Base):
     seen_at: Mapped[dt.datetime] = _moment()
 
 
-# --- Figures, notices and each employee's own ----------------------------------------------------------------------------------------------------------
+# --- Figures, notices and each employee's own -------------------------------------------------------------------------------------------------------
 
 
 class DailyTotal(Base):

@@ -7,12 +7,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop
 from cs_plugin.store import models
+from cs_plugin.store.locking import insert_if_absent, locking
 
 # The nearest breadth wins.
 _NEARNESS = {Breadth.SHOP: 0, Breadth.GROUP: 1, Breadth.ALL: 2}
@@ -52,14 +53,12 @@ def read_options(session: Session, shop: Shop) -> Options:
 def set_option(session: Session, name: str, value: Any, now: dt.datetime, *, context: Context = ALL_SHOPS, language: str = "") -> None:
     """Give an option a value of its own in a context; None takes it away again, so that it is inherited."""
     own = models.Option
-    row = session.scalars(
-        select(own).where(own.name == BY_NAME[name].name, own.breadth == context.breadth, own.breadth_id == context.id, own.language == language)
-    ).one_or_none()
+    key = {"name": BY_NAME[name].name, "breadth": context.breadth, "breadth_id": context.id, "language": language}
     if value is None:
-        if row is not None:
-            session.delete(row)
-    elif row is None:
-        session.add(own(name=name, breadth=context.breadth, breadth_id=context.id, language=language, value=json.dumps(value), changed_at=now))
-    else:
-        row.value, row.changed_at = json.dumps(value), now
+        session.execute(delete(own).filter_by(**key))
+        return
+    if insert_if_absent(session, own, list(key), {**key, "value": json.dumps(value), "changed_at": now}):
+        return
+    row = session.scalars(locking(session, select(own).filter_by(**key))).one()
+    row.value, row.changed_at = json.dumps(value), now
     session.flush()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, cast
 
-from sqlalchemy import Table, select, update
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Post
 
 
@@ -17,13 +16,9 @@ def claim(session: Session, key: bytes, now: dt.datetime, *, lasts: dt.timedelta
 
     Two transactions that take the same one wait for each other here. A claim older than `lasts` is given away again; without it, it lasts for ever.
     """
-    if _insert_if_absent(session, key, now):
+    if insert_if_absent(session, Post, ["hash"], {"hash": key, "created_at": now}):
         return None
-    query = select(Post).where(Post.hash == key).execution_options(populate_existing=True)
-    if session.get_bind().dialect.name != "sqlite":
-        # Read by a lock: the snapshot of this transaction may be older than the row.
-        query = query.with_for_update()
-    post = session.scalars(query).one()
+    post = session.scalars(locking(session, select(Post).where(Post.hash == key))).one()
     if lasts is not None and post.created_at < now - lasts:
         post.created_at, post.thread_id, post.message_id = now, None, None
         session.flush()
@@ -36,17 +31,3 @@ def lead_to(session: Session, key: bytes, thread_id: int | None, message_id: int
     session.execute(
         update(Post).where(Post.hash == key).values(thread_id=thread_id, message_id=message_id), execution_options={"synchronize_session": False}
     )
-
-
-def _insert_if_absent(session: Session, key: bytes, now: dt.datetime) -> bool:
-    dialect = session.get_bind().dialect.name
-    table = cast(Table, Post.__table__)
-    values = {"hash": key, "created_at": now}
-    if dialect == "postgresql":
-        unless_there = postgresql.insert(table).values(values).on_conflict_do_nothing(index_elements=[table.c.hash])
-        return session.execute(unless_there.returning(table.c.id)).first() is not None
-    if dialect == "sqlite":
-        result: Any = session.execute(sqlite.insert(table).values(values).on_conflict_do_nothing(index_elements=[table.c.hash]))
-    else:
-        result = session.execute(mysql.insert(table).values(values).prefix_with("IGNORE"))
-    return bool(result.rowcount == 1)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import EmployeePreference
 
 
@@ -20,9 +21,9 @@ def preferences_of(session: Session, employee_id: str) -> dict[str, Any]:
 def set_preference(session: Session, employee_id: str, name: str, value: Any, now: dt.datetime) -> None:
     """Remember something for an employee."""
     own = EmployeePreference
-    row = session.scalars(select(own).where(own.employee_id == employee_id, own.name == name)).one_or_none()
-    if row is None:
-        session.add(own(employee_id=employee_id, name=name, value=value, changed_at=now))
-    else:
-        row.value, row.changed_at = value, now
+    values = {"employee_id": employee_id, "name": name, "value": value, "changed_at": now}
+    if insert_if_absent(session, own, ["employee_id", "name"], values):
+        return
+    row = session.scalars(locking(session, select(own).where(own.employee_id == employee_id, own.name == name))).one()
+    row.value, row.changed_at = value, now
     session.flush()

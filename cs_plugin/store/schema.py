@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from cs_plugin.errors import ConfigurationError
 from cs_plugin.store.models import Base
 
 VERSION_TABLE = "cs_alembic_version"
@@ -23,12 +24,12 @@ target_metadata = Base.metadata
 _LOCK = 0x63735F706C7567
 
 
-def is_ours(name: str | None, kind: str, parents: Any = None) -> bool:
+def is_ours(name: str | None, kind: str, parents: Any = None) -> bool:  # noqa: ARG001 - Alembic passes it
     """Say whether a migration of ours may look at a table; what hangs on a table goes with it."""
     return kind != "table" or (name or "").startswith("cs_")
 
 
-def is_not_ours(name: str | None, kind: str, parents: Any = None) -> bool:
+def is_not_ours(name: str | None, kind: str, parents: Any = None) -> bool:  # noqa: ARG001 - Alembic passes it
     """Say whether a host's migrations may look at a table: they neither see nor drop ours."""
     return kind != "table" or not (name or "").startswith("cs_")
 
@@ -75,24 +76,43 @@ def _config(connection: Connection) -> Config:
 @contextmanager
 def _exclusive(engine: Engine) -> Iterator[Connection]:
     """Hold a lock of the whole database while migrations run, and commit at the end."""
-    with engine.connect() as connection:
-        kind = connection.dialect.name
-        if kind == "postgresql":
-            # It ends with the transaction, also where the process is killed.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            yield connection
-            connection.commit()
-        elif kind == "sqlite":
-            # The driver begins a transaction only before a write that it recognises; a CREATE TABLE is none.
-            connection.exec_driver_sql("PRAGMA busy_timeout = 30000")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-            connection.commit()
-        else:
-            # MariaDB commits at each change of a table, so the lock belongs to the connection.
-            connection.execute(text("SELECT GET_LOCK('cs_plugin.migrations', 60)"))
-            try:
-                yield connection
-                connection.commit()
-            finally:
-                connection.execute(text("SELECT RELEASE_LOCK('cs_plugin.migrations')"))
+    hold = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}.get(engine.dialect.name, _on_mariadb)
+    with engine.connect() as connection, hold(connection):
+        yield connection
+        connection.commit()
+
+
+@contextmanager
+def _on_postgresql(connection: Connection) -> Iterator[None]:
+    # Whatever level the host's engine has: what the process before us committed is to be seen, and the lock is to last as long as the transaction.
+    connection.execution_options(isolation_level="READ COMMITTED")
+    # It ends with the transaction, also where the process is killed.
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    yield
+
+
+@contextmanager
+def _on_sqlite(connection: Connection) -> Iterator[None]:
+    patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql("PRAGMA busy_timeout = 60000")
+    try:
+        if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+            # A host's own listener begins a transaction with every connection, and one that has read cannot wait for the lock.
+            connection.exec_driver_sql("COMMIT")
+        # The driver begins a transaction only before a write that it recognises; a CREATE TABLE is none.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+    finally:
+        # The connection goes back to the host's pool as it came.
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience)}")
+
+
+@contextmanager
+def _on_mariadb(connection: Connection) -> Iterator[None]:
+    # MariaDB commits at each change of a table, so the lock belongs to the connection.
+    if connection.execute(text("SELECT GET_LOCK('cs_plugin.migrations', 300)")).scalar() != 1:
+        raise ConfigurationError("another process has been migrating the desk's tables for five minutes; try again when it has ended")
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT RELEASE_LOCK('cs_plugin.migrations')"))

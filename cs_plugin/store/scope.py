@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, false, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from cs_plugin.rules.permissions import ALL, Grants, Permission, Shops
-from cs_plugin.rules.shops import Context, Shop
+from cs_plugin.rules.shops import Breadth, Context, Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +41,5 @@ def scope_of(grants: Grants, permission: Permission, context: Context, shops: tu
     granted = grants.shops(permission)
     in_context = frozenset(shop.id for shop in context.shops(shops))
     if not isinstance(granted, frozenset):
-        return EVERYTHING if not context.id else Scope(in_context)
+        return EVERYTHING if context.breadth is Breadth.ALL else Scope(in_context)
     return Scope(granted & in_context)

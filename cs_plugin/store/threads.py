@@ -10,13 +10,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from cs_plugin.rules.inquiry import AuthorKind, fold
+from cs_plugin.rules.inquiry import AuthorKind, clean_line, clean_text, fold
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store.models import EmployeeName, Message, SearchText, Thread, ThreadEvent
+from cs_plugin.store.locking import locking
+from cs_plugin.store.models import NEVER, EmployeeName, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
+from cs_plugin.store.types import MOST_ID, can_be_id
 
 PAGE_SIZES = (20, 50, 300, 1000)
 COUNT_BOUND = 5_000
@@ -56,8 +58,13 @@ class ThreadFilter:
 
 
 def _like(column: Any, words: str) -> ColumnElement[bool]:
-    clause: ColumnElement[bool] = column.contains(fold(words), autoescape=True)
+    # Cleaned: PostgreSQL takes no NUL, and no database a lone surrogate.
+    clause: ColumnElement[bool] = column.contains(fold(clean_text(words)), autoescape=True)
     return clause
+
+
+def _one_of_ours(column: Any, number: int) -> ColumnElement[bool]:
+    return column == number if can_be_id(number) else false()
 
 
 def _employee(words: str) -> ColumnElement[bool]:
@@ -82,18 +89,18 @@ def _waits(wanted: bool) -> ColumnElement[bool]:
 
 # What each field of the search row, and each view, asks of a thread.
 FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
-    "id": lambda value: Thread.id == value,
+    "id": lambda value: _one_of_ours(Thread.id, value),
     "customer": lambda value: _like(Thread.customer_sort, value),
     "email": lambda value: _like(Thread.address_sort, value),
-    "contact_id": lambda value: Thread.contact_id.is_(None) if value == NO_CONTACT else Thread.contact_id == value,
-    "language": lambda value: Thread.language == value,
+    "contact_id": lambda value: Thread.contact_id.is_(None) if value == NO_CONTACT else _one_of_ours(Thread.contact_id, value),
+    "language": lambda value: Thread.language == clean_line(value, 16),
     "status": lambda value: Thread.status == value,
     "employee": _employee,
     "message": _message,
     "private": lambda value: Thread.private.is_(value),
     "since": lambda value: Thread.last_customer_at >= value,
     "until": lambda value: Thread.last_customer_at < value,
-    "assignee_id": lambda value: Thread.assignee_id == value,
+    "assignee_id": lambda value: Thread.assignee_id == clean_line(value, 64),
     "unassigned": _unassigned,
     "unfinished": lambda value: (Thread.status != Status.CLOSED) if value else (Thread.status == Status.CLOSED),
     "waits": _waits,
@@ -139,10 +146,10 @@ def where(scope: Scope, wanted: ThreadFilter) -> list[ColumnElement[bool]]:
     return [scope.covers(Thread.shop_id), *(FILTERS[name](value) for name, value in chosen if value is not None)]
 
 
-def _rank(column: Any, ordered: Sequence[Any]) -> ColumnElement[Any]:
+def _rank(column: Any, ordered: Sequence[Any]) -> tuple[ColumnElement[Any], ...]:
     if not ordered:
-        return literal(0)
-    return case({value: place for place, value in enumerate(ordered, 1)}, value=column, else_=0)
+        return ()
+    return (case({value: place for place, value in enumerate(ordered, 1)}, value=column, else_=0),)
 
 
 def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
@@ -151,15 +158,13 @@ def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
         "id": (),
         "customer": (Thread.customer_sort,),
         "email": (Thread.address_sort,),
-        "type": (_rank(Thread.contact_id, ranks.contacts),),
-        "language": (_rank(Thread.language, ranks.languages),),
-        "status": (_rank(Thread.status, [status.value for status in Status]),),
-        "employee": (rank_of_employee,),
+        "type": _rank(Thread.contact_id, ranks.contacts),
+        "language": _rank(Thread.language, ranks.languages),
+        "status": _rank(Thread.status, [status.value for status in Status]),
+        "employee": (rank_of_employee, func.coalesce(Thread.assignee_id, "")),
         "message": (func.lower(Thread.last_customer_text),),
         "private": (Thread.private,),
-        "last_message": (func.coalesce(Thread.last_customer_at, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),)
-        if sort.name != "last_message"
-        else (Thread.last_customer_at,),
+        "last_message": (Thread.last_customer_sort,),
         "waiting": (Thread.waiting_since,),
     }
     return (*columns[sort.name], Thread.id)
@@ -167,15 +172,10 @@ def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
 
 def _ordered(query: Select[Any], sort: Sort, ranks: Ranks, *, backwards: bool = False) -> Select[Any]:
     down = sort.descending != backwards
-    keys = _keys(sort, ranks)
-    if sort.name == "last_message":
-        # A thread without a customer message stands at the end of the newest-first list on every database.
-        empty = Thread.last_customer_at.is_(None)
-        return query.order_by(empty if down else empty.desc(), *(key.desc() if down else key.asc() for key in keys))
-    return query.order_by(*(key.desc() if down else key.asc() for key in keys))
+    return query.order_by(*(key.desc() if down else key.asc() for key in _keys(sort, ranks)))
 
 
-def ordered_ids(scope: Scope, wanted: ThreadFilter, sort: Sort, ranks: Ranks = Ranks()) -> Select[tuple[int]]:  # noqa: B008 - an immutable value
+def ordered_ids(scope: Scope, wanted: ThreadFilter, sort: Sort, ranks: Ranks = Ranks()) -> Select[tuple[int]]:
     """Return the query of the ids that a list holds, in its order."""
     return _ordered(select(Thread.id).where(*where(scope, wanted)), sort, ranks)
 
@@ -284,12 +284,15 @@ def _row(thread: Thread, assignee: EmployeeName | None, message: str | None, not
 
 def get(session: Session, scope: Scope, thread_id: int) -> Thread | None:
     """Return a thread of the scope; None where it does not exist or is not this person's to see."""
+    if not can_be_id(thread_id):
+        return None
     return session.scalars(select(Thread).where(Thread.id == thread_id, scope.covers(Thread.shop_id))).one_or_none()
 
 
 def among(session: Session, scope: Scope, ids: Collection[int]) -> set[int]:
     """Return which of these threads lie in the scope."""
-    return set(session.scalars(select(Thread.id).where(Thread.id.in_(sorted(set(ids))), scope.covers(Thread.shop_id))))
+    wanted = sorted({one for one in ids if can_be_id(one)})
+    return set(session.scalars(select(Thread.id).where(Thread.id.in_(wanted), scope.covers(Thread.shop_id))))
 
 
 def binned_at(session: Session, scope: Scope, moment: dt.datetime) -> list[int]:
@@ -299,6 +302,8 @@ def binned_at(session: Session, scope: Scope, moment: dt.datetime) -> list[int]:
 
 def shop_of(session: Session, thread_id: int, granted: Scope) -> str | None:
     """Return the shop of a thread that the employee may see in some context."""
+    if not can_be_id(thread_id):
+        return None
     return session.scalar(select(Thread.shop_id).where(Thread.id == thread_id, granted.covers(Thread.shop_id)))
 
 
@@ -306,8 +311,21 @@ def messages(session: Session, scope: Scope, thread_id: int, *, newest: int, bef
     """Return the newest messages of a thread, oldest first, with their attachments; those before a message id where one is given."""
     query = select(Message).where(Message.thread_id == thread_id, scope.covers(Message.shop_id)).options(selectinload(Message.attachments))
     if before is not None:
-        query = query.where(Message.id < before)
+        query = query.where(Message.id < min(before, MOST_ID))
     return list(reversed(session.scalars(query.order_by(Message.id.desc()).limit(newest)).all()))
+
+
+def message(session: Session, thread: Thread, message_id: int) -> Message | None:
+    """Return a message of that very thread; None where it has none of that id."""
+    if not can_be_id(message_id):
+        return None
+    return session.scalars(select(Message).where(Message.id == message_id, Message.thread_id == thread.id)).one_or_none()
+
+
+def newest_message(session: Session, thread: Thread) -> int | None:
+    """Return the newest message or note that somebody wrote in a locked thread; what machines sent does not count."""
+    query = select(Message.id).where(Message.thread_id == thread.id, Message.author_kind != AuthorKind.MACHINE)
+    return session.scalar(locking(session, query.order_by(Message.id.desc()).limit(1)))
 
 
 def public(now: dt.datetime) -> ColumnElement[bool]:
@@ -323,9 +341,22 @@ def public_messages(session: Session, thread_id: int, now: dt.datetime, *, newes
     return list(reversed(session.scalars(query.order_by(Message.id.desc()).limit(newest)).all()))
 
 
-def events(session: Session, scope: Scope, thread_id: int, *, newest: int) -> list[ThreadEvent]:
-    """Return the newest events of a thread, oldest first."""
+def public_message(session: Session, thread_id: int, message_id: int, now: dt.datetime) -> Message | None:
+    """Return one message of a thread as its customer may see it; None for any other."""
+    if not can_be_id(message_id):
+        return None
+    return session.scalars(select(Message).where(Message.id == message_id, Message.thread_id == thread_id, public(now))).one_or_none()
+
+
+def events(
+    session: Session, scope: Scope, thread_id: int, *, newest: int, after: dt.datetime | None = None, until: dt.datetime | None = None
+) -> list[ThreadEvent]:
+    """Return the newest events of a thread, oldest first; `after` is excluded, `until` included."""
     query = select(ThreadEvent).where(ThreadEvent.thread_id == thread_id, thread_in(scope, ThreadEvent.thread_id))
+    if after is not None:
+        query = query.where(ThreadEvent.created_at > after)
+    if until is not None:
+        query = query.where(ThreadEvent.created_at <= until)
     return list(reversed(session.scalars(query.order_by(ThreadEvent.id.desc()).limit(newest)).all()))
 
 
@@ -355,13 +386,12 @@ def _same_person(thread: Thread) -> ColumnElement[bool]:
 
 
 def longest_waiting(session: Session, scope: Scope, *, besides: int | None = None) -> int | None:
-    """Return the open thread whose customer has waited longest; None where nobody waits."""
-    query = select(Thread.id).where(
-        Thread.folder == Folder.LIST, Thread.status == Status.OPEN, Thread.waiting_since.is_not(None), scope.covers(Thread.shop_id)
-    )
+    """Return the open thread whose customer has waited longest, else the oldest that was opened though nobody waits; None where none is open."""
+    query = select(Thread.id).where(Thread.folder == Folder.LIST, Thread.status == Status.OPEN, scope.covers(Thread.shop_id))
     if besides is not None:
         query = query.where(Thread.id != besides)
-    return session.scalar(query.order_by(Thread.waiting_since, Thread.id).limit(1))
+    waiting = session.scalar(query.where(Thread.waiting_since.is_not(None)).order_by(Thread.waiting_since, Thread.id).limit(1))
+    return waiting if waiting is not None else session.scalar(query.order_by(Thread.id).limit(1))
 
 
 def recompute(session: Session, thread_ids: Collection[int]) -> None:
@@ -381,8 +411,9 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
     last_id = one(func.max(Message.id), by_customer)
     last = aliased(Message)
     answered = aliased(Message)
+    # By id, not by time: a message that waited for the lock behind an answer is older than it, and was not what it answered.
     last_answer = (
-        select(func.max(answered.released_at))
+        select(func.max(answered.id))
         .where(
             answered.thread_id == Thread.id,
             answered.private.is_(False),
@@ -404,12 +435,13 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
             version=Thread.version + 1,
             last_customer_message_id=last_id,
             last_customer_at=of_last(last.created_at),
+            last_customer_sort=func.coalesce(of_last(last.created_at), NEVER),
             last_customer_text=func.coalesce(of_last(last.preview), ""),
             newest_note_id=one(func.max(Message.id), note),
             private=exists().where(note).correlate(Thread),
             customer_messages=one(func.count(), by_customer),
             employee_messages=one(func.count(), by_employee),
-            waiting_since=one(func.min(Message.created_at), by_customer, or_(last_answer.is_(None), Message.created_at > last_answer)),
+            waiting_since=one(func.min(Message.created_at), by_customer, or_(last_answer.is_(None), Message.id > last_answer)),
             last_activity_at=one(func.max(Message.created_at), of_thread),
         ),
         execution_options={"synchronize_session": False},

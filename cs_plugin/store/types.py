@@ -12,13 +12,23 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Word = TypeVar("Word", bound=StrEnum)
 
+MOST_ID = 2**63 - 1
+
+
+def can_be_id(number: int) -> bool:
+    """Say whether a row can have this id: a larger number, as anybody may write it into a URL, is an error to SQLite's driver."""
+    return 0 < number <= MOST_ID
+
 # SQLite counts rows of an INTEGER key only when it is exactly that type; elsewhere ids may outgrow 32 bits.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # MariaDB's TEXT ends at 64 kB, which a mail's body can pass.
 LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
-# MariaDB's usual collation holds "AbC" and "abc " for one; ids and keys from outside are compared byte by byte.
+# Text that is searched after `rules.inquiry.fold` has made all letters alike; MariaDB's usual collation holds every emoji for one.
+FoldedText = Text().with_variant(mysql.MEDIUMTEXT(collation="utf8mb4_bin"), "mysql", "mariadb")
+
+# MariaDB's usual collation holds "A" and "a" for one; ids from outside are compared byte by byte.
 HostId = String(64).with_variant(mysql.VARCHAR(64, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 # A SHA-256 digest.
@@ -49,7 +59,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         moment = value.astimezone(dt.UTC)
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
-    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:  # noqa: ARG002 - SQLAlchemy passes it
         if value is None:
             return None
         return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
@@ -65,8 +75,8 @@ class OneOf(TypeDecorator[Word], Generic[Word]):
         super().__init__()
         self.words = words
 
-    def process_bind_param(self, value: Word | str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: Word | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy passes it
         return None if value is None else self.words(value).value
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Word | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Word | None:  # noqa: ARG002 - SQLAlchemy passes it
         return None if value is None else self.words(value)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, redirect, url_for
+from flask import Flask, has_request_context, redirect, request, url_for
+from flask.signals import appcontext_pushed
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin, AdminIndexView, expose
 from flask_admin.theme import Bootstrap4Theme
 
+from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.desk_view import DeskView
-from cs_plugin.web.reading import exempt_from_csrf_protect
+from cs_plugin.web.reading import i18n_languages, visit, visitor_shop
 from cs_plugin.web.threads import ThreadView
 
 _ENDPOINT = "cs_admin"
+_STOREFRONT = "cs_plugin"
 
 
 class _Index(DeskView, AdminIndexView):
@@ -30,13 +33,20 @@ class _Index(DeskView, AdminIndexView):
 
 
 def mount(app: Flask, db: Any, admin: Admin | None) -> None:
-    """Add the desk's views. Flask-Admin scaffolds models through the session, which some hosts open only inside a context."""
+    """Add the desk's views to an admin: the one given, else the application's first, else one made here.
+
+    Flask-Admin scaffolds models through the session, which some hosts open only inside a context. An admin that is given may be
+    set up after us: it then registers our views with its own.
+    """
     admin = admin or next(iter(app.extensions.get("admin", [])), None) or _own_admin(app)
     category = app.config["CS_ADMIN_CATEGORY"]
     with app.app_context():
         for view in (ThreadView(db, category=category), ContactView(db, category=category)):
-            admin.add_view(view)
-            exempt_from_csrf_protect(app, view.blueprint)
+            # An admin of a module, set up for a second application, has brought our views of the first along.
+            if view.endpoint not in app.blueprints:
+                admin.add_view(view)
+            _exempt_from_csrf_protect(app, view.endpoint)
+    _answer_for_babel(app)
 
 
 def _own_admin(app: Flask) -> Admin:
@@ -44,3 +54,48 @@ def _own_admin(app: Flask) -> Admin:
     url = app.config["CS_ADMIN_URL"]
     index = _Index(name="Home", endpoint=_ENDPOINT, url=url)
     return Admin(app, name="Customer Service", endpoint=_ENDPOINT, url=url, index_view=index, theme=Bootstrap4Theme(fluid=True))
+
+
+def _exempt_from_csrf_protect(app: Flask, endpoint: str) -> None:
+    """Do for a view what `reading.exempt_from_csrf_protect` does for a blueprint: the view's is there only once its admin is set up."""
+
+    def exempt(sender: Flask, **_named: object) -> None:
+        protect, blueprint = sender.extensions.get("csrf"), sender.blueprints.get(endpoint)
+        if protect is not None and hasattr(protect, "exempt") and blueprint is not None:
+            protect.exempt(blueprint)
+
+    app.extensions[f"cs_plugin_exempt_{endpoint}"] = exempt   # signals hold their receivers weakly
+    appcontext_pushed.connect(exempt, app)
+
+
+def _answer_for_babel(app: Flask) -> None:
+    """Set Flask-Babel up at the first request where it is installed and the host has not done so.
+
+    Flask-Admin takes its texts from Flask-Babel as soon as that can be imported, and every page of it fails where no
+    application has set it up. The host may do so after us, hence not before a request; its templates are left alone.
+    """
+
+    def set_up() -> None:
+        if "babel" in app.extensions:
+            return
+        try:
+            from flask_babel import Babel
+        except ImportError:
+            return
+        Babel(app, configure_jinja=False, locale_selector=_language)
+
+    app.before_request_funcs.setdefault(None, []).insert(0, set_up)
+
+
+def _language() -> str | None:
+    """Return the language in which the desk shows this page, found without Flask-Babel, which is asking."""
+    if not has_request_context():
+        return None
+    here, known = visit(), i18n_languages()
+    wanted: list[str | None] = list(request.accept_languages.values())
+    if request.blueprint == _STOREFRONT:
+        known = [language.code for language in here.languages if language.enabled] or [here.default_language]
+        wanted = [here.customer.language if here.customer else None, *wanted, visitor_shop(here).default_language]
+    elif (request.blueprint or "").startswith("cs_"):
+        wanted = [here.employee.language if here.employee else None, *wanted]
+    return best_of(wanted, known)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cs_plugin import announce, desk
@@ -21,6 +22,9 @@ from cs_plugin.web.uploads import UploadLimits, keep_uploads
 
 if TYPE_CHECKING:
     from cs_plugin.extension import CustomerService
+
+
+_DIGITS_OF_AN_ID = 18
 
 
 class FiredByHost:
@@ -52,21 +56,22 @@ class FiredByHost:
         post_key: str | None,
     ) -> Received:
         """Receive what the host's own contact form took."""
-        here, bench = _at_work("cs_contact_form_submitted")
-        shop = _shop(bench, shop_id)
-        inquiry = Inquiry(
-            channel=Channel.FORM,
-            shop_id=shop.id,
-            language=_language(bench, shop, language),
-            sender=Sender(email, first_name, last_name, customer_id, verified=customer_id is not None),
-            text=text,
-            contact_id=_contact(bench, shop, contact),
-            subject=subject,
-            order_id=order_id,
-            files=_files(here, bench, shop, files),
-            post_key=post_key,
-        )
-        return desk.receive(bench, inquiry)
+        customer_id = _key(customer_id)
+        with _at_work("cs_contact_form_submitted") as (here, bench):
+            shop = _shop(bench, _key(shop_id))
+            inquiry = Inquiry(
+                channel=Channel.FORM,
+                shop_id=shop.id,
+                language=_language(bench, shop, language),
+                sender=Sender(email or "", first_name or "", last_name or "", customer_id, verified=customer_id is not None),
+                text=text or "",
+                contact_id=_contact(bench, shop, contact),
+                subject=subject or "",
+                order_id=_key(order_id),
+                files=_files(here, bench, shop, files),
+                post_key=post_key,
+            )
+            return desk.receive(bench, inquiry)
 
     @hookimpl
     def cs_order_message_posted(
@@ -82,33 +87,34 @@ class FiredByHost:
         post_key: str | None,
     ) -> Received:
         """Receive what a customer wrote on the host's order page."""
-        here, bench = _at_work("cs_order_message_posted")
-        order = bench.host.find_order(order_id=order_id, shop_id=shop_id)
-        if order is None:
-            raise InvalidInputError("order", _("The order is no longer valid."))
-        shop = _shop(bench, shop_id or order.shop_id)
-        customer = bench.host.find_customer(customer_id=customer_id, shop_id=shop.id) if customer_id else None
-        product = next((product for product in order.products if product.id == product_id), None)
-        inquiry = Inquiry(
-            channel=Channel.ORDER_PAGE,
-            shop_id=shop.id,
-            language=_language(bench, shop, language or order.language),
-            sender=Sender(
-                email or order.email,
-                customer.first_name if customer else "",
-                customer.last_name if customer else "",
-                customer_id,
-                verified=True,
-            ),
-            text=text,
-            order_id=order.id,
-            product_id=product.id if product else None,
-            product_name=product.name if product else "",
-            subject=order.reference,
-            files=_files(here, bench, shop, files),
-            post_key=post_key,
-        )
-        return desk.receive(bench, inquiry)
+        customer_id, shop_id, product_id = _key(customer_id), _key(shop_id), _key(product_id)
+        with _at_work("cs_order_message_posted") as (here, bench):
+            order = bench.host.find_order(order_id=_key(order_id), shop_id=shop_id)
+            if order is None:
+                raise InvalidInputError("order", _("The order is no longer valid."))
+            shop = _shop(bench, shop_id or order.shop_id)
+            customer = bench.host.find_customer(customer_id=customer_id, shop_id=shop.id) if customer_id else None
+            product = next((product for product in order.products if product.id == product_id), None)
+            inquiry = Inquiry(
+                channel=Channel.ORDER_PAGE,
+                shop_id=shop.id,
+                language=_language(bench, shop, language or order.language),
+                sender=Sender(
+                    email or order.email,
+                    customer.first_name if customer else "",
+                    customer.last_name if customer else "",
+                    customer_id,
+                    verified=True,
+                ),
+                text=text or "",
+                order_id=order.id,
+                product_id=product.id if product else None,
+                product_name=product.name if product else "",
+                subject=order.reference,
+                files=_files(here, bench, shop, files),
+                post_key=post_key,
+            )
+            return desk.receive(bench, inquiry)
 
     @hookimpl
     def cs_order_panel(self, order_id: str) -> None:
@@ -125,25 +131,32 @@ class FiredByHost:
     @hookimpl
     def cs_customer_changed(self, customer: Customer) -> None:
         """Show a customer's new name."""
-        _here, bench = _at_work("cs_customer_changed")
-        desk.change_customer(bench, customer)
+        with _at_work("cs_customer_changed") as (_here, bench):
+            desk.change_customer(bench, customer)
 
     @hookimpl
     def cs_customers_merged(self, kept_id: str, merged_id: str) -> None:
         """Let the threads of a merged account belong to the one that was kept."""
-        _here, bench = _at_work("cs_customers_merged")
-        desk.merge_customers(bench, kept_id, merged_id)
+        with _at_work("cs_customers_merged") as (_here, bench):
+            desk.merge_customers(bench, str(kept_id), str(merged_id))
 
     @hookimpl
     def cs_customer_erased(self, customer_id: str, email: str | None) -> None:
         """Do nothing yet."""
 
 
-def _at_work(hook: str) -> tuple[Mounted, Bench]:
+@contextmanager
+def _at_work(hook: str) -> Iterator[tuple[Mounted, Bench]]:
+    """Work in the caller's transaction, which the caller must commit unless the work was refused: then nothing was written."""
     here = mounted()
     session = here.session()
+    yield here, here.bench(session)
     announce.expect_commit(session, hook)
-    return here, here.bench(session)
+
+
+def _key(value: object) -> str | None:
+    """Return a key of the host's as text, None for none: forms leave empty texts, and models hand over numbers."""
+    return None if value is None or value == "" else str(value)
 
 
 def _shop(bench: Bench, shop_id: str | None) -> Shop:
@@ -163,12 +176,15 @@ def _language(bench: Bench, shop: Shop, language: str | None) -> str:
 def _contact(bench: Bench, shop: Shop, contact: int | str) -> int:
     if isinstance(contact, int):
         return contact
+    contact = contact or ""
     for language in (one.code for one in bench.languages):
         for offered in list_contacts(bench.session, [shop.id], language, bench.languages[0].code):
             if fold(offered.title) == fold(contact):
                 return offered.id
+    if contact.isascii() and contact.isdecimal() and len(contact) < _DIGITS_OF_AN_ID:
+        return int(contact)   # as a form posts it
     raise InvalidInputError("contact", _("Please select a subject from the list provided."))
 
 
-def _files(here: Mounted, bench: Bench, shop: Shop, files: Sequence[Any]) -> tuple[StoredFile, ...]:
+def _files(here: Mounted, bench: Bench, shop: Shop, files: Sequence[Any] | None) -> tuple[StoredFile, ...]:
     return keep_uploads(here, list(files), UploadLimits.of(bench.options(shop.id))) if files else ()

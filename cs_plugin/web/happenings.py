@@ -9,16 +9,9 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import Message, ThreadEvent
+from cs_plugin.web.thread_list import STATUS_WORDS
 
 Say = Callable[..., str]
-
-# The statuses as they are shown.
-STATUS_WORDS: Mapping[Status, str] = {
-    Status.OPEN: _("Open"),
-    Status.CLOSED: _("Closed"),
-    Status.PENDING1: _("Pending 1"),
-    Status.PENDING2: _("Pending 2"),
-}
 
 # For each way of a customer's message: its icon, and its words beside the date.
 CHANNELS: Mapping[Channel, tuple[str, str]] = {

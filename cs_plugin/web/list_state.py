@@ -186,6 +186,10 @@ class ListState:
         """Return the state as a query string, without its question mark."""
         return urlencode(self.pairs())
 
+    def kept(self) -> list[tuple[str, str]]:
+        """Return what a new search keeps besides the sort, which has a field of its own."""
+        return [(name, text) for name, text in self.pairs() if name in ("shop", "view", "size")]
+
     def at(self, page: int) -> ListState:
         """Return the same list at another page."""
         return replace(self, page=page)

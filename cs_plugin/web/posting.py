@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from flask import request
@@ -94,6 +94,15 @@ class Posting:
         """Return the accepted files."""
         return tuple(kept.file for kept in self.kept)
 
+    def next_key(self, now: dt.datetime, earned: dt.timedelta = dt.timedelta(0)) -> FormKey:
+        """Return the key of the form that is shown again: the same, unless it may not be taken any more.
+
+        Whoever has had a form of ours before need not look at the next one for the time (`earned`) that tells people from programs.
+        """
+        if self.key is not None and not self.expired:
+            return self.key
+        return FormKey.new(now - earned if self.key is not None else now)
+
 
 def files_allowed(options: Options) -> UploadLimits:
     """Return what customers may attach in a shop: nothing, where the option says so."""
@@ -106,7 +115,7 @@ def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime) -> Posti
         bound_request(limits)
         fields, uploads = request.form, request.files.getlist("file")
     except (RequestEntityTooLarge, LengthRequired):
-        return _oversized(limits)
+        return _oversized(desk, limits, now)
     key = FormKey.read(fields.get("post_key", ""))
     expired = key is None or key.expired(now) or not form_is_genuine()
     # Only a form that we have made may leave bytes here: whoever posts blindly does not fill the disk.
@@ -114,11 +123,12 @@ def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime) -> Posti
     return Posting(fields, kept, errors, key, expired)
 
 
-def _oversized(limits: UploadLimits) -> Posting:
+def _oversized(desk: Mounted, limits: UploadLimits, now: dt.datetime) -> Posting:
     texts = texts_of_oversized_post()
     message = _("The file is too large.") if limits.most else _("Files cannot be attached here.")
-    errors = (FileError(InvalidInputError("file", message)),)
-    return Posting(texts, file_errors=errors, key=FormKey.read(texts.get("post_key", "")), too_large=True)
+    kept, errors = _keep_files(desk, texts.getlist("kept_file"), [], limits, now)
+    too_large = FileError(InvalidInputError("file", message))
+    return Posting(texts, kept, (*errors, too_large), FormKey.read(texts.get("post_key", "")), too_large=True)
 
 
 def _keep_files(
@@ -177,6 +187,6 @@ def _is_there(desk: Mounted, key: str) -> bool:
     return True
 
 
-def posted_texts(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the posted texts as a plugin is told of them, the first of each name."""
-    return {name: fields[name] for name in fields}
+def file_sentences(posting: Posting, say: Callable[..., str]) -> list[tuple[str, str]]:
+    """Return what is wrong with the files, as (name, sentence) in a language; the name is empty where it is all of them."""
+    return [(one.name, say(one.error.message, **one.error.values)) for one in posting.file_errors]

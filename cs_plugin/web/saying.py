@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from flask import flash, session
 
 _WAITING = "_flashes"   # where Flask keeps what `flash` was told
-_OURS = "cs."
-_GOOD, _BAD, _UNDO = "cs.good", "cs.bad", "cs.undo"
+_OURS = "cs-"
+_GOOD, _BAD, _INFO = "cs-good", "cs-bad", "cs-info"
+_DELETED = "cs-deleted-"   # before a thread's id, or before the moment of a deletion of several
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One sentence for the top of a page. `undo` names the moment of the deletion that the button beside it takes back."""
+    """One sentence for the top of a page: "good", "bad" or "info". `undo` says which deletion the button beside it takes back."""
 
     text: str
-    good: bool
+    kind: str
     undo: str = ""
 
 
 def say_good(text: str, *, undo: str = "") -> None:
-    """Say on the next page that something was done."""
-    flash(text, _GOOD)
-    if undo:
-        flash(undo, _UNDO)
+    """Say on the next page that something was done; `undo` is a thread's id or the moment of a deletion."""
+    flash(text, f"{_DELETED}{undo}" if undo else _GOOD)
 
 
 def say_bad(text: str) -> None:
@@ -35,14 +34,13 @@ def say_bad(text: str) -> None:
 def take_said() -> list[Said]:
     """Take what waits to be said by the desk. The host's own messages stay where they are: `get_flashed_messages` would take them too."""
     waiting = [(str(category), str(text)) for category, text in session.get(_WAITING, ())]
-    ours = [one for one in waiting if one[0].startswith(_OURS)]
-    if not ours:
-        return []
-    session[_WAITING] = [one for one in waiting if one not in ours]
-    said: list[Said] = []
-    for category, text in ours:
-        if category == _UNDO and said:
-            said[-1] = Said(said[-1].text, said[-1].good, text)
-        elif category != _UNDO:
-            said.append(Said(text, category == _GOOD))
-    return said
+    others = [one for one in waiting if not one[0].startswith(_OURS)]
+    if len(others) != len(waiting):
+        session[_WAITING] = others
+    return [_said(category, text) for category, text in waiting if category.startswith(_OURS)]
+
+
+def _said(category: str, text: str) -> Said:
+    if category.startswith(_DELETED):
+        return Said(text, "good", category.removeprefix(_DELETED))
+    return Said(text, {_BAD: "bad", _INFO: "info"}.get(category, "good"))

@@ -32,7 +32,8 @@ from cs_plugin.store.threads import PAGE_SIZES, Page, Ranks, Row
 from cs_plugin.web import list_state
 from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView
-from cs_plugin.web.list_state import FIELDS, NO_TYPE, VIEWS, Choices, ListState
+from cs_plugin.web.happenings import STATUS_WORDS
+from cs_plugin.web.list_state import FIELDS, NO_TYPE, VIEWS, Choices, ListState, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good, take_said
 
@@ -41,13 +42,7 @@ _FIRST_CHARACTERS = 40
 _HIGHEST_ID = 2**63 - 1
 _JSON = "application/json"
 
-# The statuses as people read them, and as "Bulk actions" names them.
-STATUS_WORDS: Mapping[Status, str] = {
-    Status.OPEN: _("Open"),
-    Status.CLOSED: _("Closed"),
-    Status.PENDING1: _("Pending 1"),
-    Status.PENDING2: _("Pending 2"),
-}
+# The statuses as "Bulk actions" names them.
 BULK_WORDS: Mapping[Status, str] = {
     Status.OPEN: _('Mark as "opened"'),
     Status.CLOSED: _('Mark as "closed"'),
@@ -193,14 +188,11 @@ class ThreadListPages(DeskView):
         if not form_is_genuine():
             return self._answer(_EXPIRED, good=False)
         here = self.here
+        ids = _deleted(here, request.form.get("deleted", ""))
         try:
-            moment = dt.datetime.fromisoformat(request.form.get("moment", ""))
-        except ValueError:
-            return self._answer(_GONE, good=False)
-        if moment.tzinfo is None:
-            return self._answer(_GONE, good=False)
-        ids = threads.binned_at(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), moment)
-        restored = here.desk.do(lambda bench: desk.restore(bench, here.actor("list"), ids)) if ids else []
+            restored = here.desk.do(lambda bench: desk.restore(bench, here.actor("list"), ids)) if ids else []
+        except NotFoundError:
+            restored = []
         if not restored:
             return self._answer(_("Nothing was brought back: these threads are no longer in the bin."), good=False)
         return self._answer(self._count("%(n)s thread is back in the list.", "%(n)s threads are back in the list.", len(restored)), good=True)
@@ -265,6 +257,14 @@ class ThreadListPages(DeskView):
         )
         return f"{said} {left}"
 
+    def _days(self, state: ListState, wrong: Mapping[str, str]) -> str:
+        """Return the days that are searched, as the closed field shows them."""
+        language = self.here.employee_language
+        shown = {
+            name: i18n.day(language, read_day(state.search[name])) if name in state.search and wrong.get(name) is None else "" for name in ("from", "to")
+        }
+        return " – ".join((shown["from"] or "…", shown["to"] or "…")) if any(shown.values()) else ""
+
     def _count(self, one: str, many: str, n: int) -> str:
         return i18n.ngettext(self.here.employee_language, one, many, n)
 
@@ -302,7 +302,6 @@ class ThreadListPages(DeskView):
             "fields": {one.name: one for one in FIELDS},
             "views": VIEWS,
             "sizes": PAGE_SIZES,
-            "no_type": NO_TYPE,
             "wrong": wrong,
             "numbers": list_state.numbers(page.number, page.pages),
             "statuses": list(Status),
@@ -311,6 +310,13 @@ class ThreadListPages(DeskView):
             "list_url": list_url,
             "first_words": first_words,
             "picker": picker(here),
+            "in_context": lambda shop: list_url(state.in_context(shop)),
+            "type_choices": [(NO_TYPE, "--"), *((one.id, one.title) for one in around.contacts)],
+            "language_choices": [(one.code, one.name) for one in around.languages if one.enabled],
+            "status_choices": [(status, self.say(STATUS_WORDS[status])) for status in Status],
+            "days": self._days(state, wrong),
+            "first": min(page.total, (page.number - 1) * page.size + 1),
+            "last": (page.number - 1) * page.size + len(page.rows),
             "may_reply": _able(here, Permission.REPLY),
             "may_delete": _able(here, Permission.DELETE),
             "total": f"{i18n.number(here.employee_language, page.total)}{'+' if page.more else ''}",
@@ -374,6 +380,19 @@ def _facts(employee: Employee) -> tuple[str, str, str, bool]:
 def _remembered_size(session: Session, here: Visit) -> int:
     remembered = preferences_of(session, here.actor().employee.id).get(_SIZE)
     return remembered if remembered in PAGE_SIZES else PAGE_SIZES[0]
+
+
+def _deleted(here: Visit, what: str) -> list[int]:
+    """Return the threads of a deletion that is to be undone: one by its id, several by the moment at which they went."""
+    if thread_id := _id_of(what):
+        return [thread_id]
+    try:
+        moment = dt.datetime.fromisoformat(what)
+    except ValueError:
+        return []
+    if moment.tzinfo is None or moment.year < 2000:
+        return []
+    return threads.binned_at(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), moment)
 
 
 def _able(here: Visit, permission: Permission) -> bool:

@@ -10,9 +10,10 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.store.models import Thread
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.thread_list import ThreadListPages
+from cs_plugin.web.thread_page import ThreadPages
 
 
-class ThreadView(ThreadListPages, DeskView, ModelView):
+class ThreadView(ThreadListPages, ThreadPages, DeskView, ModelView):
     """Threads."""
 
     def __init__(self, db: Any, *, category: str | None) -> None:

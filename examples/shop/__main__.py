@@ -132,7 +132,7 @@ def _tell(app: Flask, url: str, folder: Path) -> None:
                 "Fjord & Fig is open.",
                 "",
                 f"  The shops            {url}/",
-                f"  Contact page         {url}/paris/contact",
+                f"  Contact page         {url}{app.config['CS_STOREFRONT_PREFIX']}/contact",
                 f"  Admin and desk       {url}/admin/",
                 f"  What was sent        {url}/admin/mails/",
                 "",

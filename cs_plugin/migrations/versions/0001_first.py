@@ -18,6 +18,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 HOST_ID = sa.String(64).with_variant(mysql.VARCHAR(64, collation="utf8mb4_bin"), *_OURS)
 FOLDED = sa.String(254).with_variant(mysql.VARCHAR(254, collation="utf8mb4_bin"), *_OURS)
 DIGEST = sa.LargeBinary(32).with_variant(mysql.BINARY(32), *_OURS)
+FOLDED_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(collation="utf8mb4_bin"), *_OURS)
 LONG_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), *_OURS)
 TABLE = {
     "sqlite_autoincrement": True,
@@ -475,7 +476,7 @@ def upgrade() -> None:
         "cs_search",
         sa.Column("message_id", ID, autoincrement=False, nullable=False),
         sa.Column("thread_id", ID, nullable=False),
-        sa.Column("words", LONG_TEXT, nullable=False),
+        sa.Column("words", FOLDED_TEXT, nullable=False),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_cs_search")),
         **TABLE,
     )
@@ -551,6 +552,7 @@ def upgrade() -> None:
         sa.Column("binned_at", types.UtcDateTime(), nullable=True),
         sa.Column("last_customer_message_id", ID, nullable=True),
         sa.Column("last_customer_at", types.UtcDateTime(), nullable=True),
+        sa.Column("last_customer_sort", types.UtcDateTime(), nullable=False),
         sa.Column("last_customer_text", sa.String(length=160), nullable=False),
         sa.Column("newest_note_id", ID, nullable=True),
         sa.Column("private", sa.Boolean(), nullable=False),
@@ -564,7 +566,7 @@ def upgrade() -> None:
     op.create_index("ix_cs_thread_account", "cs_thread", ["customer_id", "id"], unique=False)
     op.create_index("ix_cs_thread_address", "cs_thread", ["folder", "address_sort", "id"], unique=False)
     op.create_index("ix_cs_thread_customer", "cs_thread", ["folder", "customer_sort", "id"], unique=False)
-    op.create_index("ix_cs_thread_last", "cs_thread", ["folder", "last_customer_at", "id"], unique=False)
+    op.create_index("ix_cs_thread_last", "cs_thread", ["folder", "last_customer_sort", "id"], unique=False)
     op.create_index("ix_cs_thread_list", "cs_thread", ["folder", "id"], unique=False)
     op.create_index("ix_cs_thread_order", "cs_thread", ["order_id", "id"], unique=False)
     op.create_index("ix_cs_thread_sender", "cs_thread", ["address_hash", "id"], unique=False)

@@ -1,0 +1,80 @@
+"""The answer box: what was posted of it, and what it shows again when something is wrong, so that nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+
+from cs_plugin.desk import Answer
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import clean_line, clean_text
+from cs_plugin.rules.status import Status
+from cs_plugin.web.posting import FormKey, KeptFile, Posting
+
+NOTE, KEEP = "note", "keep"
+
+# What each button makes of the thread. The one that keeps the status and the one of the note are not among them.
+THEN: Mapping[str, Status] = {"close": Status.CLOSED, **{status.value: status for status in Status}}
+_MOST_COPIES = 20
+_LONGEST_CC = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """The answer box of an employee at a thread.
+
+    `key` makes a post idempotent. `seen` is the newest message that stood on the page, `then` the button that was pressed; `noting` says that the box
+    stands at its private note. `errors` holds a sentence in the employee's language for each field; `held` says that newer messages have held the answer.
+    """
+
+    key: FormKey
+    text: str = ""
+    note: str = ""
+    cc: str = ""
+    then: str = ""
+    noting: bool = False
+    seen: int = 0
+    kept: tuple[KeptFile, ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+    held: bool = False
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Return the addresses under Cc, each without its display name."""
+        pieces = (piece.strip() for piece in self.cc.replace(";", ",").split(","))
+        return tuple(parseaddr(piece)[1] or piece for piece in pieces if piece)
+
+    def answer(self) -> Answer:
+        """Return what is sent to the customer. Raise InvalidInputError where no button says how, or for too many copies."""
+        if self.then != KEEP and self.then not in THEN:
+            raise InvalidInputError("form", _("Please choose how to send it, with one of the buttons."))
+        if len(self.copies) > _MOST_COPIES:
+            raise InvalidInputError("email", _("Too many addresses: %(most)s at most."), most=_MOST_COPIES)
+        files = tuple(kept.file for kept in self.kept)
+        return Answer(self.text, files, self.copies, THEN.get(self.then), keep_status=self.then == KEEP, seen_message_id=self.seen)
+
+    def field_of(self, error: InvalidInputError) -> str:
+        """Return the field of the box beside which an error of the desk's belongs."""
+        if error.field == "text":
+            return "note" if self.then == NOTE else "text"
+        return {"email": "cc"}.get(error.field, "form")
+
+
+def form_of(posting: Posting, key: FormKey) -> AnswerForm:
+    """Read the answer box out of a post."""
+    fields = posting.fields
+    seen = fields.get("seen", "")
+    then = fields.get("then", "")
+    return AnswerForm(
+        key=key,
+        text=clean_text(fields.get("text", "")),
+        note=clean_text(fields.get("note", "")),
+        cc=clean_line(fields.get("cc", "").replace("\n", ","), _LONGEST_CC),
+        then=then,
+        noting=then == NOTE or (not then and fields.get("kind") == NOTE),
+        # A form that does not say what was seen has seen nothing.
+        seen=int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 19 else 0,
+        kept=posting.kept,
+    )

@@ -1,0 +1,296 @@
+"""The contact form: a page of its own, and a fragment that a host puts into any page of its storefront."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
+
+from cs_plugin import desk, i18n, plugins
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import Channel, Inquiry, Sender
+from cs_plugin.rules.languages import best_of
+from cs_plugin.rules.orders import Order
+from cs_plugin.rules.people import Customer
+from cs_plugin.rules.shops import Shop, shop_at
+from cs_plugin.store.contacts import list_contacts
+from cs_plugin.store.options import Options, read_options
+from cs_plugin.web.forms import ContactForm, errors_of
+from cs_plugin.web.posting import FormKey, Posting, file_sentences, files_allowed, read_posting
+from cs_plugin.web.reading import Visit, visit, visitor_language, visitor_shop
+from cs_plugin.web.storefront_page import fragment, page, strictly
+from cs_plugin.web.uploads import UploadLimits
+
+log = logging.getLogger(__name__)
+
+FAILED = _("An error occurred while sending the message, please try again.")
+SENT = _("Your message has been successfully sent to our team.")
+# In the visitor's session: the moment of a post that was taken and not yet told of.
+_TAKEN, _TOLD_WITHIN = "cs_message_taken", dt.timedelta(minutes=5)
+_MOST_ORDERS = 200
+_LONGEST_PATH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the form offers to this visitor: contacts as (id, title), their orders in this shop, what may be attached.
+
+    `answered` is false where the database did not answer, and nothing of it is known.
+    """
+
+    shop: Shop
+    language: str
+    customer: Customer | None
+    contacts: tuple[tuple[str, str], ...]
+    orders: tuple[Order, ...]
+    limits: UploadLimits
+    consent_text: str
+    answered: bool = True
+
+    def say(self, message: str, **values: object) -> str:
+        """Return a text in the visitor's language."""
+        return i18n.gettext(self.language, message, **values)
+
+    @property
+    def order_choices(self) -> list[tuple[str, str]]:
+        """Return the orders as the form shows them: reference, day, total."""
+        return [
+            (
+                order.id,
+                f"{order.reference} · {i18n.day(self.language, order.placed_at.date())} · {i18n.money(self.language, order.total, order.currency)}",
+            )
+            for order in self.orders
+        ]
+
+
+def contact() -> ResponseReturnValue:
+    """Show the contact form, and take what is posted to it."""
+    here = visit()
+    offer = _offer_or_outage(here, visitor_shop(here, request.args.get("shop")), request.args.get("language"))
+    if request.method == "POST":
+        return _post(here, offer)
+    if not offer.answered:
+        return _page(offer, _form(offer), Posting(), FormKey.new(here.now), {"": offer.say(FAILED)}, 503)
+    if _just_taken(here):
+        return page("sent.html", shop=offer.shop, language=offer.language, title=offer.say(_("Message sent")), again=_address(offer))
+    return _page(offer, _form(offer), Posting(), FormKey.new(here.now), {})
+
+
+def embedded(shop_id: str | None = None, language: str | None = None) -> Markup:
+    """Return the contact form as HTML for a host's page: `{{ cs_contact_form() }}`. What is wrong is shown on a page of ours; success leads back."""
+    here = visit()
+    offer = _offer(here, _shop_of_page(here, shop_id), language)
+    if _just_taken(here):
+        return fragment("embedded_sent.html", shop=offer.shop, language=offer.language, again=_address(offer))
+    back = request.full_path if request.query_string else request.path
+    words = _words(offer, _form(offer), Posting(), FormKey.new(here.now), {}, f"{request.script_root}{back}")
+    return fragment("embedded.html", shop=offer.shop, language=offer.language, **words)
+
+
+def address(shop_id: str | None = None, language: str | None = None) -> str:
+    """Return where the contact form of a shop is: `{{ cs_contact_url() }}` is that of the page's own shop, in the page's own language."""
+    here = visit()
+    shop = _shop_of_page(here, shop_id)
+    return url_for("cs_plugin.contact", shop=shop.id if len(here.shops) > 1 else None, language=language)
+
+
+def _shop_of_page(here: Visit, shop_id: str | None) -> Shop:
+    # The page itself says where the visitor is; where they came from only when it does not.
+    named = next((shop for shop in here.shops if shop.id == shop_id), None)
+    return named or shop_at(request.base_url, here.shops) or visitor_shop(here)
+
+
+def _address(offer: Offer) -> str:
+    return url_for("cs_plugin.contact", shop=offer.shop.id, language=offer.language)
+
+
+# --- What is offered --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _offer_or_outage(here: Visit, shop: Shop, language: str | None) -> Offer:
+    """Return what is offered; where the database does not answer, a form that still takes and keeps what was written."""
+    try:
+        return _offer(here, shop, language)
+    except SQLAlchemyError:
+        log.exception("the contact form could not be read from the database")
+        spoken = visitor_language(here, shop, language)
+        return Offer(shop, spoken, here.customer, (), (), files_allowed(Options({})), _consent_text(here, spoken), answered=False)
+    finally:
+        # Files may arrive slowly, and no transaction waits for them.
+        here.desk.session().rollback()
+
+
+def _offer(here: Visit, shop: Shop, language: str | None) -> Offer:
+    database = here.desk.session()
+    spoken = visitor_language(here, shop, language)
+    contacts = list_contacts(database, [shop.id], spoken, here.default_language)
+    orders = here.desk.host.orders(customer_id=here.customer.id) if here.customer else ()
+    return Offer(
+        shop=shop,
+        language=spoken,
+        customer=here.customer,
+        contacts=tuple((str(one.id), one.title) for one in contacts),
+        orders=tuple(order for order in orders if order.shop_id == shop.id)[:_MOST_ORDERS],
+        limits=files_allowed(read_options(database, shop)),
+        consent_text=_consent_text(here, spoken),
+    )
+
+
+def _consent_text(here: Visit, language: str) -> str:
+    """Return CS_CONSENT_TEXT: a text, or one for each language; empty where none is asked for."""
+    text = current_app.config["CS_CONSENT_TEXT"]
+    if isinstance(text, Mapping):
+        text = text.get(best_of([language, here.default_language], list(text)))
+    return str(text or "")
+
+
+# --- Showing it --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _form(offer: Offer, fields: Any = None) -> ContactForm:
+    only = offer.contacts[0][0] if len(offer.contacts) == 1 else ""
+    email = offer.customer.email if offer.customer else ""
+    return ContactForm(
+        fields, say=offer.say, contacts=offer.contacts, orders=offer.order_choices, consent_text=offer.consent_text, email=email, contact=only
+    )
+
+
+def _page(offer: Offer, form: ContactForm, posting: Posting, key: FormKey, errors: Mapping[str, str], status: int = 200) -> Response:
+    title = offer.say(_("Not sent yet")) if errors else offer.say(_("Contact us"))
+    words = _words(offer, form, posting, key, errors, posting.fields.get("next", ""))
+    return page("contact.html", shop=offer.shop, language=offer.language, title=title, status=status, **words)
+
+
+def _words(offer: Offer, form: ContactForm, posting: Posting, key: FormKey, errors: Mapping[str, str], back: str) -> dict[str, Any]:
+    return {
+        "form": form,
+        "errors": errors,
+        "file_errors": file_sentences(posting, offer.say),
+        "kept": posting.kept,
+        "key": key,
+        "limits": offer.limits,
+        "with_orders": bool(offer.orders),
+        "consent_text": offer.consent_text,
+        "closed": offer.answered and not offer.contacts,
+        "extra": plugins.collect(visit().desk.manager, "cs_contact_form_fields", shop_id=offer.shop.id),
+        "action": _address(offer),
+        "next": back if _same_site(back) else "",
+    }
+
+
+def _just_taken(here: Visit) -> bool:
+    """Say whether a message was taken a moment ago and its sender has not been told; from now on they have."""
+    try:
+        moment = float(session.pop(_TAKEN, 0))
+    except (TypeError, ValueError):
+        return False
+    return 0 <= here.now.timestamp() - moment <= _TOLD_WITHIN.total_seconds()
+
+
+# --- Taking it ---------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _post(here: Visit, offer: Offer) -> ResponseReturnValue:
+    posting = read_posting(here.desk, offer.limits, here.now)
+    form = _form(offer, posting.fields)
+    errors, status = _judge(here, offer, posting, form)
+    if not errors:
+        errors, status = _take(here, offer, posting, form)
+    if errors:
+        form.website.data = ""
+        return _page(offer, form, posting, posting.next_key(here.now, _min_fill()), errors, status)
+    session[_TAKEN] = here.now.timestamp()
+    back = posting.fields.get("next", "")
+    return strictly(redirect(_with_anchor(back) if _same_site(back) else _address(offer), 303))
+
+
+def _judge(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tuple[dict[str, str], int]:
+    """Return what is wrong with a post, by field ("" for the whole), and the status that says so."""
+    if posting.too_large:
+        return {"file": ""}, 413
+    if not offer.answered:
+        return {"": offer.say(FAILED)}, 503
+    form.validate()
+    errors = dict(errors_of(form))
+    if posting.file_errors:
+        errors["file"] = ""
+    if not here.desk.host.captcha_solved(posting.fields.to_dict()):
+        errors["extra"] = offer.say(_("Please answer the question that keeps robots out."))
+    if posting.expired:
+        return {**errors, "": offer.say(EXPIRED)}, 400
+    if _is_trapped(here, posting, form):
+        return {**errors, "": offer.say(FAILED)}, 422
+    return errors, 422
+
+
+EXPIRED = _(
+    "This form had expired, and nothing was sent. What you wrote is kept: please send it once more. Should this happen again, allow this site its cookies."
+)
+
+
+def _is_trapped(here: Visit, posting: Posting, form: ContactForm) -> bool:
+    """Say whether a program filled in the form: it wrote where people see nothing, or faster than people read."""
+    return bool(form.website.data) or posting.key is None or here.now - posting.key.at < _min_fill()
+
+
+def _min_fill() -> dt.timedelta:
+    return dt.timedelta(seconds=float(current_app.config["CS_FORM_MIN_SECONDS"]))
+
+
+def _take(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tuple[dict[str, str], int]:
+    """Hand a good post to the desk; return what is wrong where it was not taken."""
+    inquiry = _inquiry(offer, posting, form)
+    try:
+        here.desk.do(lambda bench: desk.receive(bench, inquiry))
+    except InvalidInputError as error:
+        field = error.field if error.field in {"contact", "email", "text", "order"} else ""
+        return {field: offer.say(error.message, **error.values)}, 422
+    except Exception:  # noqa: BLE001 - whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote
+        log.exception("a message of the contact form could not be stored")
+        return {"": offer.say(FAILED)}, 503
+    return {}, 303
+
+
+def _inquiry(offer: Offer, posting: Posting, form: ContactForm) -> Inquiry:
+    customer = offer.customer
+    email, text, contact, order = form.email.data or "", form.text.data or "", form.contact.data, form.order.data or None
+    sender = Sender(email)
+    if customer is not None:
+        sender = replace(sender, first_name=customer.first_name, last_name=customer.last_name, customer_id=customer.id, verified=True)
+    return Inquiry(
+        channel=Channel.FORM,
+        shop_id=offer.shop.id,
+        language=offer.language,
+        sender=sender,
+        text=text,
+        contact_id=int(contact),
+        order_id=order,
+        files=posting.files,
+        post_key=posting.key.of_post(email, text, contact, order or "", files=posting.files) if posting.key else None,
+        network=request.remote_addr or "",
+        agent=request.user_agent.string,
+    )
+
+
+def _same_site(path: str) -> bool:
+    """Say whether a path leads back into this site and nowhere else: browsers read "//host", "/\\host" and what hides behind a tab as other sites."""
+    if not path.startswith("/") or path.startswith(("//", "/\\")) or len(path) > _LONGEST_PATH or not path.isprintable() or "\\" in path:
+        return False
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return False
+    return not parts.scheme and not parts.netloc
+
+
+def _with_anchor(path: str) -> str:
+    return f"{path.partition('#')[0]}#cs-contact-form"

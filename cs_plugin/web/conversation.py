@@ -1,0 +1,223 @@
+"""What a thread's page shows of the database: read in one go and in a fixed number of queries, then let go, so that nobody waits for the host meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from cs_plugin import i18n
+from cs_plugin.desk.bench import facts_of_thread
+from cs_plugin.rules.facts import ThreadFacts
+from cs_plugin.rules.inquiry import AuthorKind
+from cs_plugin.rules.options import BY_NAME
+from cs_plugin.rules.people import Employee
+from cs_plugin.rules.shops import Shop
+from cs_plugin.rules.status import Status
+from cs_plugin.store import threads
+from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts
+from cs_plugin.store.employees import seen_employees
+from cs_plugin.store.models import Delivery, Message, Thread
+from cs_plugin.store.options import Options, read_options
+from cs_plugin.store.scope import Scope
+from cs_plugin.web.happenings import CHANNELS, REASONS, Say, event_words, message_words
+
+AT_ONCE = 50           # messages on one page
+_MOST_EVENTS = 200     # events between them
+_OTHER_THREADS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file of a message; `size` counts bytes."""
+
+    id: int
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language."""
+
+    id: int
+    at: dt.datetime
+    side: str
+    author: str
+    icon: str
+    way: str
+    why: str
+    product: str
+    text: str
+    quoted: str
+    language: str
+    files: tuple[ShownFile, ...]
+    cc: tuple[str, ...]
+    delivery: Delivery
+    delivery_text: str
+    delivered_at: dt.datetime | None
+
+    @property
+    def initials(self) -> str:
+        """Return up to two letters that stand for the author."""
+        return initials(self.author)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the conversation: a message, or an event in a sentence; `words` also stand for a message in the timeline."""
+
+    at: dt.datetime
+    icon: str
+    words: str
+    message: ShownMessage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherThread:
+    """Another thread of the same customer."""
+
+    id: int
+    status: Status
+    subject: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Everything that the page shows and the database knows.
+
+    `entries` stand oldest first. `earlier` is the message before which more can be shown, None where the beginning is on the page. `begins_after` and
+    `ends_at` bound the page in time; None where it reaches to the beginning or to now.
+    """
+
+    facts: ThreadFacts
+    customer_name: str
+    customer_verified: bool
+    entries: tuple[Entry, ...]
+    earlier: int | None
+    begins_after: dt.datetime | None
+    ends_at: dt.datetime | None
+    newest_id: int
+    contacts: tuple[ContactWords, ...]
+    contact: ContactWords | None
+    seen_employees: tuple[Employee, ...]
+    others: tuple[OtherThread, ...]
+    threads_of_customer: int
+    open_of_customer: int
+    options: Options
+    default_message: str
+
+    @property
+    def shows_newest(self) -> bool:
+        """Say whether the page reaches to the end of the conversation."""
+        return self.ends_at is None
+
+    @property
+    def addressee(self) -> str:
+        """Return the customer's name, else the address."""
+        return self.customer_name or self.facts.address
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads the page: a language for its words, and the host's default language for texts that miss that one."""
+
+    language: str
+    default_language: str
+    say: Say
+
+
+def read_sheet(session: Session, scope: Scope, thread_id: int, shop_of: dict[str, Shop], reader: Reader, *, before: int | None = None) -> Sheet | None:
+    """Read a thread of the scope with its newest messages, or those before a message; None where it is not this person's to see.
+
+    The transaction of the session is over when this returns.
+    """
+    thread = threads.get(session, scope, thread_id)
+    sheet = None if thread is None else _sheet(session, scope, thread, shop_of, reader, before)
+    session.rollback()
+    return sheet
+
+
+def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Shop], reader: Reader, before: int | None) -> Sheet:
+    loaded = threads.messages(session, scope, thread.id, newest=AT_ONCE + 1, before=before)
+    if before is not None and not loaded:
+        before = None
+        loaded = threads.messages(session, scope, thread.id, newest=AT_ONCE + 1)
+    left_out, shown = (loaded[0], loaded[1:]) if len(loaded) > AT_ONCE else (None, loaded)
+    begins_after = left_out.created_at if left_out else None
+    ends_at = shown[-1].created_at if before is not None and shown else None
+    happened = threads.events(session, scope, thread.id, newest=_MOST_EVENTS, after=begins_after, until=ends_at)
+    ranked = [(message.created_at, 1, message.id, _entry(message, reader.say)) for message in shown]
+    for event in happened:
+        words = event_words(event, reader.say)
+        # What happened at the moment of a message follows it; only who takes a thread by a reply has it before they reply.
+        ranked.append((event.created_at, 0 if event.kind == "assigned" else 2, event.id, Entry(event.created_at, words.icon, words.text)))
+    total, opened = threads.counts_of_person(session, scope, thread)
+    options = read_options(session, shop_of.get(thread.shop_id, Shop(thread.shop_id, "")))
+    return Sheet(
+        facts=facts_of_thread(thread),
+        customer_name=thread.customer_name,
+        customer_verified=thread.customer_verified,
+        entries=tuple(entry for *_key, entry in sorted(ranked, key=lambda one: one[:3])),
+        earlier=shown[0].id if left_out and shown else None,
+        begins_after=begins_after,
+        ends_at=ends_at,
+        newest_id=shown[-1].id if shown else 0,
+        contacts=tuple(list_contacts(session, [thread.shop_id], reader.language, reader.default_language)),
+        contact=find_contact(session, thread.contact_id, reader.language, reader.default_language),
+        seen_employees=tuple(seen_employees(session)),
+        others=tuple(
+            OtherThread(other.id, other.status, other.subject, other.last_customer_at or other.created_at)
+            for other in threads.others_of(session, scope, thread, limit=_OTHER_THREADS)
+        ),
+        threads_of_customer=total,
+        open_of_customer=opened,
+        options=options,
+        default_message=_default_message(options, thread.language, reader.default_language),
+    )
+
+
+def _default_message(options: Options, language: str, default_language: str) -> str:
+    own = options.text("default_message", language, default_language)
+    return own if own is not None else i18n.gettext(language, str(BY_NAME["default_message"].default))
+
+
+def _entry(message: Message, say: Say) -> Entry:
+    words = message_words(message, say)
+    return Entry(message.created_at, words.icon, words.text, _shown(message, say))
+
+
+def _shown(message: Message, say: Say) -> ShownMessage:
+    icon, way = CHANNELS[message.channel]
+    return ShownMessage(
+        id=message.id,
+        at=message.created_at,
+        side="note" if message.private else _SIDES.get(message.author_kind, "other"),
+        author=message.author_name or message.author_address or say("Customer"),
+        icon=icon,
+        way=say(way) if message.author_kind is not AuthorKind.EMPLOYEE else "",
+        why=say(REASONS[message.matched_by]) if message.matched_by in REASONS else "",
+        product=message.product_name,
+        text=message.text,
+        quoted=message.quoted or "",
+        language=message.language,
+        files=tuple(ShownFile(one.id, one.name, one.size) for one in message.attachments),
+        cc=tuple(message.cc or ()),
+        delivery=message.delivery,
+        delivery_text=message.delivery_text,
+        delivered_at=message.delivered_at,
+    )
+
+
+_SIDES = {AuthorKind.CUSTOMER: "customer", AuthorKind.EMPLOYEE: "employee"}
+
+
+def initials(name: str) -> str:
+    """Return the first letters of the first and the last word of a name; one letter of an address."""
+    words = [word for word in name.split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    ends = words if len(words) == 1 else [words[0], words[-1]]
+    return "".join(word[0] for word in ends).upper()

@@ -1,0 +1,361 @@
+"""The page of one thread: the conversation, the answer box, and how the thread is handled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from flask import abort, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
+
+from cs_plugin import desk, i18n, plugins
+from cs_plugin.desk import Bench
+from cs_plugin.errors import InvalidInputError, NewerMessagesError, NotFoundError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import digest
+from cs_plugin.rules.people import Employee
+from cs_plugin.rules.permissions import Actor, Permission
+from cs_plugin.rules.shops import Breadth, Context, Shop
+from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import posts, threads
+from cs_plugin.store.contacts import list_contacts
+from cs_plugin.store.files import attachment_of
+from cs_plugin.store.options import read_options
+from cs_plugin.store.types import can_be_id
+from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
+from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
+from cs_plugin.web.customer_block import CustomerBlock, ask_host
+from cs_plugin.web.desk_view import DeskView, guarded
+from cs_plugin.web.downloads import send_attachment
+from cs_plugin.web.posting import NO_FILES, FormKey, Posting, file_sentences, read_posting
+from cs_plugin.web.reading import form_is_genuine
+from cs_plugin.web.saying import say_bad, say_good
+from cs_plugin.web.thread_list import STATUS_WORDS, list_url_of
+from cs_plugin.web.uploads import UploadLimits, bound_request
+
+_EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
+_TO_LINK = ("/", "?", "#", "http://", "https://")
+
+
+class ThreadPages(DeskView):
+    """The pages of one thread, beside those of the list."""
+
+    @expose("/<thread_id>/", methods=("GET", "POST"))
+    def thread_page(self, thread_id: str) -> ResponseReturnValue:
+        """Show a thread, or take an answer to it."""
+        number = number_of(thread_id)
+        return self._opened(number) if request.method == "GET" else guarded(lambda: self._answered(number))
+
+    @expose("/<thread_id>/files/<message_id>/<attachment_id>")
+    def thread_file(self, thread_id: str, message_id: str, attachment_id: str) -> ResponseReturnValue:
+        """Send a file of a message."""
+        here, session = self.here, self.here.desk.session()
+        message_number = number_of(message_id)
+        # The newest message up to that id is that very message, where this thread has it.
+        found = threads.messages(session, here.granted, number_of(thread_id), newest=1, before=message_number + 1)
+        row = attachment_of(session, message_number, number_of(attachment_id)) if found and found[0].id == message_number else None
+        if row is None:
+            abort(404)
+        for one in row:
+            session.expunge(one)
+        session.rollback()
+        return send_attachment(here.desk, *row)
+
+    @expose("/unanswered")
+    def next_unanswered(self) -> ResponseReturnValue:
+        """Go to the open thread that has waited longest, besides the one that is being looked at."""
+        here = self.here
+        text = request.args.get("besides", "")
+        present = int(text) if _is_id(text) else None
+        found = threads.longest_waiting(here.desk.session(), here.scope(Permission.REPLY), besides=present)
+        here.desk.session().rollback()
+        if found is None:
+            say_good(self.say(_("No other message waits for an answer.")))
+        target = found if found is not None else present
+        return redirect(list_url_of(request.args.get("back")) if target is None else self._url(target), 303)
+
+    @expose("/<thread_id>/status", methods=("POST",))
+    def thread_status(self, thread_id: str) -> ResponseReturnValue:
+        """Set the status."""
+
+        def work(bench: Bench, actor: Actor, number: int) -> None:
+            chosen = request.form.get("status", "")
+            if chosen not in set(Status):
+                raise InvalidInputError("status", _("Choose a status of the list."))
+            desk.set_status(bench, actor, [number], Status(chosen))
+
+        return self._handled(thread_id, work)
+
+    @expose("/<thread_id>/assignee", methods=("POST",))
+    def thread_assignee(self, thread_id: str) -> ResponseReturnValue:
+        """Give the thread to an employee, or to nobody."""
+        return self._handled(thread_id, lambda bench, actor, number: desk.assign(bench, actor, number, request.form.get("assignee") or None))
+
+    @expose("/<thread_id>/type", methods=("POST",))
+    def thread_type(self, thread_id: str) -> ResponseReturnValue:
+        """Give the thread to another contact of its shop, or to none."""
+
+        def work(bench: Bench, actor: Actor, number: int) -> None:
+            chosen = request.form.get("contact", "")
+            shop_id = threads.shop_of(bench.session, number, self.here.granted) or ""
+            offered = {str(one.id): one.id for one in list_contacts(bench.session, [shop_id], "", "")}
+            if chosen and chosen not in offered:
+                raise InvalidInputError("contact", _("Please select a subject from the list provided."))
+            desk.move_to_contact(bench, actor, number, offered.get(chosen))
+
+        return self._handled(thread_id, work)
+
+    @expose("/<thread_id>/messages/<message_id>/retry", methods=("POST",))
+    def thread_retry(self, thread_id: str, message_id: str) -> ResponseReturnValue:
+        """Let a failed mail be tried again."""
+        message_number = number_of(message_id)
+
+        def work(bench: Bench, actor: Actor, number: int) -> None:
+            try:
+                desk.retry_mail(bench, actor, number, message_number)
+            except NotFoundError as error:
+                # Somebody else was quicker, or there is none: the page shows where it stands.
+                raise InvalidInputError("form", _("There is no failed mail of this message any more.")) from error
+
+        return self._handled(thread_id, work, said=_("The mail will be sent again."))
+
+    @expose("/<thread_id>/restore", methods=("POST",))
+    def thread_restore(self, thread_id: str) -> ResponseReturnValue:
+        """Take the thread out of the bin again."""
+        return self._handled(thread_id, lambda bench, actor, number: desk.restore(bench, actor, [number]), permission=Permission.DELETE)
+
+    # --- Handling -------------------------------------------------------------------------------------------------------------------------------
+
+    def _handled(
+        self,
+        thread_id: str,
+        work: Callable[[Bench, Actor, int], Any],
+        *,
+        permission: Permission = Permission.REPLY,
+        said: str = _("Update successful"),
+    ) -> ResponseReturnValue:
+        """Change something about the thread and show it again; what is wrong stands at its field."""
+        number = number_of(thread_id)
+        guarded(lambda: self._shop(number, permission))
+        if not _is_genuine():
+            return self._opened(number, problem={"form": self.say(_EXPIRED)})
+        actor = self.here.actor()
+        try:
+            guarded(lambda: self.here.desk.do(lambda bench: work(bench, actor, number)))
+        except InvalidInputError as error:
+            return self._opened(number, problem={error.field: self.say_error(error)})
+        say_good(self.say(said))
+        return redirect(self._url(number), 303)
+
+    def _shop(self, number: int, permission: Permission) -> Shop:
+        """Return the shop of a thread in which the employee holds a permission. Raise NotFoundError or NotPermittedError."""
+        here, session = self.here, self.here.desk.session()
+        shop_id = threads.shop_of(session, number, here.granted)
+        session.rollback()
+        if shop_id is None:
+            raise NotFoundError("thread", number)
+        here.grants.require(permission, shop_id)
+        return next((shop for shop in here.shops if shop.id == shop_id), Shop(shop_id, ""))
+
+    # --- Answering ------------------------------------------------------------------------------------------------------------------------------
+
+    def _answered(self, number: int) -> ResponseReturnValue:
+        """Take an answer or a note. Raise NotFoundError or NotPermittedError."""
+        here = self.here
+        limits = self._limits(self._shop(number, Permission.REPLY))
+        posting = read_posting(here.desk, limits, here.now)
+        form = form_of(posting, posting.next_key(here.now))
+        wrong = self._wrong_with(posting)
+        if wrong:
+            return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422)
+        actor = here.actor()
+        try:
+            here.desk.do(lambda bench: _send(bench, actor, number, form))
+        except InvalidInputError as error:
+            return self._opened(number, form=replace(form, errors={form.field_of(error): self.say_error(error)}))
+        except NewerMessagesError:
+            return self._opened(number, form=replace(form, held=True), code=409)
+        return self._sent(number, form)
+
+    def _wrong_with(self, posting: Posting) -> dict[str, str]:
+        """Return what keeps a post from being taken at all."""
+        wrong: dict[str, str] = {}
+        if posting.expired:
+            wrong["form"] = self.say(_EXPIRED)
+        if posting.file_errors:
+            wrong["file"] = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in file_sentences(posting, self.say))
+        return wrong
+
+    def _sent(self, number: int, form: AnswerForm) -> ResponseReturnValue:
+        noted = form.then == NOTE
+        say_good(self.say(_("Comment successfully added.") if noted else _("The message was successfully sent to the customer.")))
+        other = form.text if noted else form.note
+        if not other.strip():
+            return redirect(self._url(number), 303)
+        # The other text field holds something too, which stays where it is.
+        key = FormKey.new(self.here.now)
+        left = AnswerForm(key, text=form.text, cc=form.cc) if noted else AnswerForm(key, note=form.note, noting=True)
+        return self._opened(number, left=left)
+
+    def _limits(self, shop: Shop) -> UploadLimits:
+        session = self.here.desk.session()
+        limits = UploadLimits.of(read_options(session, shop))
+        session.rollback()
+        return limits
+
+    # --- Showing --------------------------------------------------------------------------------------------------------------------------------
+
+    def _opened(
+        self,
+        number: int,
+        *,
+        form: AnswerForm | None = None,
+        left: AnswerForm | None = None,
+        problem: dict[str, str] | None = None,
+        code: int = 422,
+    ) -> ResponseReturnValue:
+        """Show the thread: as it is; with the answer box as it was posted (`form`) or what is left in it (`left`); or with a `problem` at a field."""
+        here = self.here
+        refused = form is not None or problem is not None
+        # What was posted is shown again wherever the employee may see the thread, also outside the context.
+        scope = here.granted if refused or left else here.scope()
+        reader = Reader(here.employee_language, here.default_language, self.say)
+        text = request.args.get("before", "")
+        before = int(text) if _is_id(text) and request.method == "GET" else None
+        sheet = read_sheet(here.desk.session(), scope, number, {shop.id: shop for shop in here.shops}, reader, before=before)
+        if sheet is None:
+            return self._elsewhere(number)
+        if left is not None and left.text.strip() == sheet.default_message.strip():
+            # Only what the box begins with: nothing that could be lost.
+            return redirect(self._url(number), 303)
+        block = ask_host(here.desk.host, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
+        return self._drawn(sheet, block, form or _fresh(sheet, left or AnswerForm(FormKey.new(here.now))), problem or {}), code if refused else 200
+
+    def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, problem: dict[str, str]) -> str:
+        here, facts = self.here, sheet.facts
+        me = here.actor().employee
+        shop = next((shop for shop in here.shops if shop.id == facts.shop_id), Shop(facts.shop_id, ""))
+        may_reply = here.grants.allow(Permission.REPLY, shop.id)
+        limits = UploadLimits.of(sheet.options)
+        language = i18n.locale_of(here.employee_language)
+        return self.page(
+            "thread.html",
+            sheet=sheet,
+            thread=facts,
+            block=block,
+            form=form,
+            problem=problem,
+            shop=shop if len(here.visible_shops) > 1 else None,
+            timeline=_timeline(sheet, block, self.say),
+            may_reply=may_reply,
+            may_delete=here.grants.allow(Permission.DELETE, shop.id),
+            may_answer=may_reply and sheet.shows_newest and facts.folder is Folder.LIST,
+            employees=self._employees(sheet),
+            me=me,
+            # A held answer now knows of the messages that it had not seen: they are marked.
+            unseen_after=form.seen if form.held else sheet.newest_id,
+            seen=sheet.newest_id if form.held else form.seen,
+            limits=limits,
+            accept=",".join(f".{one}" for one in sorted(limits.types)),
+            closes=sheet.options["after_reply"] == "close",
+            statuses=list(Status),
+            status_words=STATUS_WORDS,
+            language_name=i18n.locale_of(facts.language).get_display_name(language) or facts.language,
+            own_language_name=next((one.name for one in here.languages if one.code == facts.language), facts.language),
+            panels=_panels(plugins.collect(here.desk.manager, "cs_thread_panel", thread=facts, employee=me)),
+            actions=_actions(plugins.collect(here.desk.manager, "cs_thread_actions", thread=facts, employee=me)),
+            url=self._url,
+            back=list_url_of(request.args.get("back")),
+        )
+
+    def _employees(self, sheet: Sheet) -> list[Employee]:
+        """Return who can be given the thread, whoever looks first; in a store with several shops only those who may see this one."""
+        host, me = self.here.desk.host, self.here.actor().employee
+        listed = host.employees() or sheet.seen_employees
+        others = [one for one in listed if one.active and one.id != me.id]
+        if len(self.here.shops) > 1:
+            others = [one for one in others if host.grants(one).allow(Permission.VIEW, sheet.facts.shop_id)]
+        assignee = sheet.facts.assignee_id
+        if assignee is None or assignee in {one.id for one in (me, *others)}:
+            return [me, *others]
+        # Whoever has left keeps their name on the thread.
+        left = next(one for one in (*listed, *sheet.seen_employees, Employee(assignee)) if one.id == assignee)
+        return [me, *others, left]
+
+    def _elsewhere(self, number: int) -> ResponseReturnValue:
+        """Offer to switch to the shop of a thread that lies outside the context; any other shop's thread does not exist."""
+        session = self.here.desk.session()
+        shop_id = threads.shop_of(session, number, self.here.granted)
+        session.rollback()
+        shop = next((shop for shop in self.here.visible_shops if shop.id == shop_id), None)
+        if shop is None:
+            abort(404)
+        switch = url_for(".thread_page", thread_id=number, shop=str(Context(Breadth.SHOP, shop.id)))
+        return self.page("thread_elsewhere.html", number=number, other_shop=shop, switch=switch, back=list_url_of(request.args.get("back")))
+
+    def _url(self, number: int, what: str = "page", **values: Any) -> str:
+        """Return the address of a thread's page, or of something on it; it says the context, where there are several shops, and the list to go back to."""
+        context = {"shop": str(self.here.context)} if len(self.here.visible_shops) > 1 else {}
+        back = {"back": request.args["back"]} if request.args.get("back") else {}
+        return url_for(f".thread_{what}", thread_id=number, **{**context, **back, **values})
+
+
+def number_of(text: str) -> int:
+    """Return an id of ours as a URL writes it; what no row can have is a 404."""
+    if not _is_id(text):
+        abort(404)
+    return int(text)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 20 and str(int(text)) == text and can_be_id(int(text))
+
+
+def _is_genuine() -> bool:
+    """Say whether the form of a small change is ours; one that weighs megabytes is not."""
+    try:
+        bound_request(NO_FILES)
+        return form_is_genuine()
+    except (RequestEntityTooLarge, LengthRequired):
+        return False
+
+
+def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> None:
+    """Do what the pressed button says; a form that comes twice is sent once."""
+    noted = form.then == NOTE
+    words = (NOTE, form.note) if noted else ("reply", form.text, form.cc)
+    key = form.key.of_post(*words, files=[kept.file for kept in form.kept])
+    if posts.claim(bench.session, digest("answer", actor.employee.id, str(number), key), bench.now) is not None:
+        return
+    if noted:
+        desk.add_note(bench, actor, number, form.note, tuple(kept.file for kept in form.kept))
+    else:
+        desk.reply(bench, actor, number, form.answer())
+
+
+def _fresh(sheet: Sheet, form: AnswerForm) -> AnswerForm:
+    return replace(form, text=form.text or sheet.default_message, seen=sheet.newest_id)
+
+
+def _timeline(sheet: Sheet, block: CustomerBlock, say: Callable[..., str]) -> list[Entry]:
+    """Return messages, events and the order's statuses of the time that the page covers, newest first."""
+    steps = [
+        Entry(step.at, "cart", say(_("Order %(reference)s: %(status)s"), reference=block.order_reference, status=step.status))
+        for step in block.steps
+        if (sheet.begins_after is None or step.at > sheet.begins_after) and (sheet.ends_at is None or step.at <= sheet.ends_at)
+    ]
+    return sorted((*sheet.entries, *steps), key=lambda entry: entry.at)[::-1]
+
+
+def _panels(answers: list[Any]) -> list[Any]:
+    """Return what plugins put into the side column; the template escapes all that is not Markup."""
+    return [answer for answer in answers if isinstance(answer, str) and answer]
+
+
+def _actions(answers: list[Any]) -> list[tuple[str, str]]:
+    """Return the links that plugins put into the menu; what is no pair of a label and an address to go to is left out."""
+    pairs = [pair for answer in answers if isinstance(answer, (list, tuple)) for pair in answer if isinstance(pair, (list, tuple)) and len(pair) == 2]
+    return [(str(label), str(url)) for label, url in pairs if str(url).lower().startswith(_TO_LINK)]
