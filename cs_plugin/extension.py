@@ -25,6 +25,7 @@ from cs_plugin.store.files import FileStore
 from cs_plugin.web import admin as admin_pages
 from cs_plugin.web import background, fired_by_host, migrations, storefront
 from cs_plugin.web.mounted import EXTENSION, Mounted
+from cs_plugin.web.storefront_page import CSP
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,20 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether web processes deliver mail in a thread of their own while no worker shows signs of life. It starts at a process's first request.",
     ),
     Setting("CS_ENTRY_POINTS", True, "Whether installed plugins of the entry-point group `cs_plugin` are loaded."),
-    Setting("CS_ADMIN_CSP", False, "Whether the desk's admin pages send a strict Content-Security-Policy. The storefront pages always do."),
+    Setting(
+        "CS_ADMIN_CSP",
+        None,
+        "The Content-Security-Policy that the desk's admin pages send, unless the host has set one on the answer. The desk's own markup keeps to "
+        "`default-src 'self'; img-src 'self' data:`; what the host's own base template adds may not.",
+    ),
+    Setting("CS_STOREFRONT_CSP", CSP, "The Content-Security-Policy of the desk's storefront pages; None sends none."),
+    Setting(
+        "CS_CONSENT_TEXT",
+        None,
+        "The text beside the check box without which the contact form is not sent: one text, or one for each language, as in "
+        "`{\"en\": \"…\", \"fr\": \"…\"}`. Without it there is no such box.",
+    ),
+    Setting("CS_FORM_MIN_SECONDS", 2.0, "How many seconds a contact form must have been open: whoever posts it sooner is a machine."),
 )
 
 

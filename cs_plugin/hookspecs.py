@@ -27,7 +27,7 @@ PROJECT = "cs_plugin"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-# --- Questions: the first answer that is not None counts; None means "I don't know". ---------------------------------------------------------------
+# --- Questions: the first answer that is not None counts; None means "I don't know". --------------------------------------------------------------
 
 
 @hookspec(firstresult=True)
@@ -265,7 +265,7 @@ def cs_base_template() -> str | None:
     """
 
 
-# --- Events: told after the transaction has been committed; every listener is isolated; best effort. -----------------------------------------------
+# --- Events: told after the transaction has been committed; every listener is isolated; best effort. ----------------------------------------------
 
 
 @hookspec
@@ -414,7 +414,7 @@ def cs_sync_finished(mailbox_id: int, counts: Mapping[str, int], error: str | No
     """
 
 
-# --- Places: all answers are used, in order; each is isolated. ---------------------------------------------------------------------------------------
+# --- Places: all answers are used, in order; each is isolated. ------------------------------------------------------------------------------------
 
 
 @hookspec
@@ -491,7 +491,7 @@ def cs_template_context() -> Mapping[str, Any] | None:
     """
 
 
-# --- What the host fires at the desk: implemented by the desk itself. ---------------------------------------------------------------------------------
+# --- What the host fires at the desk: implemented by the desk itself. -----------------------------------------------------------------------------
 
 
 @hookspec(firstresult=True)
@@ -527,8 +527,8 @@ def cs_contact_form_submitted(
 ) -> Received | None:
     """Tell the desk that the host's own contact form was posted and found good. Joins the caller's transaction and never commits.
 
-    `contact` is a contact's id or its title; `files` holds werkzeug's `FileStorage` objects; `customer_id` is given only for a customer who is signed in;
-    `post_key` makes the post idempotent. Every argument but `email`, `text` and `contact` may be empty or None.
+    `contact` is a contact's id or its title; `files` holds werkzeug's `FileStorage` objects; `customer_id` is given only for a customer who is
+    signed in; `post_key` makes the post idempotent. All arguments are named; every one but `email`, `text` and `contact` may be empty or None.
     Raises `InvalidInputError` naming the field that is wrong; nothing is stored then.
 
     ```python

@@ -95,7 +95,8 @@ def name_shown(bench: Bench, options: Options, actor: Actor, thread: Thread) -> 
 
 def name_for_customers(options: Options, employee: Employee, shop_name: str) -> str:
     """Return an employee's name as the option shows it, that of the shop where the wanted one is not known."""
-    shown = {"first": employee.first_name, "full": employee.name, "shop": shop_name}
+    # Not `employee.name`: it is the address where no name is known.
+    shown = {"first": employee.first_name, "full": f"{employee.first_name} {employee.last_name}".strip(), "shop": shop_name}
     return shown.get(str(options["name_shown"])) or shop_name or employee.first_name
 
 

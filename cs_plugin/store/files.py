@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import struct
 import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import fsspec
 import puremagic
+from fsspec.implementations.local import LocalFileSystem
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -23,21 +28,26 @@ from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
 from cs_plugin.store.models import Attachment, Blob
+from cs_plugin.store.types import can_be_id
 
 _CHUNK = 1 << 20
 
-# For each extension: the type under which it is served, and the extensions that its content may look like.
+_JPEG = ("image/jpeg", frozenset({"jpg", "jpeg", "jfif", "jpe"}))
+_ZIP = frozenset({"zip", "docx"})
+
+# Every extension that may be allowed at all: the type under which it is served, and the signatures of which its content may be, as puremagic
+# calls them; text has none.
 TYPES: dict[str, tuple[str, frozenset[str]]] = {
-    "pdf": ("application/pdf", frozenset({"pdf", "ai", "fdf"})),
+    "pdf": ("application/pdf", frozenset({"pdf"})),
     "txt": ("text/plain", frozenset()),
     "png": ("image/png", frozenset({"png", "apng"})),
-    "jpg": ("image/jpeg", frozenset({"jpg", "jpeg", "jfif", "jpe", "spiff"})),
-    "jpeg": ("image/jpeg", frozenset({"jpg", "jpeg", "jfif", "jpe", "spiff"})),
+    "jpg": _JPEG,
+    "jpeg": _JPEG,
     "gif": ("image/gif", frozenset({"gif"})),
     "webp": ("image/webp", frozenset({"webp"})),
-    "zip": ("application/zip", frozenset({"zip"})),
-    "doc": ("application/msword", frozenset({"doc", "dot", "msi", "ole", "xls", "ppt", "wps"})),
-    "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", frozenset({"docx", "zip"})),
+    "zip": ("application/zip", _ZIP),
+    "doc": ("application/msword", frozenset({"doc"})),
+    "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", _ZIP),
     "rtf": ("application/rtf", frozenset({"rtf"})),
 }
 
@@ -46,7 +56,9 @@ def file_name(given: str) -> str:
     """Return a name that can stand in a header and on a disk: no folders, control or bidi characters, at most 200 characters."""
     name = clean_line(given.replace("\\", "/").rsplit("/", 1)[-1], 1000).strip(". ")
     stem, dot, extension = name.rpartition(".")
-    return (stem[: 200 - len(extension) - 1] + dot + extension if dot else name[:200]) or "file"
+    # Only what can be an extension is spared when a name is cut.
+    fits = dot and len(extension) < 20
+    return (stem[: 200 - len(extension) - 1] + dot + extension if fits else name[:200]).strip(". ") or "file"
 
 
 def extension_of(name: str) -> str:
@@ -66,15 +78,15 @@ class FileStore:
         key = secrets.token_hex(16)
         final = f"{root}/{key[:2]}/{key}"
         filesystem.makedirs(final.rsplit("/", 1)[0], exist_ok=True)
-        whole, size = hashlib.sha256(), 0
-        with source.open("rb") as reading, filesystem.open(final + ".part", "wb") as writing:
-            while chunk := reading.read(_CHUNK):
-                whole.update(chunk)
-                size += len(chunk)
-                writing.write(chunk)
-            _sync(writing)
-        filesystem.mv(final + ".part", final)
-        return StoredFile(file_name(name), content_type, size, whole.digest(), key)
+        try:
+            size, digest = _copy(source, filesystem, final + ".part")
+            filesystem.mv(final + ".part", final)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                filesystem.rm(final + ".part")
+            raise
+        _sync_folder(filesystem, final.rsplit("/", 1)[0])
+        return StoredFile(file_name(name), content_type, size, digest, key)
 
     def open(self, key: str) -> IO[bytes]:
         """Open the bytes of a key. Raise FileNotFoundError where they are gone."""
@@ -99,12 +111,31 @@ class FileStore:
         return filesystem, str(root).rstrip("/")
 
 
-def _sync(writing: Any) -> None:
-    writing.flush()
-    # Only a local file has a descriptor; an object store answers for its own disks.
-    local = getattr(writing, "f", writing)
-    if hasattr(local, "fileno"):
-        os.fsync(local.fileno())
+def _copy(source: Path, filesystem: Any, target: str) -> tuple[int, bytes]:
+    """Copy a local file, and return how many bytes it has and their SHA-256."""
+    whole, size = hashlib.sha256(), 0
+    with source.open("rb") as reading, filesystem.open(target, "wb") as writing:
+        while chunk := reading.read(_CHUNK):
+            whole.update(chunk)
+            size += len(chunk)
+            writing.write(chunk)
+        writing.flush()
+        if isinstance(filesystem, LocalFileSystem):
+            # An object store answers for its own disks.
+            os.fsync(writing.fileno())
+    return size, whole.digest()
+
+
+def _sync_folder(filesystem: Any, folder: str) -> None:
+    """Bring a new name onto the disk: until its folder is there too, a power cut takes the renamed file with it."""
+    if not isinstance(filesystem, LocalFileSystem) or os.name != "posix":
+        return
+    for path in (folder, folder.rsplit("/", 1)[0]):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -139,8 +170,7 @@ def check_content(path: Path, name: str, allowed: Collection[str]) -> str:
     if extension not in allowed or extension not in TYPES:
         raise InvalidInputError("file", _("Bad file extension"))
     content_type, looks = TYPES[extension]
-    good = _is_text(path) if not looks else bool(looks & _looks_like(path))
-    if not good:
+    if (looks and not looks & _looks_like(path)) or (extension in PROOFS and not PROOFS[extension](path)):
         raise InvalidInputError("file", _("Bad file extension"))
     return content_type
 
@@ -152,10 +182,75 @@ def _looks_like(path: Path) -> set[str]:
         return set()
 
 
+# What a browser would take for a page, whatever it is called (https://mimesniff.spec.whatwg.org, section 7.1), and documents of other kinds.
+_NO_PLAIN_TEXT = re.compile(
+    r"<(!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|svg|\?xml|\?php)\b|<!--|%pdf-|%!ps-adobe|\{\\rtf",
+    re.IGNORECASE,
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
 def _is_text(path: Path) -> bool:
-    """Say whether a file reads as text: an empty one does, one with a NUL does not, nor one that looks like a picture or a program."""
-    head = path.read_bytes()[:65536]
-    return b"\0" not in head and not head.lstrip()[:1000].lower().startswith((b"<!doctype html", b"<html", b"<script", b"%pdf", b"mz"))
+    """Say whether a file reads as text: UTF-16 with its byte order mark, else UTF-8, else one byte a letter. An empty one does.
+
+    A NUL, as every program has one, or what a browser would take for a page is no text.
+    """
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    return not _CONTROLS.search(text) and not _NO_PLAIN_TEXT.match(text.lstrip())
+
+
+def _is_only_a_picture(path: Path) -> bool:
+    """Say whether a picture is nothing else besides: neither a page, which old browsers find in one, nor an archive, which stands at its end."""
+    with path.open("rb") as reading:
+        # Far more than any browser looks at; in a whole photograph such words come up by chance.
+        head = reading.read(8_192)
+    return not re.search(rb"<(script|html|body|iframe|svg|!doctype|\?php)\b", head, re.IGNORECASE) and not zipfile.is_zipfile(path)
+
+
+def _is_webp(path: Path) -> bool:
+    # Sounds and films begin with RIFF as well.
+    return path.read_bytes()[8:12] == b"WEBP" and _is_only_a_picture(path)
+
+
+def _names_in_zip(path: Path) -> list[str] | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
+        return None
+
+
+def _is_zip(path: Path) -> bool:
+    return _names_in_zip(path) is not None
+
+
+def _is_docx(path: Path) -> bool:
+    names = _names_in_zip(path) or []
+    # With macros the extension would be docm.
+    return "[Content_Types].xml" in names and "word/document.xml" in names and "word/vbaProject.bin" not in names
+
+
+def _is_doc(path: Path) -> bool:
+    # The directory of the compound file names its streams ([MS-CFB], section 2.6.1); an installer or a spreadsheet has the same signature.
+    return "WordDocument".encode("utf-16-le") in path.read_bytes()
+
+
+# What a signature does not tell: many kinds share one, and a file may be two things at once.
+PROOFS: dict[str, Callable[[Path], bool]] = {
+    "txt": _is_text,
+    "png": _is_only_a_picture,
+    "jpg": _is_only_a_picture,
+    "jpeg": _is_only_a_picture,
+    "gif": _is_only_a_picture,
+    "webp": _is_webp,
+    "zip": _is_zip,
+    "doc": _is_doc,
+    "docx": _is_docx,
+}
 
 
 def blob_of(session: Session, stored: StoredFile, now: dt.datetime) -> Blob:
@@ -191,6 +286,13 @@ def stored_files(session: Session, message_id: int) -> tuple[StoredFile, ...]:
 
 def attachment_of(session: Session, message_id: int, attachment_id: int) -> tuple[Attachment, Blob] | None:
     """Return an attachment of that very message, with its blob."""
+    if not can_be_id(message_id) or not can_be_id(attachment_id):
+        return None
     query = select(Attachment, Blob).join(Blob, Blob.id == Attachment.blob_id)
     row = session.execute(query.where(Attachment.id == attachment_id, Attachment.message_id == message_id)).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def content_types() -> frozenset[str]:
+    """Return every type under which a checked file may be kept."""
+    return frozenset(content_type for content_type, _looks in TYPES.values())

@@ -23,6 +23,9 @@ target_metadata = Base.metadata
 # Any number that no other program is likely to lock in the same database.
 _LOCK = 0x63735F706C7567
 
+# How many seconds a process waits for another that migrates.
+_MARIADB_PATIENCE = 300
+
 
 def is_ours(name: str | None, kind: str, parents: Any = None) -> bool:  # noqa: ARG001 - Alembic passes it
     """Say whether a migration of ours may look at a table; what hangs on a table goes with it."""
@@ -110,8 +113,8 @@ def _on_sqlite(connection: Connection) -> Iterator[None]:
 @contextmanager
 def _on_mariadb(connection: Connection) -> Iterator[None]:
     # MariaDB commits at each change of a table, so the lock belongs to the connection.
-    if connection.execute(text("SELECT GET_LOCK('cs_plugin.migrations', 300)")).scalar() != 1:
-        raise ConfigurationError("another process has been migrating the desk's tables for five minutes; try again when it has ended")
+    if connection.execute(text("SELECT GET_LOCK('cs_plugin.migrations', :seconds)"), {"seconds": _MARIADB_PATIENCE}).scalar() != 1:
+        raise ConfigurationError("another process has been migrating the desk's tables for long; try again when it has ended")
     try:
         yield
     finally:

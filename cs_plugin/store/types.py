@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
             return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sqlite.DATETIME())
+        return dialect.type_descriptor(sqlite.DATETIME())  # type: ignore[no-untyped-call]  # SQLAlchemy 2.1 leaves it untyped
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
         if value is None:

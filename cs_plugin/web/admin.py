@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, has_request_context, redirect, request, url_for
+from flask import Flask, Response, current_app, has_request_context, redirect, request, url_for
 from flask.signals import appcontext_pushed
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin, AdminIndexView, expose
@@ -18,6 +18,7 @@ from cs_plugin.web.reading import i18n_languages, visit, visitor_shop
 from cs_plugin.web.threads import ThreadView
 
 _ENDPOINT = "cs_admin"
+_ENDPOINTS = frozenset({_ENDPOINT, "cs_threads", "cs_contacts"})
 _STOREFRONT = "cs_plugin"
 
 
@@ -46,7 +47,16 @@ def mount(app: Flask, db: Any, admin: Admin | None) -> None:
             if view.endpoint not in app.blueprints:
                 admin.add_view(view)
             _exempt_from_csrf_protect(app, view.endpoint)
+    app.after_request(_guard_with_csp)
     _answer_for_babel(app)
+
+
+def _guard_with_csp(response: Response) -> Response:
+    """Give the desk's admin pages the policy of CS_ADMIN_CSP, where the host has set none of its own on the answer."""
+    policy = current_app.config["CS_ADMIN_CSP"]
+    if policy and request.blueprint in _ENDPOINTS:
+        response.headers.setdefault("Content-Security-Policy", policy)
+    return response
 
 
 def _own_admin(app: Flask) -> Admin:
@@ -96,6 +106,6 @@ def _language() -> str | None:
     if request.blueprint == _STOREFRONT:
         known = [language.code for language in here.languages if language.enabled] or [here.default_language]
         wanted = [here.customer.language if here.customer else None, *wanted, visitor_shop(here).default_language]
-    elif (request.blueprint or "").startswith("cs_"):
+    elif request.blueprint in _ENDPOINTS:
         wanted = [here.employee.language if here.employee else None, *wanted]
     return best_of(wanted, known)

@@ -25,15 +25,13 @@ from cs_plugin.rules.shops import Shop, shop_at
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.web.forms import ContactForm, errors_of
-from cs_plugin.web.posting import FormKey, Posting, file_sentences, files_allowed, read_posting
+from cs_plugin.web.posting import EXPIRED, FAILED, FormKey, Posting, file_sentences, files_allowed, read_posting
 from cs_plugin.web.reading import Visit, visit, visitor_language, visitor_shop
 from cs_plugin.web.storefront_page import fragment, page, strictly
 from cs_plugin.web.uploads import UploadLimits
 
 log = logging.getLogger(__name__)
 
-FAILED = _("An error occurred while sending the message, please try again.")
-SENT = _("Your message has been successfully sent to our team.")
 # In the visitor's session: the moment of a post that was taken and not yet told of.
 _TAKEN, _TOLD_WITHIN = "cs_message_taken", dt.timedelta(minutes=5)
 _MOST_ORDERS = 200
@@ -153,7 +151,7 @@ def _consent_text(here: Visit, language: str) -> str:
     return str(text or "")
 
 
-# --- Showing it --------------------------------------------------------------------------------------------------------------------------------------
+# --- Showing it -------------------------------------------------------------------------------------------------------------------------------------
 
 
 def _form(offer: Offer, fields: Any = None) -> ContactForm:
@@ -196,7 +194,7 @@ def _just_taken(here: Visit) -> bool:
     return 0 <= here.now.timestamp() - moment <= _TOLD_WITHIN.total_seconds()
 
 
-# --- Taking it ---------------------------------------------------------------------------------------------------------------------------------------
+# --- Taking it --------------------------------------------------------------------------------------------------------------------------------------
 
 
 def _post(here: Visit, offer: Offer) -> ResponseReturnValue:
@@ -232,11 +230,6 @@ def _judge(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tu
     return errors, 422
 
 
-EXPIRED = _(
-    "This form had expired, and nothing was sent. What you wrote is kept: please send it once more. Should this happen again, allow this site its cookies."
-)
-
-
 def _is_trapped(here: Visit, posting: Posting, form: ContactForm) -> bool:
     """Say whether a program filled in the form: it wrote where people see nothing, or faster than people read."""
     return bool(form.website.data) or posting.key is None or here.now - posting.key.at < _min_fill()
@@ -254,7 +247,8 @@ def _take(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tup
     except InvalidInputError as error:
         field = error.field if error.field in {"contact", "email", "text", "order"} else ""
         return {field: offer.say(error.message, **error.values)}, 422
-    except Exception:  # noqa: BLE001 - whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote
+    except Exception:
+        # Whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote.
         log.exception("a message of the contact form could not be stored")
         return {"": offer.say(FAILED)}, 503
     return {}, 303

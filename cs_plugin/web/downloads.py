@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Response, abort, send_file
 
-from cs_plugin.store.files import TYPES
+from cs_plugin.store.files import content_types
 from cs_plugin.store.models import Attachment, Blob
 from cs_plugin.web.mounted import Mounted
 
 _UNKNOWN = "application/octet-stream"
-_KNOWN = frozenset(content_type for content_type, _looks in TYPES.values())
+_KNOWN = content_types()
 
 
 def send_attachment(desk: Mounted, attachment: Attachment, blob: Blob) -> Response:

@@ -30,6 +30,7 @@ class SpokenForm(Form):
     """A form that tells its errors in a language: `say` translates."""
 
     def __init__(self, formdata: Any = None, *, say: Say, **values: Any) -> None:
+        """Read the posted fields; `values` fill those that were not posted."""
         self.say = say
         super().__init__(formdata, **values)
 
@@ -59,7 +60,7 @@ class AnswerForm(SpokenForm):
 
 
 class ContactForm(SpokenForm):
-    """The contact form. `contacts` and `orders` are (value, label) pairs; without orders there is no such field, without a consent text no check box."""
+    """The contact form. `contacts` and `orders` are (value, label) pairs; without a consent text none is asked for."""
 
     contact = SelectField(validate_choice=False)
     email = EmailField(filters=[_line])
@@ -70,8 +71,16 @@ class ContactForm(SpokenForm):
     website = StringField()
 
     def __init__(
-        self, formdata: Any = None, *, say: Say, contacts: Sequence[tuple[str, str]], orders: Sequence[tuple[str, str]], consent_text: str, **values: Any
+        self,
+        formdata: Any = None,
+        *,
+        say: Say,
+        contacts: Sequence[tuple[str, str]],
+        orders: Sequence[tuple[str, str]],
+        consent_text: str,
+        **values: Any,
     ) -> None:
+        """Offer contacts and orders, and ask for the consent where there is a text for it."""
         super().__init__(formdata, say=say, **values)
         self.contact.choices = [("", say(_("-- Choose --"))), *contacts]
         self.order.choices = [("", say(_("-- None --"))), *orders]

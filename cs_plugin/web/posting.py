@@ -25,6 +25,11 @@ from cs_plugin.web.uploads import UploadLimits, bound_request, keep_uploads
 
 log = logging.getLogger(__name__)
 
+FAILED = _("An error occurred while sending the message, please try again.")
+EXPIRED = _(
+    "This form had expired, and nothing was sent. What you wrote is kept: please send it once more. "
+    "Should this happen again, let this site set its cookie."
+)
 FORM_LASTS = dt.timedelta(hours=24)
 # Bytes that no message refers to are swept after a day; a form never offers to send what may be gone.
 FILES_LAST = dt.timedelta(hours=20)
@@ -155,7 +160,7 @@ def _keep(desk: Mounted, upload: FileStorage, limits: UploadLimits, kept: Sequen
         return keep_uploads(desk, [upload], left)
     except OSError as error:
         log.exception("an uploaded file could not be kept")
-        raise InvalidInputError("file", _("An error occurred while sending the message, please try again.")) from error
+        raise InvalidInputError("file", FAILED) from error
 
 
 def _kept_file(file: StoredFile, now: dt.datetime) -> KeptFile:

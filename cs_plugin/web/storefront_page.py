@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, current_app, make_response, render_template
 from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
 
 from cs_plugin.rules.languages import direction
 from cs_plugin.rules.shops import Shop
 from cs_plugin.web.reading import page_words
 
+AnyResponse = TypeVar("AnyResponse", bound=BaseResponse)
 CSP = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
@@ -33,7 +35,7 @@ def page(template: str, *, shop: Shop, language: str, title: str, status: int = 
     return strictly(make_response(html, status))
 
 
-def strictly(response: Response) -> Response:
+def strictly(response: AnyResponse) -> AnyResponse:
     """Give a response the headers of our storefront; a host changes the policy by CS_STOREFRONT_CSP, or takes it away by None."""
     policy = current_app.config["CS_STOREFRONT_CSP"]
     if policy:

@@ -32,7 +32,6 @@ from cs_plugin.store.threads import PAGE_SIZES, Page, Ranks, Row
 from cs_plugin.web import list_state
 from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView
-from cs_plugin.web.happenings import STATUS_WORDS
 from cs_plugin.web.list_state import FIELDS, NO_TYPE, VIEWS, Choices, ListState, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good, take_said
@@ -42,7 +41,13 @@ _FIRST_CHARACTERS = 40
 _HIGHEST_ID = 2**63 - 1
 _JSON = "application/json"
 
-# The statuses as "Bulk actions" names them.
+# The statuses as people read them, and as "Bulk actions" names them.
+STATUS_WORDS: Mapping[Status, str] = {
+    Status.OPEN: _("Open"),
+    Status.CLOSED: _("Closed"),
+    Status.PENDING1: _("Pending 1"),
+    Status.PENDING2: _("Pending 2"),
+}
 BULK_WORDS: Mapping[Status, str] = {
     Status.OPEN: _('Mark as "opened"'),
     Status.CLOSED: _('Mark as "closed"'),

@@ -30,10 +30,11 @@ from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
 from cs_plugin.web.customer_block import CustomerBlock, ask_host
 from cs_plugin.web.desk_view import DeskView, guarded
 from cs_plugin.web.downloads import send_attachment
+from cs_plugin.web.list_state import ListState
 from cs_plugin.web.posting import NO_FILES, FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
-from cs_plugin.web.thread_list import STATUS_WORDS, list_url_of
+from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits, bound_request
 
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
@@ -228,7 +229,7 @@ class ThreadPages(DeskView):
         sheet = read_sheet(here.desk.session(), scope, number, {shop.id: shop for shop in here.shops}, reader, before=before)
         if sheet is None:
             return self._elsewhere(number)
-        if left is not None and left.text.strip() == sheet.default_message.strip():
+        if left is not None and not left.noting and left.text.strip() == sheet.default_message.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
         block = ask_host(here.desk.host, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
@@ -245,7 +246,7 @@ class ThreadPages(DeskView):
             "thread.html",
             sheet=sheet,
             thread=facts,
-            block=block,
+            customer=block,
             form=form,
             problem=problem,
             shop=shop if len(here.visible_shops) > 1 else None,
@@ -253,8 +254,10 @@ class ThreadPages(DeskView):
             may_reply=may_reply,
             may_delete=here.grants.allow(Permission.DELETE, shop.id),
             may_answer=may_reply and sheet.shows_newest and facts.folder is Folder.LIST,
-            employees=self._employees(sheet),
             me=me,
+            status_choices=[(status.value, self.say(STATUS_WORDS[status])) for status in Status],
+            employee_choices=[("", "--"), *((one.id, self._named(one)) for one in self._employees(sheet))],
+            contact_choices=_contacts(sheet),
             # A held answer now knows of the messages that it had not seen: they are marked.
             unseen_after=form.seen if form.held else sheet.newest_id,
             seen=sheet.newest_id if form.held else form.seen,
@@ -269,7 +272,15 @@ class ThreadPages(DeskView):
             actions=_actions(plugins.collect(here.desk.manager, "cs_thread_actions", thread=facts, employee=me)),
             url=self._url,
             back=list_url_of(request.args.get("back")),
+            next_url=url_for(".next_unanswered", **self._kept(), besides=facts.id),
+            delete_url=url_for(".delete_one", **{**dict(ListState.of_query(request.args.get("back", "")).pairs()), "thread": facts.id}),
+            list_of_customer=list_url(ListState(shop=self._kept().get("shop", ""), search={"email": facts.address})),
         )
+
+    def _named(self, employee: Employee) -> str:
+        if employee.id == self.here.actor().employee.id:
+            return self.say(_("%(name)s (me)"), name=employee.short_name)
+        return employee.short_name
 
     def _employees(self, sheet: Sheet) -> list[Employee]:
         """Return who can be given the thread, whoever looks first; in a store with several shops only those who may see this one."""
@@ -298,9 +309,13 @@ class ThreadPages(DeskView):
 
     def _url(self, number: int, what: str = "page", **values: Any) -> str:
         """Return the address of a thread's page, or of something on it; it says the context, where there are several shops, and the list to go back to."""
+        return url_for(f".thread_{what}", thread_id=number, **{**self._kept(), **values})
+
+    def _kept(self) -> dict[str, str]:
+        """Return what every address of these pages carries on."""
         context = {"shop": str(self.here.context)} if len(self.here.visible_shops) > 1 else {}
         back = {"back": request.args["back"]} if request.args.get("back") else {}
-        return url_for(f".thread_{what}", thread_id=number, **{**context, **back, **values})
+        return {**context, **back}
 
 
 def number_of(text: str) -> int:
@@ -348,6 +363,12 @@ def _timeline(sheet: Sheet, block: CustomerBlock, say: Callable[..., str]) -> li
         if (sheet.begins_after is None or step.at > sheet.begins_after) and (sheet.ends_at is None or step.at <= sheet.ends_at)
     ]
     return sorted((*sheet.entries, *steps), key=lambda entry: entry.at)[::-1]
+
+
+def _contacts(sheet: Sheet) -> list[tuple[str, str]]:
+    """Return the types that the thread can have: those of its shop, and the one it has, which may have left the shop."""
+    known = {one.id: one.title for one in (*sheet.contacts, *((sheet.contact,) if sheet.contact else ()))}
+    return [("", "--"), *((str(number), title) for number, title in known.items())]
 
 
 def _panels(answers: list[Any]) -> list[Any]:

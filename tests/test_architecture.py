@@ -1,0 +1,109 @@
+"""What the import contracts cannot see: scopes on every read, nothing of Flask's globals below the web, nothing kept in a process."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from sqlalchemy.orm import Session
+
+import cs_plugin
+from cs_plugin.store import threads
+from cs_plugin.store.scope import Scope
+
+PACKAGE = Path(cs_plugin.__file__).parent
+EDGES = ("web", "cli.py", "extension.py", "tasks.py")
+
+# Functions of `store.threads` that take a session and no Scope, each with the reason why it may.
+UNSCOPED = {
+    "recompute": "writes what follows from the messages of threads that the caller has locked, and returns nothing",
+}
+
+
+def modules() -> Iterator[ModuleType]:
+    """Every module of the package but the migrations, which Alembic runs."""
+    for found in pkgutil.walk_packages([str(PACKAGE)], "cs_plugin."):
+        if not found.name.startswith("cs_plugin.migrations"):
+            yield importlib.import_module(found.name)
+
+
+def public_functions_with_session() -> dict[str, inspect.Signature]:
+    """The public functions of `store.threads` that are given a session, with their signatures."""
+    found = {}
+    for name, function in inspect.getmembers(threads, inspect.isfunction):
+        if function.__module__ != threads.__name__ or name.startswith("_"):
+            continue
+        signature = inspect.signature(function, eval_str=True)
+        if any(one.annotation is Session for one in signature.parameters.values()):
+            found[name] = signature
+    return found
+
+
+def test_every_read_of_threads_takes_a_scope() -> None:
+    """There is no query of threads that forgets whose they are; an exemption is named with its reason."""
+    functions = public_functions_with_session()
+    assert {"list_page", "get", "count", "messages"} <= set(functions)
+    without = [name for name, signature in functions.items() if not any(one.annotation is Scope for one in signature.parameters.values())]
+    assert without == list(UNSCOPED)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_below_the_web_takes_the_application_from_the_air(path: Path) -> None:
+    """A room is handed what it needs: `current_app`, `g`, `request` and `session` are the edges'."""
+    if path.relative_to(PACKAGE).parts[0] in EDGES:
+        pytest.skip("an edge")
+    names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+    assert names.isdisjoint({"current_app", "has_request_context", "g", "request"})
+
+
+def test_no_module_keeps_anything_that_changes() -> None:
+    """Two applications in a process share nothing, and a second process misses nothing: constants are frozen or never written to."""
+    kept = {}
+    for module in modules():
+        for name, value in vars(module).items():
+            if isinstance(value, bytearray | set) and not name.startswith("__"):
+                kept[f"{module.__name__}.{name}"] = type(value).__name__
+    assert kept == {}
+
+
+def assigned_in(path: Path) -> set[str]:
+    """The names that stand alone on the left of an assignment at the top of a module."""
+    top = ast.parse(path.read_text()).body
+    plain = [target for node in top if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in plain if isinstance(target, ast.Name)} | {
+        node.target.id for node in top if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+MUTATORS = {"append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "clear", "remove", "discard", "sort"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_function_writes_to_what_its_module_holds(path: Path) -> None:
+    """No `global`, no item set and no method that changes a list, a set or a dict of the module."""
+    tree, own = ast.parse(path.read_text()), assigned_in(path)
+    written = []
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        local = {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Global):
+                written += node.names
+            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del) and isinstance(node.value, ast.Name):
+                written += [node.value.id] if node.value.id in own - local else []
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+                written += [node.func.value.id] if node.func.attr in MUTATORS and node.func.value.id in own - local else []
+    assert written == []
+
+
+def test_the_looks_for_writing_see_what_they_look_for(tmp_path: Path) -> None:
+    """A look that finds nothing anywhere would pass for the wrong reason."""
+    module = tmp_path / "module.py"
+    module.write_text("KEPT = {}\ndef keep(key):\n    KEPT[key] = 1\n")
+    with pytest.raises(AssertionError, match="KEPT"):
+        test_no_function_writes_to_what_its_module_holds(module)
