@@ -54,7 +54,7 @@ def _of(session: Session) -> _Collected:
     if collected is None:
         collected = session.info[_KEY] = _Collected()
         event.listen(session, "after_commit", _after_commit)
-        event.listen(session, "after_soft_rollback", _after_soft_rollback)
+        event.listen(session, "after_rollback", _after_rollback)
         event.listen(session, "after_transaction_end", _after_transaction_end)
     return collected
 
@@ -65,13 +65,14 @@ def _after_commit(session: Session) -> None:
         session.info[_KEY].committed = True
 
 
-def _after_soft_rollback(session: Session, ended: SessionTransaction) -> None:
-    collected = session.info[_KEY]
-    if ended.nested:
-        collected.entries = [entry for entry in collected.entries if not _within(entry.savepoint, ended)]
-    elif ended.parent is None:
-        # A flush has a transaction of its own below these; where it fails, the one around it is told of next.
+def _after_rollback(session: Session) -> None:
+    # Not `after_soft_rollback`: it misses a savepoint whose flush failed, and for the root it comes after the end.
+    collected: _Collected = session.info[_KEY]
+    savepoint = session.get_nested_transaction()
+    if savepoint is None:
         collected.rolled_back = True
+    else:
+        collected.entries = [entry for entry in collected.entries if not _within(entry.savepoint, savepoint)]
 
 
 def _within(savepoint: SessionTransaction | None, ended: SessionTransaction) -> bool:

@@ -46,6 +46,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The public address of the application, such as `https://shop.example`, for links in mails. Without it each shop's own URL counts, and "
         "where a shop has none, that of the request or `SERVER_NAME`.",
     ),
+    Setting(
+        "CS_ADMIN_PUBLIC_URL",
+        None,
+        "The public address under which employees reach the admin, such as `https://admin.shop.example`, for links in mails to them. Without it "
+        "`CS_STOREFRONT_URL` counts, then the shop's own URL, then `SERVER_NAME`; never that of a request, which a visitor can make up. Without "
+        "any of them these mails have no link.",
+    ),
     Setting("CS_ADMIN_URL", "/cs-admin", "The path of the admin that is made for the desk where the host has no Flask-Admin."),
     Setting("CS_ADMIN_CATEGORY", None, "The category of Flask-Admin's menu that holds the desk's pages. Without it they stand in the menu itself."),
     Setting(

@@ -1,6 +1,6 @@
 """What waits to leave: put in the transaction of what caused it, claimed under a lease, sent, and tried again with growing pauses.
 
-A mail is sent twice in one case only: when the process dies between the server's acceptance and the record of it.
+A mail is sent twice in one case only: when the process dies, or the line breaks, between the server's acceptance and the record of it.
 """
 
 from __future__ import annotations
@@ -8,28 +8,33 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Any
 
 import pluggy
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin import announce
 from cs_plugin.errors import UndeliverableError
 from cs_plugin.host import Host
+from cs_plugin.i18n import marked as _
 from cs_plugin.mail.compose import to_message
-from cs_plugin.mail.transport import Connection, Transport
-from cs_plugin.rules.inquiry import StoredFile
-from cs_plugin.rules.outgoing import OutgoingMail
+from cs_plugin.mail.transport import Connection, ConnectionFailedError, Transport
+from cs_plugin.rules.inquiry import StoredFile, clean_line
+from cs_plugin.rules.outgoing import OutgoingMail, Refused
+from cs_plugin.rules.status import Folder
 from cs_plugin.store.files import FileStore, blob_of
-from cs_plugin.store.locking import committed
-from cs_plugin.store.models import Blob, Delivery, Message, OutboxFile, OutboxItem, OutboxState
+from cs_plugin.store.locking import committed, lock_thread
+from cs_plugin.store.models import Attachment, Blob, Delivery, Message, OutboxFile, OutboxItem, OutboxState, Thread, ThreadEvent
+from cs_plugin.store.scope import EVERYTHING
 
 log = logging.getLogger(__name__)
 
-# The pause after each attempt; after the last one the mail counts as failed: two days in all, as RFC 5321, section 4.5.4.1 advises at least.
+# The pause after each attempt; after the last one the mail counts as failed: five days in all, as RFC 5321, section 4.5.4.1 advises.
 PAUSES = (
     dt.timedelta(minutes=1),
     dt.timedelta(minutes=5),
@@ -38,14 +43,21 @@ PAUSES = (
     dt.timedelta(hours=3),
     dt.timedelta(hours=6),
     dt.timedelta(hours=12),
-    dt.timedelta(hours=24),
+    *(dt.timedelta(hours=24),) * 4,
 )
-# Longer than all time-outs of one mail together, so that nobody claims what is still being sent.
+# How long a claim lasts beyond all the time-outs of the transport, so that nobody claims what is still being sent; a host's own sending has it whole.
 LEASE = dt.timedelta(minutes=10)
+# How many connections may break one after the other, each over a mail of its own, until the rest waits for the next round.
+_MOST_BROKEN = 2
+_MAX_WORDS = 500
+_UNSYNCHRONIZED = {"synchronize_session": False}
+
+
+# --- Into the queue, and out of it before its time ------------------------------------------------------------------------------------------------
 
 
 def put(session: Session, mail: OutgoingMail, now: dt.datetime, *, thread_id: int | None = None, message_id: int | None = None) -> OutboxItem:
-    """Queue a mail in the caller's transaction."""
+    """Queue a mail in the caller's transaction. One without a thread leaves no trace once it has been sent."""
     recipient = mail.to[0].address
     item = OutboxItem(
         kind=mail.kind,
@@ -53,7 +65,7 @@ def put(session: Session, mail: OutgoingMail, now: dt.datetime, *, thread_id: in
         shop_id=mail.shop_id,
         thread_id=thread_id,
         message_id=message_id,
-        recipient=recipient,
+        recipient=recipient[:254],
         recipient_domain=recipient.rpartition("@")[2].lower()[:253],
         content=mail.as_row(),
         attempts=0,
@@ -70,33 +82,78 @@ def put(session: Session, mail: OutgoingMail, now: dt.datetime, *, thread_id: in
 
 
 def cancel(session: Session, thread_id: int) -> None:
-    """Cancel what waits to leave for a thread."""
+    """Cancel what waits to leave for a thread. What is being sent at this moment is cancelled by whoever sends it, if it is not taken."""
     waiting = and_(OutboxItem.thread_id == thread_id, OutboxItem.state == OutboxState.WAITING)
-    session.execute(update(OutboxItem).where(waiting).values(state=OutboxState.CANCELLED), execution_options={"synchronize_session": False})
+    session.execute(update(OutboxItem).where(waiting).values(state=OutboxState.CANCELLED), execution_options=_UNSYNCHRONIZED)
 
 
 def retry(session: Session, message_id: int, now: dt.datetime) -> bool:
-    """Let a failed or cancelled mail of a message be tried again from the beginning; say whether there was one."""
+    """Let the failed or cancelled mails of a message be tried again from the beginning; say whether there was one."""
     failed = and_(OutboxItem.message_id == message_id, OutboxItem.state.in_((OutboxState.FAILED, OutboxState.CANCELLED)))
+    kinds = session.scalars(select(OutboxItem.kind).where(failed)).all()
     result: Any = session.execute(
         update(OutboxItem).where(failed).values(state=OutboxState.WAITING, attempts=0, not_before=now, lease_owner=None, lease_until=None),
-        execution_options={"synchronize_session": False},
+        execution_options=_UNSYNCHRONIZED,
     )
-    if result.rowcount:
+    if "reply" in kinds:
         _note_delivery(session, message_id, Delivery.QUEUED, "", None)
     return bool(result.rowcount)
 
 
+# --- Claims ---------------------------------------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A mail that is ours to send until the lease ends."""
+    """A mail that is ours to send until the lease ends. `content` is what `OutgoingMail.as_row` wrote; `attempts` counts this one."""
 
     item_id: int
     owner: str
+    kind: str
     attempts: int
-    mail: OutgoingMail
+    content: Mapping[str, Any]
+    files: tuple[StoredFile, ...]
     thread_id: int | None
     message_id: int | None
+
+    @property
+    def mail(self) -> OutgoingMail:
+        """Return the mail. What another version wrote, and this one cannot read, raises whatever it raises."""
+        return OutgoingMail.from_row(self.content, self.files)
+
+
+def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE) -> Claimed | None:
+    """Claim the mail that has been due longest; None where nothing is due. The claim is one conditional UPDATE."""
+    due = or_(
+        and_(OutboxItem.state == OutboxState.WAITING, OutboxItem.not_before <= now),
+        and_(OutboxItem.state == OutboxState.CLAIMED, OutboxItem.lease_until < now),
+    )
+    owner = secrets.token_hex(16)
+    for item_id in session.scalars(select(OutboxItem.id).where(due).order_by(OutboxItem.not_before, OutboxItem.id).limit(20)).all():
+        result: Any = session.execute(
+            update(OutboxItem)
+            .where(OutboxItem.id == item_id, due)
+            .values(state=OutboxState.CLAIMED, lease_owner=owner, lease_until=now + lease, attempts=OutboxItem.attempts + 1),
+            execution_options=_UNSYNCHRONIZED,
+        )
+        if result.rowcount == 1:
+            return _claimed(session, item_id, owner)
+    return None
+
+
+def _claimed(session: Session, item_id: int, owner: str) -> Claimed:
+    item = session.get_one(OutboxItem, item_id, populate_existing=True)
+    query = (
+        select(OutboxFile.name, OutboxFile.content_type, Blob.size, Blob.sha256, Blob.key)
+        .join(Blob, Blob.id == OutboxFile.blob_id)
+        .where(OutboxFile.outbox_id == item_id)
+        .order_by(OutboxFile.position)
+    )
+    files = tuple(StoredFile(*row) for row in session.execute(query))
+    return Claimed(item_id, owner, item.kind, item.attempts, item.content, files, item.thread_id, item.message_id)
+
+
+# --- Delivery -------------------------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,68 +185,119 @@ class PostOffice:
     clock: Callable[[], dt.datetime]
 
     def deliver(self, *, most: int = 100) -> Delivered:
-        """Send up to `most` due mails, one after the other over one connection, and return what came of them."""
+        """Send up to `most` due mails, one after the other over one connection, and return what came of them.
+
+        A server that is down costs one mail one attempt; the others are left for the next round as they are.
+        """
         outcome = Delivered()
-        with _LazyConnection(self.transport) as connection:
-            for _ in range(most):
+        with _Way(self.transport) as way:
+            while outcome.total < most and not way.closed:
                 claimed = self._claim()
                 if claimed is None:
                     break
-                outcome += self._send(claimed, connection)
+                outcome += self._send(claimed, way)
         return outcome
 
     def _claim(self) -> Claimed | None:
+        lease = LEASE + dt.timedelta(seconds=self.transport.patience)
         with self.sessions() as session:
-            return committed(session, lambda: claim(session, self.clock()))
+            return committed(session, lambda: claim(session, self.clock(), lease))
 
-    def _send(self, claimed: Claimed, connection: _LazyConnection) -> Delivered:
+    def _send(self, claimed: Claimed, way: _Way) -> Delivered:
         try:
-            if not self.host.send_mail(claimed.mail):
-                message = to_message(claimed.mail, self.files.open, self.clock())
-                connection.send(message, claimed.mail.sender.address, list(claimed.mail.recipients))
+            refused = self._hand_over(claimed.mail, way)
         except UndeliverableError as error:
-            return self._postpone(claimed, error)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one mail, those behind it must go out
+            return self._record(claimed, error)
+        except Exception as error:  # whatever is wrong with one mail, those behind it must go out
             log.exception("mail %s could not be sent", claimed.item_id)
-            return self._postpone(claimed, UndeliverableError(f"{type(error).__name__}: {error}", permanent=False))
+            return self._record(claimed, UndeliverableError(f"{type(error).__name__}: {error}", permanent=False))
+        return self._record(claimed, refused)
+
+    def _hand_over(self, mail: OutgoingMail, way: _Way) -> tuple[Refused, ...]:
+        if self.host.send_mail(mail):
+            return ()
+        return way.send(to_message(mail, self.files.open, self.clock()), mail.envelope_sender, mail.recipients)
+
+    def _record(self, claimed: Claimed, came_of_it: UndeliverableError | tuple[Refused, ...]) -> Delivered:
+        def work() -> Recorded:
+            recorded = record(session, claimed, came_of_it, self.clock())
+            if recorded.state is OutboxState.FAILED and recorded.mail is not None:
+                announce.collect(
+                    session, self.manager, "cs_mail_failed", mail=recorded.mail, reason=recorded.words, thread_id=claimed.thread_id
+                )
+            return recorded
+
         with self.sessions() as session:
-            committed(session, lambda: record_sent(session, claimed, self.clock()))
-        return Delivered(sent=1)
+            recorded = committed(session, work)
+        self._remove(recorded.unneeded)
+        if recorded.state is None:
+            log.error("mail %s took longer than its lease: somebody else may have sent it too", claimed.item_id)
+        return Delivered(
+            sent=int(recorded.state is OutboxState.SENT),
+            postponed=int(recorded.state is OutboxState.WAITING),
+            failed=int(recorded.state in (OutboxState.FAILED, OutboxState.CANCELLED, None)),
+        )
 
-    def _postpone(self, claimed: Claimed, error: UndeliverableError) -> Delivered:
-        def work() -> bool:
-            for_good = record_failure(session, claimed, error, self.clock())
-            if for_good:
-                announce.collect(session, self.manager, "cs_mail_failed", mail=claimed.mail, reason=error.text, thread_id=claimed.thread_id)
-            return for_good
-
-        with self.sessions() as session:
-            return Delivered(failed=1) if committed(session, work) else Delivered(postponed=1)
+    def _remove(self, keys: Sequence[str]) -> None:
+        """Remove files whose rows are gone. What stays behind is swept like an upload that was never sent."""
+        for key in keys:
+            try:
+                self.files.remove(key)
+            except OSError:
+                log.exception("file %s could not be removed", key)
 
 
-class _LazyConnection:
-    """A connection that is opened at the first mail and again after an error, so that one bad mail does not cost the next its way."""
+class _Way:
+    """The way out during one round: a connection that is opened at the first mail, kept for those behind it, and opened again when it broke."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._open: Any = None
+        self._open: AbstractContextManager[Connection] | None = None
         self._connection: Connection | None = None
+        self._broken = 0
 
-    def __enter__(self) -> _LazyConnection:
+    def __enter__(self) -> _Way:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._close()
 
-    def send(self, message: Any, sender: str, recipients: list[str]) -> None:
-        if self._connection is None:
-            self._open = self._transport.connect()
-            self._connection = self._open.__enter__()
+    @property
+    def closed(self) -> bool:
+        """Say whether it is of no use to try more mails in this round."""
+        return self._broken >= _MOST_BROKEN
+
+    def send(self, message: EmailMessage, sender: str, recipients: Sequence[str]) -> tuple[Refused, ...]:
+        """Hand over a mail, and return who did not get it. Raise UndeliverableError where nobody did."""
+        used = self._connection is not None
         try:
-            self._connection.send(message, sender, recipients)
+            refused = self._connected().send(message, sender, recipients)
+        except ConnectionFailedError as error:
+            self._close()
+            if used and not error.in_doubt:
+                # Servers end a connection after so many mails, or after a pause: that is no fault of this mail's.
+                return self.send(message, sender, recipients)
+            self._broken += 1
+            raise
+        except UndeliverableError:
+            self._broken = 0
+            raise
         except BaseException:
             self._close()
             raise
+        self._broken = 0
+        return refused
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            opened = self._transport.connect()
+            try:
+                self._connection = opened.__enter__()
+            except ConnectionFailedError:
+                self._broken = _MOST_BROKEN
+                raise
+            self._open = opened
+        return self._connection
 
     def _close(self) -> None:
         opened, self._open, self._connection = self._open, None, None
@@ -197,70 +305,135 @@ class _LazyConnection:
             opened.__exit__(None, None, None)
 
 
-def claim(session: Session, now: dt.datetime) -> Claimed | None:
-    """Claim the mail that has been due longest; None where nothing is due. The claim is one conditional UPDATE."""
-    due = or_(
-        and_(OutboxItem.state == OutboxState.WAITING, OutboxItem.not_before <= now),
-        and_(OutboxItem.state == OutboxState.CLAIMED, OutboxItem.lease_until < now),
-    )
-    owner = secrets.token_hex(16)
-    for item_id in session.scalars(select(OutboxItem.id).where(due).order_by(OutboxItem.not_before, OutboxItem.id).limit(20)).all():
-        result: Any = session.execute(
-            update(OutboxItem)
-            .where(OutboxItem.id == item_id, due)
-            .values(state=OutboxState.CLAIMED, lease_owner=owner, lease_until=now + LEASE, attempts=OutboxItem.attempts + 1),
-            execution_options={"synchronize_session": False},
-        )
-        if result.rowcount == 1:
-            return _claimed(session, item_id, owner)
-    return None
+# --- What came of it ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _claimed(session: Session, item_id: int, owner: str) -> Claimed:
-    item = session.get_one(OutboxItem, item_id, populate_existing=True)
-    query = (
-        select(OutboxFile.name, OutboxFile.content_type, Blob.size, Blob.sha256, Blob.key)
-        .join(Blob, Blob.id == OutboxFile.blob_id)
-        .where(OutboxFile.outbox_id == item_id)
-        .order_by(OutboxFile.position)
-    )
-    files = tuple(StoredFile(*row) for row in session.execute(query))
-    return Claimed(item_id, owner, item.attempts, OutgoingMail.from_row(item.content, files), item.thread_id, item.message_id)
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was written down of an attempt: None as the state where the claim was no longer ours. `unneeded` are the keys of files to remove."""
+
+    state: OutboxState | None
+    words: str = ""
+    mail: OutgoingMail | None = None
+    unneeded: tuple[str, ...] = ()
 
 
-def record_sent(session: Session, claimed: Claimed, now: dt.datetime) -> bool:
-    """Record that a mail was taken; False where the claim is no longer ours."""
-    if not _settle(session, claimed, state=OutboxState.SENT, sent_at=now, last_error=""):
-        return False
-    if claimed.message_id is not None and claimed.mail.kind == "reply":
-        _note_delivery(session, claimed.message_id, Delivery.SENT, "", now)
-    return True
+def record(session: Session, claimed: Claimed, came_of_it: UndeliverableError | tuple[Refused, ...], now: dt.datetime) -> Recorded:
+    """Write down what came of an attempt, if the claim is still ours: an error where nobody got the mail, else those who did not."""
+    thread = lock_thread(session, EVERYTHING, claimed.thread_id) if claimed.thread_id is not None else None
+    outcome = _outcome(claimed, came_of_it, binned=thread is not None and thread.folder is Folder.BIN)
+    if not _settle(session, claimed, outcome, now):
+        return Recorded(None)
+    if claimed.kind == "reply" and claimed.message_id is not None:
+        _tell_message(session, claimed.message_id, outcome, now)
+    if outcome.state is OutboxState.FAILED and thread is not None:
+        _leave_event(session, thread, claimed, outcome, now)
+    unneeded = _forget(session, claimed) if outcome.state is OutboxState.SENT and claimed.thread_id is None else ()
+    return Recorded(outcome.state, outcome.words, outcome.mail, unneeded)
 
 
-def record_failure(session: Session, claimed: Claimed, error: UndeliverableError, now: dt.datetime) -> bool:
-    """Record that a mail was not taken, and when it is tried again; return whether it has failed for good."""
-    for_good = error.permanent or claimed.attempts > len(PAUSES)
-    words = error.text[:500]
-    if for_good:
-        ours = _settle(session, claimed, state=OutboxState.FAILED, last_error=words, last_code=error.code)
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What is to be written: the new state, the server's words, and the mail as it has yet to go (None where it could not be read)."""
+
+    state: OutboxState
+    words: str
+    code: int | None
+    mail: OutgoingMail | None
+    reached: bool
+    not_before: dt.timedelta | None = None
+
+
+def _outcome(claimed: Claimed, came_of_it: UndeliverableError | tuple[Refused, ...], *, binned: bool) -> _Outcome:
+    mail = _readable(claimed)
+    if isinstance(came_of_it, UndeliverableError):
+        missed = mail.recipients if mail else ()
+        words, code, passes = came_of_it.text, came_of_it.code, not came_of_it.permanent
     else:
-        pause = PAUSES[claimed.attempts - 1]
-        ours = _settle(session, claimed, state=OutboxState.WAITING, last_error=words, last_code=error.code, not_before=now + pause)
-    if ours and claimed.message_id is not None and claimed.mail.kind == "reply":
-        _note_delivery(session, claimed.message_id, Delivery.FAILED if for_good else Delivery.QUEUED, words, None)
-    return ours and for_good
+        missed = tuple(one.address for one in came_of_it)
+        words = " · ".join(f"{one.text} ({one.address})" for one in came_of_it)
+        code, passes = came_of_it[0].code if came_of_it else None, any(not one.permanent for one in came_of_it)
+        if not came_of_it:
+            return _Outcome(OutboxState.SENT, "", None, mail, reached=True)
+    words = clean_line(words, _MAX_WORDS)
+    reached = mail is not None and not mail.is_meant_for(missed)
+    left = mail.left_for(missed) if mail else None
+    if passes and claimed.attempts <= len(PAUSES) and not binned:
+        return _Outcome(OutboxState.WAITING, words, code, left, reached, PAUSES[claimed.attempts - 1])
+    if passes and binned:
+        return _Outcome(OutboxState.CANCELLED, words, code, left, reached)
+    # Whoever it was written to has got it: a copy that did not arrive is told of, but it is no failure that could be tried again.
+    return _Outcome(OutboxState.SENT if reached else OutboxState.FAILED, words, code, left, reached)
 
 
-def _settle(session: Session, claimed: Claimed, **values: Any) -> bool:
+def _readable(claimed: Claimed) -> OutgoingMail | None:
+    try:
+        return claimed.mail
+    except Exception:  # what an older or newer version wrote may lack anything; it fails by itself and stays in the queue
+        log.exception("mail %s cannot be read", claimed.item_id)
+        return None
+
+
+def _settle(session: Session, claimed: Claimed, outcome: _Outcome, now: dt.datetime) -> bool:
+    values: dict[str, Any] = {"state": outcome.state, "last_error": outcome.words, "last_code": outcome.code}
+    if outcome.state is OutboxState.SENT:
+        values["sent_at"] = now
+    elif outcome.mail is not None:
+        values["content"] = outcome.mail.as_row()
+    if outcome.not_before is not None:
+        values["not_before"] = now + outcome.not_before
     mine = and_(OutboxItem.id == claimed.item_id, OutboxItem.lease_owner == claimed.owner, OutboxItem.state == OutboxState.CLAIMED)
     result: Any = session.execute(
-        update(OutboxItem).where(mine).values(lease_owner=None, lease_until=None, **values), execution_options={"synchronize_session": False}
+        update(OutboxItem).where(mine).values(lease_owner=None, lease_until=None, **values), execution_options=_UNSYNCHRONIZED
     )
     return bool(result.rowcount)
+
+
+def _tell_message(session: Session, message_id: int, outcome: _Outcome, now: dt.datetime) -> None:
+    if outcome.reached:
+        # A copy that is taken later does not change when the customer got theirs.
+        before = session.scalar(select(Message.delivered_at).where(Message.id == message_id))
+        _note_delivery(session, message_id, Delivery.SENT, outcome.words, before or now)
+    elif outcome.state is OutboxState.WAITING:
+        _note_delivery(session, message_id, Delivery.QUEUED, outcome.words, None)
+    elif outcome.state is OutboxState.CANCELLED:
+        _note_delivery(session, message_id, Delivery.FAILED, _("Not sent: the thread was deleted."), None)
+    else:
+        _note_delivery(session, message_id, Delivery.FAILED, outcome.words, None)
 
 
 def _note_delivery(session: Session, message_id: int, delivery: Delivery, words: str, at: dt.datetime | None) -> None:
     session.execute(
         update(Message).where(Message.id == message_id).values(delivery=delivery, delivery_text=words, delivered_at=at),
-        execution_options={"synchronize_session": False},
+        execution_options=_UNSYNCHRONIZED,
     )
+
+
+def _leave_event(session: Session, thread: Thread, claimed: Claimed, outcome: _Outcome, now: dt.datetime) -> None:
+    recipients = list(outcome.mail.recipients) if outcome.mail else []
+    session.add(
+        ThreadEvent(
+            thread_id=thread.id,
+            message_id=claimed.message_id,
+            kind="delivery_failed",
+            actor_kind="desk",
+            via="mail",
+            details={"mail": claimed.kind, "recipients": recipients, "words": outcome.words},
+            created_at=now,
+        )
+    )
+
+
+def _forget(session: Session, claimed: Claimed) -> tuple[str, ...]:
+    """Delete a queued mail with the rows of its files, and return the keys of those that nobody else needs."""
+    blob_ids = list(session.scalars(select(OutboxFile.blob_id).where(OutboxFile.outbox_id == claimed.item_id)))
+    session.execute(delete(OutboxFile).where(OutboxFile.outbox_id == claimed.item_id))
+    session.execute(delete(OutboxItem).where(OutboxItem.id == claimed.item_id))
+    needed = {
+        *session.scalars(select(OutboxFile.blob_id).where(OutboxFile.blob_id.in_(blob_ids))),
+        *session.scalars(select(Attachment.blob_id).where(Attachment.blob_id.in_(blob_ids))),
+    }
+    gone = [blob_id for blob_id in blob_ids if blob_id not in needed]
+    keys = tuple(session.scalars(select(Blob.key).where(Blob.id.in_(gone))))
+    session.execute(delete(Blob).where(Blob.id.in_(gone)))
+    return keys

@@ -194,6 +194,16 @@ def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
     return copy
 
 
+def _wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a copy of a wrapper, which pluggy wants to be a generator."""
+
+    @wraps(function, updated=())
+    def around(*values: object, **named: object) -> Any:
+        return (yield from function(*values, **named))
+
+    return around
+
+
 def ask(manager: pluggy.PluginManager, name: str, /, **arguments: object) -> Any:
     """Ask a question: return the first answer that is not None; None where nobody answers.
 
@@ -253,7 +263,7 @@ class _Call:
             mark = hookimpl(
                 wrapper=one.wrapper, hookwrapper=one.hookwrapper, tryfirst=one.tryfirst, trylast=one.trylast
             )
-            kept = _copy(one.function) if one.wrapper or one.hookwrapper else self._guarded(one)
+            kept = _wrapper(one.function) if one.wrapper or one.hookwrapper else self._guarded(one)
             stage.register(SimpleNamespace(**{self.name: mark(kept)}))
         try:
             result = getattr(stage.hook, self.name)(**self.arguments)

@@ -19,6 +19,7 @@ import cs_plugin
 from examples import shop
 from examples.shop import create_app, sample
 from examples.shop.database import db
+from examples.shop.desk import customer_service
 from examples.shop.models import Order, Product, SentMail
 
 CUSTOMER = "amelie.laurent@example.com"
@@ -259,6 +260,52 @@ def test_migrations_go_up_and_down_on_every_database(database_url: str, tmp_path
         flask_migrate.downgrade(revision="base")
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
         db.engine.dispose()
+
+
+def test_the_contact_page_wears_the_stores_look(client: FlaskClient) -> None:
+    """The header's link leads to the desk's form, which stands in the store's own layout, in the shop's language."""
+    link = re.search(r'href="([^"]*/contact[^"]*)"', client.get("/dubai/").text)
+    assert link
+    page = client.get(link[1].replace("&amp;", "&")).text
+    assert '<html lang="ar" dir="rtl">' in page
+    assert 'class="masthead"' in page
+    assert 'name="text"' in page
+
+
+def write(app: Flask, shop_id: str, text: str, **known: str | None) -> None:
+    """Write to a shop as its contact form does."""
+    nothing = {"subject": "", "first_name": "", "last_name": "", "customer_id": None, "order_id": None, "files": (), "post_key": None}
+    words = {"email": CUSTOMER, "text": text, "contact": "Customer service", "shop_id": shop_id, "language": "en"}
+    with app.app_context():
+        assert customer_service.hook.cs_contact_form_submitted(**{**nothing, **words, **known}).thread_id
+        db.session.commit()
+
+
+def test_the_desks_mails_stay_in_the_store(app: Flask) -> None:
+    """What somebody writes ends under "Sent mails", from the shop where they wrote."""
+    write(app, "1", "Où est mon colis ?", customer_id="1", order_id="XKBKNABJK")
+    assert app.test_cli_runner().invoke(args=["cs", "deliver"]).exit_code == 0
+    with app.app_context():
+        mails = db.session.scalars(select(SentMail)).all()
+        assert CUSTOMER in [mail.recipients for mail in mails]
+        assert {mail.shop_id for mail in mails} == {1}
+
+
+def test_with_a_mail_server_the_desk_sends_by_itself(tmp_path: Path) -> None:
+    """Where CS_MAIL_URL is set, the store leaves mails to the desk."""
+    assert make_app("sqlite://", tmp_path).config["SHOP_KEEPS_MAILS"]
+    assert not create_app({"SQLALCHEMY_DATABASE_URI": "sqlite://", "CS_MAIL_URL": "memory:"}).config["SHOP_KEEPS_MAILS"]
+
+
+@pytest.mark.parametrize(("email", "shops"), [("marie", "123"), ("john", "12"), ("layla", "3")])
+def test_the_desk_shows_each_of_the_staff_their_shops(app: Flask, client: FlaskClient, email: str, shops: str) -> None:
+    """The desk opens for the staff, with what was written to the shops that they work for; nobody else gets in."""
+    for shop_id in "123":
+        write(app, shop_id, f"Written to {shop_id}.")
+    assert client.get("/admin/customer-service/").location.startswith("/staff/sign-in?next=/admin/customer-service/")
+    sign_in(client, f"{email}@fjordandfig.example", sample.STAFF_PASSWORD)
+    page = client.get("/admin/customer-service/").text
+    assert sorted(set(re.findall(r"Written to (\d)\.", page))) == list(shops)
 
 
 def test_the_desk_leaves_the_stores_history_alone(app: Flask) -> None:

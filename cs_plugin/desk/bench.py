@@ -25,7 +25,11 @@ from cs_plugin.store.options import Options, read_options
 
 @dataclass(frozen=True)
 class Bench:
-    """Everything that a verb needs. `storefront` returns the address under which a shop's storefront pages of the desk begin."""
+    """Everything that a verb needs.
+
+    `storefront` returns the address under which a shop's storefront pages of the desk begin; `thread_page` that of a thread's page in the admin,
+    as mails to employees may name it, or an empty text.
+    """
 
     session: Session
     host: Host
@@ -34,6 +38,7 @@ class Bench:
     signer: Signer
     now: dt.datetime
     storefront: Callable[[Shop], str]
+    thread_page: Callable[[Shop, int], str]
     default_sender: str
 
     @cached_property

@@ -39,6 +39,8 @@ from cs_plugin.store.matching import RECEIVED, StoredThreads, message_id_key, re
 from cs_plugin.store.models import BlockedSender, Message, Thread
 from cs_plugin.store.scope import Scope
 
+_CLOSED = _("This conversation is closed.")
+
 
 def receive(bench: Bench, inquiry: Inquiry) -> Received:
     """Store an inquiry, or mail it on where its contact keeps none, and queue what has to be mailed about it.
@@ -83,6 +85,8 @@ def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decisio
     thread = lock_thread(bench.session, _scope(inquiry), decision.thread_id) if decision.thread_id is not None else None
     if decision.thread_id is not None and (thread is None or thread.folder is Folder.BIN):
         # It was deleted between our look and our lock.
+        if inquiry.channel is Channel.LINK:
+            raise InvalidInputError("text", _CLOSED)
         thread, decision = None, Decision(None, "begins_a_thread")
     begins = thread is None
     if thread is None:
@@ -244,7 +248,7 @@ def _owns(order: Order, sender: Sender) -> bool:
 def _check_beginning(bench: Bench, inquiry: Inquiry, contact: ContactWords | None) -> None:
     """Raise InvalidInputError where an inquiry that found no thread may not begin one."""
     if inquiry.channel is Channel.LINK:
-        raise InvalidInputError("text", _("This conversation is closed."))
+        raise InvalidInputError("text", _CLOSED)
     if inquiry.channel is not Channel.FORM:
         return
     offered = list_contacts(bench.session, [inquiry.shop_id], inquiry.language, bench.languages[0].code)

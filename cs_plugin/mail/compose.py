@@ -123,8 +123,8 @@ def short_references(references: Sequence[str]) -> tuple[str, ...]:
 
 
 def _tidy(text: str) -> str:
-    """Return text without blanks at its ends and with at most two empty lines on end, as templates and people leave them."""
-    return re.sub(r"\n{4,}", "\n\n\n", clean_text(text).strip()) + "\n"
+    """Return text without blanks at its ends and with no more than one empty line on end, whatever a template leaves."""
+    return re.sub(r"\n{3,}", "\n\n", clean_text(text).strip()) + "\n"
 
 
 def to_message(mail: OutgoingMail, open_file: Callable[[str], IO[bytes]], now: dt.datetime) -> EmailMessage:

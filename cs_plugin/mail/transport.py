@@ -16,7 +16,7 @@ from typing import Protocol, TextIO
 from urllib.parse import unquote, urlsplit
 
 from cs_plugin.errors import ConfigurationError, UndeliverableError
-from cs_plugin.mail.headers import wire_address
+from cs_plugin.mail.headers import UTF8_POLICY, wire_address
 from cs_plugin.rules.outgoing import Refused
 
 
@@ -52,17 +52,18 @@ class Transport(Protocol):
         """Open it. Raise ConnectionFailedError where it is closed."""
 
 
-# --- SMTP ------------------------------------------------------------------------------------------------------------------------------------------------
+# --- SMTP -----------------------------------------------------------------------------------------------------------------------------------------
 
 # Steps of a connection, each with a time-out: connecting, greeting, EHLO, STARTTLS, EHLO again, and three of signing in.
 _STEPS_TO_CONNECT = 8
-# In time-outs: how long one mail may take in all, and how long the answer to its last line. RFC 5321, section 4.5.3.2.6, gives that ten minutes:
-# whoever leaves early sends twice what the server takes a moment later.
+# In time-outs: how long one mail may take in all, and how long the answer to its last line. RFC 5321, section 4.5.3.2.6, gives that
+# ten minutes: whoever leaves early sends twice what the server takes a moment later.
 _STEPS_OF_A_MAIL = 18
 _STEPS_OF_THE_ANSWER = 6
 _CHUNK = 1 << 16
 
-# Enhanced codes (RFC 3463) that pass although their reply begins with a 5: a full mailbox, a full system, congestion or a day's limit, too many recipients.
+# Enhanced codes (RFC 3463) that pass although their reply begins with a 5: a full mailbox, a full system, congestion or a day's limit, too
+# many recipients.
 _PASSING = frozenset({"2.2", "3.1", "4.5", "5.3"})
 _ENHANCED = re.compile(r"[0-9]{3} (?P<first>[245])\.(?P<rest>[0-9]{1,3}\.[0-9]{1,3})(?![.0-9])")
 # Replies that tell of signing in (RFC 4954, section 6): the shop's to mend, no fault of the mail's.
@@ -146,7 +147,7 @@ class _SmtpConnection:
             raise ConnectionFailedError(_what_happened(error)) from error
 
     def _options(self, message: EmailMessage, addresses: Sequence[str]) -> str:
-        if not message.policy.utf8 and all(address.rpartition("@")[0].isascii() for address in addresses):
+        if message.policy is not UTF8_POLICY and all(address.rpartition("@")[0].isascii() for address in addresses):
             return ""
         if not self.client.has_extn("smtputf8"):
             odd = next((address for address in addresses if not address.rpartition("@")[0].isascii()), "")
@@ -250,7 +251,7 @@ def _what_happened(error: Exception) -> str:
     return f"{name}: {' '.join(str(error).split())}"[:400]
 
 
-# --- For development and tests -----------------------------------------------------------------------------------------------------------------------------
+# --- For development and tests --------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ class MemoryTransport:
         return ()
 
 
-# --- Choosing one --------------------------------------------------------------------------------------------------------------------------------------------
+# --- Choosing one ---------------------------------------------------------------------------------------------------------------------------------
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _SECURITY = {"smtp": "plain", "smtp+starttls": "starttls", "smtps": "tls"}

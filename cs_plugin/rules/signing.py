@@ -1,6 +1,7 @@
 """Signed tags and thread links: short, lower-case, safe in an address, and worthless to whoever guesses.
 
-The first key signs, all keys verify, because tags live in mail for years. What is signed holds the thread's nonce, so that a new nonce revokes every tag.
+The first key signs, all keys verify, because tags live in mail for years. What is signed holds the thread's nonce, so that a new nonce revokes
+every tag.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cs_plugin.errors import ConfigurationError
 
 _MIN_KEY = 16
 _MAC_BYTES = 15   # 120 bits are 24 letters of base32, without padding
+_MOST_THREADS = 2**63 - 1   # what a database can hold
 _LETTERS = re.compile(r"(?P<kid>[a-z2-7]{2})(?P<mac>[a-z2-7]{24})-(?P<thread>[1-9][0-9]{0,18})")
 
 
@@ -64,7 +66,9 @@ class Signer:
 def read_tag(text: str | None) -> Tag | None:
     """Read a tag as it stands in an address or a link; None for what is none. Nothing is verified here."""
     found = _LETTERS.fullmatch((text or "").lower())
-    return Tag(found["kid"], found["mac"], int(found["thread"])) if found else None
+    if found is None or int(found["thread"]) > _MOST_THREADS:
+        return None
+    return Tag(found["kid"], found["mac"], int(found["thread"]))
 
 
 def _key_id(key: str) -> str:

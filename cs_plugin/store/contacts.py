@@ -6,10 +6,16 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from cs_plugin.store.models import Contact, ContactShop, ContactText
+from cs_plugin.store.locking import lock_threads, locking
+from cs_plugin.store.models import Contact, ContactShop, ContactText, Mailbox, Thread, ThreadEvent
+from cs_plugin.store.scope import EVERYTHING, Scope
+from cs_plugin.store.types import can_be_id
+
+# How many threads are locked and written at a time where a contact goes.
+_AT_ONCE = 500
 
 # What a store begins with: title and description (marked for translation), both saving messages.
 FIRST_CONTACTS = (
@@ -87,3 +93,69 @@ def make_first_contacts(
         session.add(contact)
     session.flush()
     return True
+
+
+def contacts_in(session: Session, scope: Scope) -> list[Contact]:
+    """Return the contacts that belong to a shop of the scope, with words and shops, by id."""
+    query = select(Contact).options(selectinload(Contact.texts), selectinload(Contact.shops)).order_by(Contact.id)
+    if scope != EVERYTHING:
+        query = query.where(Contact.id.in_(select(ContactShop.contact_id).where(scope.covers(ContactShop.shop_id))))
+    return list(session.scalars(query))
+
+
+def contact_in(session: Session, scope: Scope, contact_id: int) -> Contact | None:
+    """Return a contact that belongs to a shop of the scope; None for any other."""
+    found = session.get(Contact, contact_id) if can_be_id(contact_id) else None
+    if found is None or (scope != EVERYTHING and not any(shop.shop_id in scope for shop in found.shops)):
+        return None
+    return found
+
+
+def lock_contact(session: Session, contact_id: int) -> Contact | None:
+    """Lock a contact and return it as it is now; None where it is gone."""
+    if not can_be_id(contact_id):
+        return None
+    return session.scalars(locking(session, select(Contact).where(Contact.id == contact_id))).one_or_none()
+
+
+def new_contact(session: Session, now: dt.datetime) -> Contact:
+    """Add a contact behind all others."""
+    last = session.scalar(select(func.max(Contact.position)))
+    contact = Contact(position=0 if last is None else last + 1, active=True, mails={}, created_at=now)
+    session.add(contact)
+    return contact
+
+
+def write_words(contact: Contact, language: str, *, title: str, description: str) -> None:
+    """Give a contact its words in one language; its words in others stay."""
+    text = next((text for text in contact.texts if text.language == language), None)
+    if text is None:
+        if not title and not description:
+            return
+        text = ContactText(language=language, signature="")
+        contact.texts.append(text)
+    text.title, text.description = title, description
+
+
+def write_shops(contact: Contact, shop_ids: Collection[str]) -> None:
+    """Let a contact be offered in these shops and no others."""
+    kept = [shop for shop in contact.shops if shop.shop_id in shop_ids]
+    there = {shop.shop_id for shop in kept}
+    contact.shops = [*kept, *(ContactShop(shop_id=shop_id) for shop_id in sorted(shop_ids) if shop_id not in there)]
+
+
+def remove_contact(session: Session, contact: Contact, event: Mapping[str, object]) -> None:
+    """Remove a contact. Its threads stay, of no type, each with an event that says so (`event` holds the event's columns)."""
+    _let_threads_go(session, contact.id, event)
+    session.execute(update(Mailbox).where(Mailbox.contact_id == contact.id).values(contact_id=None))
+    session.delete(contact)
+    session.flush()
+
+
+def _let_threads_go(session: Session, contact_id: int, event: Mapping[str, object]) -> None:
+    ids = session.scalars(select(Thread.id).where(Thread.contact_id == contact_id).order_by(Thread.id)).all()
+    for start in range(0, len(ids), _AT_ONCE):
+        chunk = [thread.id for thread in lock_threads(session, EVERYTHING, ids[start : start + _AT_ONCE]) if thread.contact_id == contact_id]
+        session.execute(update(Thread).where(Thread.id.in_(chunk)).values(contact_id=None), execution_options={"synchronize_session": "fetch"})
+        if chunk:
+            session.execute(insert(ThreadEvent), [{"thread_id": thread_id, **event} for thread_id in chunk])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.shops import Breadth, Shop
@@ -18,7 +18,8 @@ def mailbox_for(session: Session, shop: Shop, contact_id: int | None) -> Mailbox
 
 def is_fetched(session: Session, address: str) -> bool:
     """Say whether an address is itself a mailbox that is fetched: a notice to it would come back."""
-    return session.scalar(select(Mailbox.id).where(Mailbox.active, Mailbox.address == address).limit(1)) is not None
+    # Hardly a server tells local parts apart by case (RFC 5321, section 2.4), and a notice that loops is worse than one that is missing.
+    return session.scalar(select(Mailbox.id).where(Mailbox.active, func.lower(Mailbox.address) == address.lower()).limit(1)) is not None
 
 
 _NEARNESS = {Breadth.SHOP: 0, Breadth.GROUP: 1, Breadth.ALL: 2}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 
 from cs_plugin.desk import Answer
+from cs_plugin.desk.receiving import checked_address
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line, clean_text
@@ -25,8 +26,9 @@ _LONGEST_CC = 10_000
 class AnswerForm:
     """The answer box of an employee at a thread.
 
-    `key` makes a post idempotent. `seen` is the newest message that stood on the page, `then` the button that was pressed; `noting` says that the box
-    stands at its private note. `errors` holds a sentence in the employee's language for each field; `held` says that newer messages have held the answer.
+    `key` makes a post idempotent. `seen` is the newest message that stood on the page, `then` the button that was pressed; `noting` says
+    that the box stands at its private note. `errors` holds a sentence in the employee's language for each field; `held` says that newer
+    messages have held the answer.
     """
 
     key: FormKey
@@ -46,12 +48,26 @@ class AnswerForm:
         pieces = (piece.strip() for piece in self.cc.replace(";", ",").split(","))
         return tuple(parseaddr(piece)[1] or piece for piece in pieces if piece)
 
-    def answer(self) -> Answer:
-        """Return what is sent to the customer. Raise InvalidInputError where no button says how, or for too many copies."""
+    def problems(self) -> dict[str, InvalidInputError]:
+        """Return what is wrong, field by field, all of it at once; the desk checks again."""
+        if self.then == NOTE:
+            return {} if self.note.strip() else {"note": InvalidInputError("text", _("This field cannot be empty"))}
         if self.then != KEEP and self.then not in THEN:
-            raise InvalidInputError("form", _("Please choose how to send it, with one of the buttons."))
+            return {"form": InvalidInputError("form", _("Please choose how to send it, with one of the buttons."))}
+        problems: dict[str, InvalidInputError] = {}
+        if not self.text.strip():
+            problems["text"] = InvalidInputError("text", _("Reply message is required"))
         if len(self.copies) > _MOST_COPIES:
-            raise InvalidInputError("email", _("Too many addresses: %(most)s at most."), most=_MOST_COPIES)
+            problems["cc"] = InvalidInputError("email", _("Too many addresses: %(most)s at most."), most=_MOST_COPIES)
+        for copy in self.copies[:_MOST_COPIES]:
+            try:
+                checked_address(copy)
+            except InvalidInputError as error:
+                problems["cc"] = error
+        return problems
+
+    def answer(self) -> Answer:
+        """Return what is sent to the customer."""
         files = tuple(kept.file for kept in self.kept)
         return Answer(self.text, files, self.copies, THEN.get(self.then), keep_status=self.then == KEEP, seen_message_id=self.seen)
 

@@ -1,4 +1,4 @@
-"""What a thread's page shows of the database: read in one go and in a fixed number of queries, then let go, so that nobody waits for the host meanwhile."""
+"""What a thread's page shows of the database: read in a fixed number of queries, then let go, so that nothing is held while the host is asked."""
 
 from __future__ import annotations
 
@@ -129,7 +129,9 @@ class Reader:
     say: Say
 
 
-def read_sheet(session: Session, scope: Scope, thread_id: int, shop_of: dict[str, Shop], reader: Reader, *, before: int | None = None) -> Sheet | None:
+def read_sheet(
+    session: Session, scope: Scope, thread_id: int, shop_of: dict[str, Shop], reader: Reader, *, before: int | None = None
+) -> Sheet | None:
     """Read a thread of the scope with its newest messages, or those before a message; None where it is not this person's to see.
 
     The transaction of the session is over when this returns.
@@ -215,9 +217,5 @@ _SIDES = {AuthorKind.CUSTOMER: "customer", AuthorKind.EMPLOYEE: "employee"}
 
 
 def initials(name: str) -> str:
-    """Return the first letters of the first and the last word of a name; one letter of an address."""
-    words = [word for word in name.split() if word[0].isalnum()]
-    if not words:
-        return "?"
-    ends = words if len(words) == 1 else [words[0], words[-1]]
-    return "".join(word[0] for word in ends).upper()
+    """Return the first letters of the first two words of a name; one letter of an address."""
+    return "".join(word[0] for word in name.split() if word[0].isalnum())[:2].upper() or "?"

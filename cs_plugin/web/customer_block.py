@@ -1,4 +1,4 @@
-"""What the host knows about the customer of a thread: their account and orders. Asked only once our own transaction is over, for a host may be slow."""
+"""What the host knows about the customer of a thread: their account and orders. Asked once our own transaction is over, for a host may be slow."""
 
 from __future__ import annotations
 

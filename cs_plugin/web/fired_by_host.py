@@ -17,6 +17,7 @@ from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import list_contacts
+from cs_plugin.store.types import can_be_id
 from cs_plugin.web.mounted import Mounted, mounted
 from cs_plugin.web.uploads import UploadLimits, keep_uploads
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cs_plugin.extension import CustomerService
 
 
-_DIGITS_OF_AN_ID = 18
+_DIGITS_OF_AN_ID = 20
 
 
 class FiredByHost:
@@ -174,15 +175,14 @@ def _language(bench: Bench, shop: Shop, language: str | None) -> str:
 
 
 def _contact(bench: Bench, shop: Shop, contact: int | str) -> int:
-    if isinstance(contact, int):
-        return contact
-    contact = contact or ""
+    title = fold(str(contact or ""))
     for language in (one.code for one in bench.languages):
         for offered in list_contacts(bench.session, [shop.id], language, bench.languages[0].code):
-            if fold(offered.title) == fold(contact):
+            if title == fold(offered.title):
                 return offered.id
-    if contact.isascii() and contact.isdecimal() and len(contact) < _DIGITS_OF_AN_ID:
-        return int(contact)   # as a form posts it
+    # A form posts the id as text.
+    if title.isascii() and title.isdecimal() and len(title) < _DIGITS_OF_AN_ID and can_be_id(int(title)):
+        return int(title)
     raise InvalidInputError("contact", _("Please select a subject from the list provided."))
 
 

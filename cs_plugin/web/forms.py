@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from wtforms import BooleanField, Form, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Form, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import EmailField
 from wtforms.validators import ValidationError
 
@@ -115,3 +115,20 @@ class ContactForm(SpokenForm):
 def errors_of(form: Form) -> Mapping[str, str]:
     """Return the first error of each field that has one."""
     return {name: str(next(iter(errors))) for name, errors in form.errors.items() if name and errors}
+
+
+class ContactEditor(SpokenForm):
+    """A contact in the admin; `contact_editor` adds a title and a description for each language. What is wrong with it the desk says."""
+
+    email = EmailField(filters=[_line])
+    save_messages = BooleanField()
+    shops = SelectMultipleField(validate_choice=False)
+
+
+def contact_editor(languages: Sequence[str]) -> type[ContactEditor]:
+    """Return the form of a contact with the fields of these languages: "title-en", "description-en"."""
+    fields: dict[str, Any] = {}
+    for language in languages:
+        fields[f"title-{language}"] = StringField(filters=[_line])
+        fields[f"description-{language}"] = TextAreaField(filters=[_text])
+    return type("ContactEditorInLanguages", (ContactEditor,), fields)

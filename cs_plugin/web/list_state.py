@@ -138,7 +138,7 @@ VIEWS = (
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """What a URL of the list says. `sort` and `size` are None where it says nothing; `search` holds the fields that are filled, as they were typed."""
+    """What a URL of the list says. `sort` and `size` are None where it says nothing; `search` holds the fields that are filled, as typed."""
 
     shop: str = ""
     view: View = VIEWS[0]
@@ -195,7 +195,7 @@ class ListState:
         return replace(self, page=page)
 
     def sorted_by(self, name: str) -> ListState:
-        """Return the list as a click on a column's head leaves it: sorted by it, the other way round where it was already; numbers and days begin high."""
+        """Return the list as a click on a column's head leaves it: sorted by it, the other way round where it was; numbers and days begin high."""
         now = self.ordered_by
         descending = not now.descending if now.name == name else name in ("id", "last_message")
         return replace(self, sort=Sort(name, descending), page=1)
@@ -239,7 +239,7 @@ def _page(text: str) -> int:
 
 def numbers(page: int, pages: int) -> Sequence[int | None]:
     """Return the page numbers to offer: the first, the last, those around the present one; None stands for a gap."""
-    shown = sorted({1, pages, *(n for n in range(page - 1, page + 2) if 1 <= n <= pages)} | ({2, 3} & set(range(1, pages + 1)) if page <= 2 else set()))
+    shown = sorted({1, pages, *range(max(1, page - 1), min(pages, max(page + 1, 3)) + 1)})
     offered: list[int | None] = []
     for before, number in zip([0, *shown], shown, strict=False):
         if number - before == 2:

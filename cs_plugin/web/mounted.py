@@ -78,6 +78,7 @@ class Mounted:
             signer=self.signer,
             now=self.clock(),
             storefront=self.storefront,
+            thread_page=self.thread_page,
             default_sender=self.default_sender,
         )
 
@@ -109,6 +110,21 @@ class Mounted:
             return f"{request.url_root.rstrip('/')}{prefix}"
         name = self.app.config["SERVER_NAME"] or "localhost"
         return f"{self.app.config['PREFERRED_URL_SCHEME']}://{name}{root}{prefix}"
+
+    def thread_page(self, shop: Shop, thread_id: int) -> str:
+        """Return the address of a thread's page in the admin, for mails to employees; empty where none is configured.
+
+        CS_ADMIN_PUBLIC_URL, CS_STOREFRONT_URL, the origin of the shop's own URL, or SERVER_NAME. Never that of the request: a visitor who makes up a
+        Host header would send employees to a page of their own.
+        """
+        config, parts = self.app.config, urlsplit(shop.url)
+        base = config["CS_ADMIN_PUBLIC_URL"] or config["CS_STOREFRONT_URL"]
+        if not base and parts.scheme and parts.netloc:
+            base = f"{parts.scheme}://{parts.netloc}{config['APPLICATION_ROOT']}"
+        if not base and config["SERVER_NAME"]:
+            base = f"{config['PREFERRED_URL_SCHEME']}://{config['SERVER_NAME']}{config['APPLICATION_ROOT']}"
+        path = self.app.url_map.bind("localhost").build("cs_threads.thread_page", {"thread_id": thread_id})
+        return f"{base.rstrip('/')}{path}" if base else ""
 
 
 def _begin_immediately(connection: Any) -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, jsonify, redirect, request, url_for
+from flask import jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk, i18n
-from cs_plugin.errors import NotFoundError
+from cs_plugin.errors import NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import fold
 from cs_plugin.rules.languages import Language
@@ -54,6 +54,7 @@ BULK_WORDS: Mapping[Status, str] = {
     Status.PENDING1: _('Mark as "pending 1"'),
     Status.PENDING2: _('Mark as "pending 2"'),
 }
+_REFUSALS = (NotFoundError, NotPermittedError)
 _EXPIRED = _("This page had been open for too long, and nothing was changed. Please try again.")
 _GONE = _("Nothing was changed: these threads are no longer there, or you may not change them.")
 
@@ -196,7 +197,7 @@ class ThreadListPages(DeskView):
         ids = _deleted(here, request.form.get("deleted", ""))
         try:
             restored = here.desk.do(lambda bench: desk.restore(bench, here.actor("list"), ids)) if ids else []
-        except NotFoundError:
+        except _REFUSALS:
             restored = []
         if not restored:
             return self._answer(_("Nothing was brought back: these threads are no longer in the bin."), good=False)
@@ -230,7 +231,7 @@ class ThreadListPages(DeskView):
 
         try:
             done = here.desk.do(work)
-        except NotFoundError:
+        except _REFUSALS:
             return self._answer(_GONE, good=False)
         return self._answer(self._with_count(_("Update successful"), done, len(ids)), good=True)
 
@@ -242,7 +243,7 @@ class ThreadListPages(DeskView):
 
         try:
             deleted, moment = here.desk.do(work)
-        except NotFoundError:
+        except _REFUSALS:
             deleted = 0
         if not deleted:
             return self._answer(_("Nothing was deleted: these threads are no longer there, or you may not delete them."), good=False)
@@ -264,11 +265,10 @@ class ThreadListPages(DeskView):
 
     def _days(self, state: ListState, wrong: Mapping[str, str]) -> str:
         """Return the days that are searched, as the closed field shows them."""
-        language = self.here.employee_language
-        shown = {
-            name: i18n.day(language, read_day(state.search[name])) if name in state.search and wrong.get(name) is None else "" for name in ("from", "to")
-        }
-        return " – ".join((shown["from"] or "…", shown["to"] or "…")) if any(shown.values()) else ""
+        readable = {name: read_day(state.search[name]) for name in ("from", "to") if name in state.search and name not in wrong}
+        if not readable:
+            return ""
+        return " – ".join(i18n.day(self.here.employee_language, readable[name]) if name in readable else "…" for name in ("from", "to"))
 
     def _count(self, one: str, many: str, n: int) -> str:
         return i18n.ngettext(self.here.employee_language, one, many, n)
@@ -281,11 +281,13 @@ class ThreadListPages(DeskView):
         (say_good if good else say_bad)(text)
         return redirect(list_url(self._state()), 303)
 
-    def _ask(self, ids: Sequence[int], title: str, endpoint: str) -> str:
+    def _ask(self, ids: Sequence[int], title: str, endpoint: str) -> ResponseReturnValue:
         """Show the question on a page of its own, for whoever has no scripts."""
         state = self._state()
         here = self.here
         allowed = threads.among(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), ids)
+        if not allowed:
+            return self._answer(_GONE, good=False)
         return self.page(
             "delete.html",
             title=self.say(title),
@@ -368,7 +370,7 @@ def _surroundings(here: Visit) -> Surroundings:
 
 
 def _employees(here: Visit) -> dict[str, Employee]:
-    """Return the host's employees by id. Who has been renamed or has left since the desk saw them is written down, so that lists sort by the new name."""
+    """Return the host's employees by id. Who has been renamed or has left since the desk saw them is written down: lists sort by it."""
     named = {one.id: one for one in here.desk.host.employees()}
     seen = seen_employees(here.desk.session()) if named else []
     changed = [named[one.id] for one in seen if one.id in named and _facts(one) != _facts(named[one.id])]

@@ -33,7 +33,7 @@ from cs_plugin.web.downloads import send_attachment
 from cs_plugin.web.list_state import ListState
 from cs_plugin.web.posting import NO_FILES, FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.reading import form_is_genuine
-from cs_plugin.web.saying import say_bad, say_good
+from cs_plugin.web.saying import say_good
 from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits, bound_request
 
@@ -169,7 +169,7 @@ class ThreadPages(DeskView):
         limits = self._limits(self._shop(number, Permission.REPLY))
         posting = read_posting(here.desk, limits, here.now)
         form = form_of(posting, posting.next_key(here.now))
-        wrong = self._wrong_with(posting)
+        wrong = self._wrong_with(posting, form)
         if wrong:
             return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422)
         actor = here.actor()
@@ -181,9 +181,9 @@ class ThreadPages(DeskView):
             return self._opened(number, form=replace(form, held=True), code=409)
         return self._sent(number, form)
 
-    def _wrong_with(self, posting: Posting) -> dict[str, str]:
-        """Return what keeps a post from being taken at all."""
-        wrong: dict[str, str] = {}
+    def _wrong_with(self, posting: Posting, form: AnswerForm) -> dict[str, str]:
+        """Return what keeps a post from being taken, a sentence for each field."""
+        wrong = {name: self.say_error(error) for name, error in form.problems().items()}
         if posting.expired:
             wrong["form"] = self.say(_EXPIRED)
         if posting.file_errors:
@@ -272,8 +272,8 @@ class ThreadPages(DeskView):
             actions=_actions(plugins.collect(here.desk.manager, "cs_thread_actions", thread=facts, employee=me)),
             url=self._url,
             back=list_url_of(request.args.get("back")),
-            next_url=url_for(".next_unanswered", **self._kept(), besides=facts.id),
-            delete_url=url_for(".delete_one", **{**dict(ListState.of_query(request.args.get("back", "")).pairs()), "thread": facts.id}),
+            next_url=_address("next_unanswered", {**self._kept(), "besides": facts.id}),
+            delete_url=_address("delete_one", {**dict(ListState.of_query(request.args.get("back", "")).pairs()), "thread": facts.id}),
             list_of_customer=list_url(ListState(shop=self._kept().get("shop", ""), search={"email": facts.address})),
         )
 
@@ -308,14 +308,18 @@ class ThreadPages(DeskView):
         return self.page("thread_elsewhere.html", number=number, other_shop=shop, switch=switch, back=list_url_of(request.args.get("back")))
 
     def _url(self, number: int, what: str = "page", **values: Any) -> str:
-        """Return the address of a thread's page, or of something on it; it says the context, where there are several shops, and the list to go back to."""
-        return url_for(f".thread_{what}", thread_id=number, **{**self._kept(), **values})
+        """Return the address of a thread's page, or of something on it."""
+        return _address(f"thread_{what}", {"thread_id": number, **self._kept(), **values})
 
     def _kept(self) -> dict[str, str]:
-        """Return what every address of these pages carries on."""
+        """Return what every address of these pages carries on: the context, where there are several shops, and the list to go back to."""
         context = {"shop": str(self.here.context)} if len(self.here.visible_shops) > 1 else {}
         back = {"back": request.args["back"]} if request.args.get("back") else {}
         return {**context, **back}
+
+
+def _address(endpoint: str, values: dict[str, Any]) -> str:
+    return url_for(f".{endpoint}", **values)
 
 
 def number_of(text: str) -> int:

@@ -49,12 +49,7 @@ def run_demo(host: str, port: int, folder: Path, database: str | None, threads: 
     _tell(app, url, folder)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = make_server(host, listener.getsockname()[1], app, threaded=True, fd=listener.fileno())
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        print("\nGood-bye.")
-    finally:
-        server.server_close()
+    server.serve_forever()  # Werkzeug takes Ctrl-C for the end, and closes.
 
 
 def _listen(host: str, port: int) -> socket.socket:

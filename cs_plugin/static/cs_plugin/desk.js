@@ -132,9 +132,10 @@
     select.closest(".cs-thread").classList.toggle("cs-waits", select.value === "open");
   }
 
-  // Say what came of something, where the server says it too.
+  // Say what came of something, in view wherever the list is scrolled to and without moving it. What went wrong stays until something else is said.
+  let fades;
   function say(text, good) {
-    const place = document.querySelector("[data-said]");
+    const place = document.querySelector("[data-said-now]");
     const line = document.createElement("div"), words = document.createElement("span");
     line.className = `cs-message-line ${good ? "cs-is-good" : "cs-is-bad"}`;
     line.setAttribute("role", good ? "status" : "alert");
@@ -142,5 +143,7 @@
     words.textContent = text;
     line.append(words);
     place.replaceChildren(line);
+    clearTimeout(fades);
+    if (good) fades = setTimeout(() => place.replaceChildren(), 8000);
   }
 })();

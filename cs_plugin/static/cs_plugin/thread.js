@@ -77,6 +77,7 @@
     const dialog = opener && document.getElementById(opener.dataset.opens);
     if (!dialog) return;
     event.preventDefault();
+    opener.closest("details.cs-menu")?.removeAttribute("open");
     if (!dialog.open) dialog.showModal();
   });
   page.addEventListener("keydown", (event) => {
@@ -85,8 +86,10 @@
 
   // The newest message stands at the bottom, and in view.
   function showNewest() {
+    const unseen = page.querySelector(".cs-message.cs-is-new");
+    if (unseen) { unseen.scrollIntoView({ block: "start", behavior: "instant" }); return; }
     const newest = all(".cs-conversation > li", page).at(-1);
-    if (!newest || !answer || location.hash || new URLSearchParams(location.search).has("before") || document.querySelector("[autofocus]")) return;
+    if (!newest || !answer || location.hash || new URLSearchParams(location.search).has("before") || answer.querySelector("[autofocus]")) return;
     const room = innerHeight - answer.offsetHeight;
     if (newest.getBoundingClientRect().bottom > room) scrollBy({ top: newest.getBoundingClientRect().bottom - room + 8, behavior: "instant" });
   }
