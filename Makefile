@@ -50,7 +50,7 @@ contracts: $(READY)  ## check that rooms import only what they may
 docs: $(READY)  ## check that the generated documentation is current
 	$(BIN)/python -m tools.docs --check
 
-pictures: $(READY) programs  ## take pictures of pages while the demo runs: make pictures ARGS="PATH…" (--help tells more)
+pictures: $(READY) programs  ## take the pictures of docs/pictures anew
 	$(BIN)/python -m tools.pictures $(ARGS)
 
 lock:  ## resolve the development requirements anew

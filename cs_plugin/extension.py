@@ -175,7 +175,7 @@ def _with_session(db: Any) -> Any:
     if isinstance(db, scoped_session):
         return SimpleNamespace(session=db)
     # Flask-SQLAlchemy-Lite has its session only inside a context of the application, so that the instance cannot be asked here.
-    if db is None or not (hasattr(type(db), "session") or "session" in vars(db)):
+    if not (hasattr(type(db), "session") or "session" in getattr(db, "__dict__", ())):
         raise ConfigurationError("CustomerService needs the host's database: CustomerService(app, db=db)")
     return db
 
@@ -193,11 +193,9 @@ def _transport(app: Flask) -> Transport:
     url, timeout = app.config["CS_MAIL_URL"], app.config["CS_MAIL_TIMEOUT"]
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
         raise ConfigurationError("CS_MAIL_TIMEOUT: expected a number of seconds above zero")
-    try:
-        return transport_of(url, timeout=timeout)
-    except (ValueError, TypeError, AttributeError):
-        # The reason is left out: it may quote a part of the password.
-        raise ConfigurationError("CS_MAIL_URL: expected an address such as smtp+starttls://user:password@host:587, percent-encoded") from None
+    if not isinstance(url, str):
+        raise ConfigurationError("CS_MAIL_URL: expected an address such as smtp://localhost:25")
+    return transport_of(url, timeout=timeout)
 
 
 def _default_sender(app: Flask) -> str:

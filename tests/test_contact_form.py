@@ -75,8 +75,9 @@ def test_a_visitor_fills_in_an_address_and_a_customer_finds_theirs(store: Store,
 @pytest.mark.shows("3.1")
 def test_only_a_signed_in_customer_with_orders_chooses_an_order(store: Store, visitor: Visitor) -> None:
     """The order reference is asked of Jan, who has bought something here; not of Eva, not of a visitor, not in another shop."""
-    assert "XKBKNABJK" in Visitor(store, store.client(customer=JAN)).open()
-    others = (visitor.open(), Visitor(store, store.client(customer=EVA)).open(), Visitor(store, store.client(customer=JAN)).open("/customer-service/contact?shop=2"))
+    jan = Visitor(store, store.client(customer=JAN))
+    assert "XKBKNABJK" in jan.open()
+    others = (visitor.open(), Visitor(store, store.client(customer=EVA)).open(), jan.open("/customer-service/contact?shop=2"))
     assert not any("Order reference" in page for page in others)
 
 
@@ -90,7 +91,7 @@ def test_an_order_counts_only_where_it_is_the_customers(store: Store) -> None:
     jan = Visitor(store, store.client(customer=JAN))
     for words in ("Where is it?", "And the jug?"):
         jan.open()
-        assert jan.write(words, order="15").status_code == 303
+        assert SUCCESS in jan.client.get(jan.write(words, order="15").location).text
     assert [one.text for one in messages_of(store, 1)] == ["Where is it?", "And the jug?"]
     assert thread_of(store, 1).order_id == "15"
     assert thread_of(store, 1).customer_verified
@@ -286,7 +287,9 @@ def test_bytes_that_are_no_form_are_answered_by_the_form(store: Store, visitor: 
     assert threads(store) == 0
 
 
-@pytest.mark.parametrize("query", ["?shop=%00&language=%ff", f"?shop={'9' * 500}&language={'x' * 500}", "?shop[]=1&language=../..", "?shop=1%27%3B--"])
+@pytest.mark.parametrize(
+    "query", ["?shop=%00&language=%ff", f"?shop={'9' * 500}&language={'x' * 500}", "?shop[]=1&language=../..", "?shop=1%27%3B--"]
+)
 def test_no_address_breaks_the_page(visitor: Visitor, query: str) -> None:
     """A shop or a language that does not exist is passed over."""
     assert "<form" in visitor.open(f"/customer-service/contact{query}")
@@ -516,16 +519,12 @@ def store_sql(store: Store, statement: str) -> None:
 
 
 def test_a_plugin_that_fails_does_not_lose_the_message(tmp_path: Path) -> None:
-    """A captcha or a field of a host that raises is passed over."""
+    """A field or a filter of a host that raises is passed over."""
 
     class Broken:
         @hookimpl
         def cs_contact_form_fields(self, shop_id: str) -> Markup:
             raise RuntimeError("broken field")
-
-        @hookimpl
-        def cs_check_captcha(self, form: Any) -> bool:
-            raise RuntimeError("broken captcha")
 
         @hookimpl
         def cs_check_spam(self, inquiry: Inquiry) -> bool:
@@ -599,7 +598,11 @@ def test_what_is_wrong_with_an_embedded_form_is_shown_on_our_page_and_still_lead
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", "javascript:alert(1)", "evil", "/a\r\nX: y", "/" + "a" * 3000]
+    "elsewhere",
+    [
+        "https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", "javascript:alert(1)", "evil", "/a\r\nX: y",
+        "/" + "a" * 3000,
+    ],
 )
 def test_the_way_back_never_leads_to_another_site(visitor: Visitor, elsewhere: str) -> None:
     """Only a path of this very site is followed; anything else leads to the form's own page."""

@@ -82,7 +82,9 @@ def test_the_link_shows_the_public_messages_and_nothing_else(store: Store, threa
 
 
 @pytest.mark.shows("3.5")
-@pytest.mark.parametrize(("option", "shown", "hidden"), [("first", "Marie", "Dubois"), ("full", "Marie Dubois", ""), ("shop", "<bdi>Paris</bdi></b>", "Marie")])
+@pytest.mark.parametrize(
+    ("option", "shown", "hidden"), [("first", "Marie", "Dubois"), ("full", "Marie Dubois", ""), ("shop", "<bdi>Paris</bdi></b>", "Marie")]
+)
 def test_an_employee_is_shown_under_the_name_that_the_option_allows(store: Store, thread_id: int, option: str, shown: str, hidden: str) -> None:
     """First name, full name, or the shop's, also for what was answered before the option was changed."""
     do(store, lambda bench: set_option(bench.session, "name_shown", option, bench.now, context=ALL_SHOPS))
@@ -141,8 +143,8 @@ def test_forged_revoked_and_unknown_links_are_answered_alike(store: Store, threa
 
     do(store, revoke)
     forged = ("x", good[:-2] + "99", "a" * 26 + "-1", f"{'a' * 26}-{'9' * 19}", f"{'a' * 26}-{'9' * 40}", "%00", "%ff", "é", good.upper())
-    answers = [store.client().get(f"/customer-service/thread/{token}") for token in (good, *forged)]
-    answers += [store.client().get(f"/customer-service/thread/{good}/files/1/1"), store.client().post(f"/customer-service/thread/{good}", data={"text": "x"})]
+    paths = [f"/customer-service/thread/{token}" for token in (good, *forged, f"{good}/files/1/1")]
+    answers = [*(store.client().get(path) for path in paths), store.client().post(paths[0], data={"text": "x"})]
     assert {(answer.status_code, answer.text, str(sorted(answer.headers.items()))) for answer in answers} == {
         (404, answers[0].text, str(sorted(answers[0].headers.items())))
     }
@@ -234,7 +236,11 @@ def test_a_double_click_is_one_answer_and_other_words_are_another(store: Store, 
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [("", "The message cannot be blank."), ("\0 \r\n", "The message cannot be blank."), ("a" * 21_000, "The message is too long: 20000 characters at most.")],
+    [
+        ("", "The message cannot be blank."),
+        ("\0 \r\n", "The message cannot be blank."),
+        ("a" * 21_000, "The message is too long: 20000 characters at most."),
+    ],
 )
 def test_what_is_wrong_with_an_answer_stands_at_its_field(store: Store, thread_id: int, words: str, told: str) -> None:
     """A blank or too long answer is told, and its file is kept."""

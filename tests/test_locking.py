@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -73,7 +74,9 @@ def test_work_is_done_again_from_the_start(store: Store) -> None:
     assert look(store, lambda session: session.scalar(sa.select(sa.func.count()).select_from(Post))) == 1
 
 
-@pytest.mark.parametrize("error", [failure(sqlite3.OperationalError("no such table")), IntegrityError("", {}, sqlite3.IntegrityError()), ValueError(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [failure(sqlite3.OperationalError("no such table")), IntegrityError("", {}, sqlite3.IntegrityError()), ValueError(), KeyboardInterrupt()]
+)
 def test_any_other_error_ends_the_work_and_undoes_it(store: Store, error: BaseException) -> None:
     """It is raised at once, and nothing of the work stays."""
     tries = []
@@ -195,7 +198,7 @@ def test_a_claim_that_is_given_back_can_be_taken_again(any_store: Store) -> None
 def test_a_claim_ends_when_its_time_is_over(any_store: Store) -> None:
     """A claim that lasts ten minutes is given away after them, and not before."""
     store, key = any_store, b"k" * 32
-    lasts = store.clock().resolution * 600_000_000
+    lasts = dt.timedelta(minutes=10)
 
     def take(session: Session) -> bool:
         ours = claim(session, key, store.clock(), lasts=lasts) is None

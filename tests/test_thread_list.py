@@ -194,7 +194,7 @@ FOUND = {
     "customer=MARIA+ortega": [],
     "customer=maria+FERNÁNDEZ": [1],
     "customer=żofia": [3],
-    "email=EXAMPLE.": [5, 4, 3, 2, 1],
+    "email=EXAMPLE": [5, 4, 3, 2, 1],
     "email=yuki": [2],
     "type=2": [5, 4, 2],
     "type=none": [],
@@ -213,7 +213,7 @@ FOUND = {
     "from=2026-11-22": [],
     "from=2026-11-21&to=2026-11-21": [5, 4, 3, 2, 1],
     "to=2026-11-20": [],
-    "email=example&status=open&type=2": [4, 2],
+    "email=EXAMPLE&status=open&type=2": [4, 2],
 }
 
 
@@ -229,7 +229,7 @@ def test_every_field_searches_what_it_says(any_store: Store) -> None:
 
 @pytest.mark.shows("6.7")
 def test_days_are_those_of_the_employees_zone_and_both_are_included(store: Store) -> None:
-    """18:37 UTC on the 21st is 22:37 in Dubai; three hours and a half later it is the 22nd there, and still the 21st in Paris's UTC."""
+    """18:37 UTC on the 21st is 22:37 in Dubai; some hours later it is the 22nd there, and still the 21st where Marie works, in UTC."""
     store.answers.grants["3"] = EVERYTHING
     fill(store, [MARIA])
     store.clock.forward(hours=3)
@@ -271,15 +271,16 @@ BAD_VALUES = {
 
 
 @pytest.mark.shows("6.7")
-@pytest.mark.parametrize("query", BAD_VALUES)
-def test_a_value_that_cannot_be_read_is_told_at_its_field(store: Store, query: str) -> None:
+def test_a_value_that_cannot_be_read_is_told_at_its_field(store: Store) -> None:
     """The field is marked, says what would be right, and keeps what was typed."""
     fill(store, [MARIA])
-    page = store.client(employee=MARIE).get(f"{URL}?{query}")
-    name = query.rpartition("&")[2].partition("=")[0]
-    assert page.status_code == 200
-    assert BAD_VALUES[query] in text_of(page)
-    assert f'aria-invalid="true" aria-describedby="cs-wrong-{name}"' in page.text
+    client = store.client(employee=MARIE)
+    for query, sentence in BAD_VALUES.items():
+        page = client.get(f"{URL}?{query}")
+        name = query.rpartition("&")[2].partition("=")[0]
+        assert page.status_code == 200
+        assert sentence in text_of(page)
+        assert f'aria-invalid="true" aria-describedby="cs-wrong-{name}"' in page.text
 
 
 STRANGE = (
@@ -290,15 +291,8 @@ STRANGE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("query", STRANGE)
-def test_no_url_breaks_the_list(store: Store, query: str) -> None:
-    """Wrong encodings, NUL, huge and negative numbers: a list comes of each of them."""
-    fill(store, [MARIA])
-    assert store.client(employee=MARIE).get(f"{URL}?{query}").status_code == 200
-
-
-def test_no_url_breaks_the_list_on_any_database(any_store: Store) -> None:
-    """What one database takes another refuses: NUL, numbers past 64 bits, lone surrogates."""
+def test_no_url_breaks_the_list(any_store: Store) -> None:
+    """Wrong encodings, NUL, huge and negative numbers: a list comes of each of them. What one database takes another refuses."""
     fill(any_store, [MARIA])
     client = any_store.client(employee=MARIE)
     assert [query for query in STRANGE if client.get(f"{URL}?{query}").status_code != 200] == []
@@ -318,13 +312,12 @@ SORTED = {
 
 
 @pytest.mark.shows("6.7")
-@pytest.mark.parametrize("name", SORTED)
-def test_a_column_sorts_both_ways(any_store: Store, name: str) -> None:
+def test_columns_sort_both_ways(any_store: Store) -> None:
     """On each database alike; where two are equal the newer stands last, or first the other way round."""
     fill(any_store, LETTERS)
     client = any_store.client(employee=MARIE)
-    assert ids_of(client.get(f"{URL}?sort={name}")) == SORTED[name]
-    assert ids_of(client.get(f"{URL}?sort=-{name}")) == SORTED[name][::-1]
+    assert {name: ids_of(client.get(f"{URL}?sort={name}")) for name in SORTED} == SORTED
+    assert {name: ids_of(client.get(f"{URL}?sort=-{name}")) for name in SORTED} == {name: ids[::-1] for name, ids in SORTED.items()}
 
 
 @pytest.mark.shows("6.7")
@@ -412,7 +405,10 @@ def test_opening_a_thread_takes_the_state_of_the_list_along(store: Store) -> Non
     assert store.client(employee=MARIE).get(html.unescape(links[0])).status_code == 200
 
 
-@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil", "x" * 9000, "sort=-id&next=//evil", "\0", "&" * 999])
+ELSEWHERE = ("https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil", "x" * 9000, "sort=-id&next=//evil", "\0", "&" * 999)
+
+
+@pytest.mark.parametrize("back", ELSEWHERE)
 def test_the_way_back_to_the_list_leads_nowhere_else(store: Store, back: str) -> None:
     """Whatever stands in "back", only what a list can say is left of it."""
     with store.app.test_request_context("/"):
@@ -603,14 +599,13 @@ BAD_FORMS = (
 )
 
 
-@pytest.mark.parametrize("number", range(len(BAD_FORMS)))
-def test_no_form_breaks_the_list(store: Store, number: int) -> None:
+def test_no_form_breaks_the_list(store: Store) -> None:
     """A wrong id, status or action changes nothing and is told."""
-    path, form = BAD_FORMS[number]
     fill(store, [MARIA])
     client = store.client(employee=MARIE)
-    assert post(client, path, **form).status_code == 303
-    assert 'class="cs-message-line cs-is-bad"' in client.get(URL).text
+    for path, form in BAD_FORMS:
+        assert (path, form, post(client, path, **form).status_code) == (path, form, 303)
+        assert 'class="cs-message-line cs-is-bad"' in client.get(URL).text
     assert statuses(store) == {1: Status.OPEN}
     assert in_list(store) == [1]
 

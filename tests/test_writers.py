@@ -21,7 +21,7 @@ from cs_plugin.store.models import EmployeeName, Message, OutboxItem, Post, Thre
 from cs_plugin.store.options import set_option
 from cs_plugin.store.preferences import preferences_of, set_preference
 from tests.hosts.store import EVERYTHING, JOHN, LAYLA, MARIE, PARIS, Store
-from tests.hosts.writing import A_VISITOR, begin, do, inquiry, kept_columns, look, messages_of, receive, thread_of, token_of, worked_out
+from tests.hosts.writing import A_VISITOR, begin, do, inquiry, kept_columns, messages_of, receive, thread_of, token_of, worked_out
 
 WRITERS, EACH = 4, 40
 

@@ -1,83 +1,109 @@
-"""Pictures of pages, to look at: each at three widths, light and dark.
+"""Pictures of the desk for the documentation, and to look at: `python -m tools.pictures [--to FOLDER] [NAME …]`.
 
-    python -m tools.pictures --sign-in /staff/sign-in --email … --password … /path /other/path
-
-takes them from a server that is running, by default the one that `make demo` starts. A picture is named for its
-page, its width and its colours.
+Starts the example shop in a folder of its own, signs in, and takes each picture at its width, colours and language.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
 
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page
 
+from tests.journeys.demo import Demo, demo
 from tests.servers.browser import Browser, ColourScheme, browsing
 
-WIDTHS = (1440, 1024, 390)
+FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 HEIGHT = 900
-SCHEMES: tuple[ColourScheme, ...] = ("light", "dark")
+LIST, CONTACT = "/admin/customer-service/?shop=all", "/customer-service/contact"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: its name, the path of its page, who looks (nobody for a visitor), and how."""
+
+    name: str
+    path: str
+    width: int = 1440
+    scheme: ColourScheme = "light"
+    employee: str = ""
+    whole: bool = True
+
+
+# "{thread}" stands for a thread with an answer and a note; "{link}" for the customer's link to it.
+PICTURES = (
+    Picture("threads-1440-light", LIST, employee="marie"),
+    Picture("threads-1440-dark", LIST, scheme="dark", employee="marie"),
+    Picture("threads-1024-light", LIST, 1024, employee="marie"),
+    Picture("threads-390-light", LIST, 390, employee="marie", whole=False),
+    Picture("threads-390-dark", LIST, 390, "dark", employee="marie", whole=False),
+    Picture("threads-1280-arabic", "/admin/customer-service/", 1280, employee="layla"),
+    Picture("thread-1440-light", "{thread}", employee="marie"),
+    Picture("thread-1440-dark", "{thread}", scheme="dark", employee="marie"),
+    Picture("thread-1024-light", "{thread}", 1024, employee="marie"),
+    Picture("thread-390-light", "{thread}", 390, employee="marie"),
+    Picture("contacts-1280-light", "/admin/customer-service-contacts/", 1280, employee="marie"),
+    Picture("contact-1280-light", "/admin/customer-service-contacts/new/", 1280, employee="marie"),
+    Picture("contact-form-1280-light", f"{CONTACT}?language=en", 1280),
+    Picture("contact-form-390-dark", f"{CONTACT}?language=en", 390, "dark"),
+    Picture("contact-form-390-arabic", f"{CONTACT}?language=ar", 390),
+)
 
 
 def main() -> int:
-    """Take the pictures that the command line asks for and print where they are; return an exit code."""
-    wanted = _arguments().parse_args()
+    """Take the pictures that the command line names, or all; print where they are."""
+    parser = argparse.ArgumentParser(prog="python -m tools.pictures", description="Take pictures of the desk.")
+    parser.add_argument("names", nargs="*", help="only these")
+    parser.add_argument("--to", type=Path, default=FOLDER, help="the folder (%(default)s)")
+    wanted = parser.parse_args()
     wanted.to.mkdir(parents=True, exist_ok=True)
-    with browsing() as browser:
-        for picture in take_pictures(browser, wanted):
-            print(picture)
+    chosen = [picture for picture in PICTURES if not wanted.names or picture.name in wanted.names]
+    with tempfile.TemporaryDirectory() as folder, demo(Path(folder), threads=200) as shop, browsing() as browser:
+        for path in take(chosen, shop, browser, wanted.to):
+            print(path)
     return 0
 
 
-def take_pictures(browser: Browser, wanted: argparse.Namespace) -> Iterator[Path]:
-    """Visit every page once for each width and colour scheme, signed in if asked; yield the files."""
-    for width in WIDTHS:
-        for scheme in SCHEMES:
-            with browser.context(viewport=(width, HEIGHT), colour_scheme=scheme, locale=wanted.locale) as context:
-                if wanted.sign_in:
-                    sign_in(context, urljoin(wanted.address, wanted.sign_in), wanted.email, wanted.password)
-                for path in wanted.paths:
-                    name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
-                    yield take_picture(
-                        context, urljoin(wanted.address, path), wanted.to / f"{name}-{width}-{scheme}.png"
-                    )
+def take(pictures: list[Picture], shop: Demo, browser: Browser, folder: Path) -> Iterator[Path]:
+    """Take pictures one after the other and yield their files."""
+    thread = find_thread(shop, browser)
+    for picture in pictures:
+        with browser.context(viewport=(picture.width, HEIGHT), colour_scheme=picture.scheme, timezone="Europe/Paris") as context:
+            if picture.employee:
+                sign_in(context, shop, picture.employee)
+            page = context.new_page()
+            page.goto(shop.address + picture.path.replace("{thread}", thread), wait_until="networkidle")
+            path = folder / f"{picture.name}.png"
+            page.screenshot(path=path, full_page=picture.whole)
+            yield path
 
 
-def sign_in(context: BrowserContext, address: str, email: str, password: str) -> None:
-    """Fill in and send a form with an e-mail address and a password."""
+def sign_in(context: BrowserContext, shop: Demo, name: str) -> Page:
+    """Sign an employee in to the shop's admin."""
+    email, password = shop.sign_in_of(name)
     page = context.new_page()
-    page.goto(address)
+    page.goto(f"{shop.address}/admin/customer-service/")
     page.locator("[name=email]").fill(email)
     page.locator("[name=password]").fill(password)
     with page.expect_navigation():
         page.locator("[name=password]").press("Enter")
-    page.close()
+    return page
 
 
-def take_picture(context: BrowserContext, address: str, picture: Path) -> Path:
-    """Take a picture of a whole page, once it asks for nothing more."""
-    page = context.new_page()
-    page.goto(address, wait_until="networkidle")
-    page.screenshot(path=picture, full_page=True)
-    page.close()
-    return picture
-
-
-def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.pictures", description="Take pictures of pages.")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a page's path, as /admin/")
-    parser.add_argument("--address", default="http://127.0.0.1:5000", help="the running server (%(default)s)")
-    parser.add_argument("--to", type=Path, default=Path(".demo/pictures"), help="the folder for pictures (%(default)s)")
-    parser.add_argument("--locale", default="en-GB", help="the visitor's language (%(default)s)")
-    parser.add_argument("--sign-in", metavar="PATH", help="the page of the sign-in form; without it nobody signs in")
-    parser.add_argument("--email", default="", help="who signs in")
-    parser.add_argument("--password", default="", help="and with what")
-    return parser
+def find_thread(shop: Demo, browser: Browser) -> str:
+    """Return the path of a thread with a note and an answer, the newest there is."""
+    with browser.context() as context:
+        page = sign_in(context, shop, "marie")
+        page.goto(f"{shop.address}/admin/customer-service/?private=yes&status=closed&shop=all")
+        rows = page.locator("tr.cs-thread .cs-thread-id a")
+        assert rows.count(), "the sample has threads with notes"
+        address = rows.first.get_attribute("href")
+        assert address is not None
+        return address
 
 
 if __name__ == "__main__":

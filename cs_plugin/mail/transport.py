@@ -87,8 +87,8 @@ class SmtpTransport:
 
     @property
     def patience(self) -> float:
-        """Return the sum of the time-outs that one mail can meet."""
-        return self.timeout * (_STEPS_TO_CONNECT + _STEPS_OF_A_MAIL + _STEPS_OF_THE_ANSWER)
+        """Return the sum of the time-outs that one mail can meet: twice those of sending, since an old connection may break under it."""
+        return self.timeout * (_STEPS_TO_CONNECT + 2 * _STEPS_OF_A_MAIL + _STEPS_OF_THE_ANSWER)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -315,8 +315,9 @@ def transport_of(url: str, *, timeout: float = 20.0) -> Transport:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"CS_MAIL_URL: {error}") from error
+    except ValueError:
+        # The reason is left out: it may quote a part of the password.
+        raise ConfigurationError("CS_MAIL_URL: expected an address such as smtp+starttls://user:password@host:587, percent-encoded") from None
     if parts.scheme == "console":
         return ConsoleTransport()
     if parts.scheme == "memory":

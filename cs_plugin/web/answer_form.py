@@ -44,9 +44,10 @@ class AnswerForm:
 
     @property
     def copies(self) -> tuple[str, ...]:
-        """Return the addresses under Cc, each without its display name."""
+        """Return the addresses under Cc, each once and without its display name."""
         pieces = (piece.strip() for piece in self.cc.replace(";", ",").split(","))
-        return tuple(parseaddr(piece)[1] or piece for piece in pieces if piece)
+        addresses = (parseaddr(piece)[1] or piece if "<" in piece else piece for piece in pieces)
+        return tuple(dict.fromkeys(address for address in addresses if address))
 
     def problems(self) -> dict[str, InvalidInputError]:
         """Return what is wrong, field by field, all of it at once; the desk checks again."""

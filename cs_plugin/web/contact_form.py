@@ -225,8 +225,8 @@ def _judge(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tu
         errors["extra"] = offer.say(_("Please answer the question that keeps robots out."))
     if posting.expired:
         return {**errors, "": offer.say(EXPIRED)}, 400
-    if _is_trapped(here, posting, form):
-        return {**errors, "": offer.say(FAILED)}, 422
+    if not errors and _is_trapped(here, posting, form):
+        return {"": offer.say(FAILED)}, 422
     return errors, 422
 
 

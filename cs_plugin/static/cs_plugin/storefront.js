@@ -56,7 +56,9 @@
 
   for (const time of document.querySelectorAll("time[data-cs-moment]")) {
     const moment = new Date(time.dateTime);
-    const language = time.closest("[lang]").lang;
+    // Of the page's language in the visitor's own way: an English page says 24 hours to whoever reads British English.
+    const page = time.closest("[lang]").lang;
+    const language = navigator.languages.find((one) => one.split("-")[0] === page.split("-")[0]) ?? page;
     time.textContent = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }).format(moment);
   }
 })();

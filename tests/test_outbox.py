@@ -1,0 +1,500 @@
+"""The queue of mails: nothing sent twice, nothing lost, and the truth about each on its message."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from cs_plugin import OutgoingMail, UndeliverableError, desk, hookimpl, outbox
+from cs_plugin.mail.transport import ConnectionFailedError, MemoryTransport, SmtpTransport
+from cs_plugin.outbox import LEASE, PAUSES, Delivered
+from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile
+from cs_plugin.rules.outgoing import Mailbox, Refused
+from cs_plugin.store.models import Blob, Contact, Delivery, Message, OutboxFile, OutboxItem, OutboxState, ThreadEvent
+from tests.hosts.store import Store, make_store
+from tests.servers.smtp import SMTPServer
+
+JAN, EVA = "jan@example.com", "eva@example.com"
+NO_SUCH_USER = "550 5.1.1 No such user"
+GREYLISTED = "450 4.7.1 Greylisted"
+
+
+def through(store: Store, server: SMTPServer, *, timeout: float = 5.0) -> Store:
+    """Let a store send through a server."""
+    store.desk.transport = SmtpTransport(server.host, server.port, timeout=timeout)
+    return store
+
+
+def put(store: Store, *recipients: str, **fields: Any) -> int:
+    """Queue a mail without a thread to each recipient, and return the id of the last."""
+    with store.desk.sessions() as session:
+        for address in recipients or (JAN,):
+            mail = OutgoingMail("notice", Mailbox("desk@shop.example"), (Mailbox(address),), "A", "B\n", "C", f"<{address}>", "en", "1", **fields)
+            item = outbox.put(session, mail, store.clock())
+        session.commit()
+        return item.id
+
+
+def answered(store: Store, *cc: str, files: tuple[StoredFile, ...] = ()) -> int:
+    """Let Jan write, send what that causes, let Marie answer, and return the answer's id."""
+    with store.app.app_context():
+        inquiry = Inquiry(Channel.FORM, "1", "en", Sender(JAN), f"Where is my parcel? {store.clock()}", contact_id=2)
+        thread_id = store.desk.do(lambda bench: desk.receive(bench, inquiry)).thread_id
+        real, store.desk.transport = store.desk.transport, MemoryTransport()
+        store.desk.office.deliver()
+        store.desk.transport = real
+        answer = desk.Answer("It is on its way.", cc=cc, files=files)
+        return store.desk.do(lambda bench: desk.reply(bench, store.actor(), thread_id or 0, answer)).id
+
+
+def deliver(store: Store) -> Delivered:
+    """Deliver one round."""
+    with store.app.app_context():
+        return store.desk.office.deliver()
+
+
+def items(store: Store) -> Sequence[OutboxItem]:
+    """Return the whole queue."""
+    with store.desk.sessions() as session:
+        return session.scalars(select(OutboxItem).order_by(OutboxItem.id)).all()
+
+
+def message_of(store: Store, message_id: int) -> Message:
+    """Return a message as it stands now."""
+    with store.desk.sessions() as session:
+        return session.get_one(Message, message_id)
+
+
+def events(store: Store) -> Sequence[ThreadEvent]:
+    """Return the failures that timelines tell of."""
+    with store.desk.sessions() as session:
+        return session.scalars(select(ThreadEvent).where(ThreadEvent.kind == "delivery_failed")).all()
+
+
+def kept_file(store: Store, folder: Path, content: bytes = b"Good day.") -> StoredFile:
+    """Keep a file as an upload does."""
+    (folder / "note.txt").write_bytes(content)
+    return store.desk.files.keep(folder / "note.txt", "note.txt", "text/plain")
+
+
+# --- Sending ------------------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows("11.1", "5.4")
+def test_an_answer_is_sent_and_says_so(any_store: Store, smtp_server: SMTPServer) -> None:
+    """On every database a reply goes from queued to sent, with the moment at which the server took it."""
+    store = through(any_store, smtp_server)
+    message_id = answered(store)
+    assert message_of(store, message_id).delivery is Delivery.QUEUED
+    store.clock.forward(seconds=5)
+    assert deliver(store) == Delivered(sent=1)
+    message = message_of(store, message_id)
+    assert (message.delivery, message.delivered_at) == (Delivery.SENT, store.clock())
+    assert smtp_server.wait_for(1)[0].message["Message-ID"] == message.message_id
+    assert deliver(store) == Delivered()
+
+
+def test_two_deliverers_send_nothing_twice(any_store: Store, smtp_server: SMTPServer) -> None:
+    """Two workers at once share the queue: each mail goes out once."""
+    store = through(any_store, smtp_server)
+    addresses = [f"customer{number}@example.com" for number in range(40)]
+    put(store, *addresses)
+    outcomes: list[Delivered] = []
+    store.desk.engine.dispose()
+    start = threading.Barrier(2)
+
+    def work() -> None:
+        start.wait()
+        outcomes.append(deliver(store))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(outcome.sent for outcome in outcomes) == 40
+    assert sorted(mail.recipients[0] for mail in smtp_server.wait_for(40)) == sorted(addresses)
+
+
+def test_what_a_dead_worker_had_claimed_is_sent_when_its_lease_ends(any_store: Store, smtp_server: SMTPServer) -> None:
+    """A crash between claim and sending costs time and no mail."""
+    store = through(any_store, smtp_server)
+    put(store)
+    with store.desk.sessions() as session:
+        assert outbox.claim(session, store.clock()) is not None
+        session.commit()
+    assert deliver(store) == Delivered()
+    store.clock.forward(seconds=LEASE.total_seconds() + 1)
+    assert deliver(store) == Delivered(sent=1)
+
+
+def test_a_result_counts_only_while_the_claim_is_ours(any_store: Store) -> None:
+    """A worker that was too slow changes nothing of what the next one writes."""
+    store = any_store
+    put(store, thread_id=None) if False else put(store)
+    with store.desk.sessions() as session:
+        slow = outbox.claim(session, store.clock())
+        session.commit()
+        later = store.clock.forward(seconds=LEASE.total_seconds() + 1)
+        quick = outbox.claim(session, later)
+        session.commit()
+        assert slow is not None
+        assert quick is not None
+        assert outbox.record(session, slow, UndeliverableError("too late", permanent=True), later).state is None
+        session.commit()
+        assert outbox.record(session, quick, (), later).state is OutboxState.SENT
+        session.commit()
+
+
+def test_the_oldest_mail_is_claimed_first_and_none_before_its_time(any_store: Store) -> None:
+    """What is due goes out in its order; what waits for later is left alone."""
+    store = any_store
+    late, early = put(store, "late@example.com"), put(store, "early@example.com")
+    future = put(store, "future@example.com")
+    with store.desk.sessions() as session:
+        session.get_one(OutboxItem, late).not_before = store.clock() - dt.timedelta(minutes=1)
+        session.get_one(OutboxItem, early).not_before = store.clock() - dt.timedelta(minutes=2)
+        session.get_one(OutboxItem, future).not_before = store.clock() + dt.timedelta(minutes=1)
+        session.commit()
+    deliver(store)
+    assert [sent.recipients[0] for sent in store.desk.transport.sent] == ["early@example.com", "late@example.com"]  # type: ignore[attr-defined]
+
+
+def test_the_lease_outlasts_every_time_out(store: Store, smtp_server: SMTPServer) -> None:
+    """Nobody claims a mail that a slow server still holds."""
+    through(store, smtp_server, timeout=60)
+    put(store)
+    with store.desk.sessions() as session:
+        store.desk.office._claim()
+        item = session.scalars(select(OutboxItem)).one()
+        assert item.lease_until is not None
+        assert item.lease_until - store.clock() > dt.timedelta(seconds=store.desk.transport.patience)
+
+
+# --- Refused, and tried again -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failing_mail_blocks_none_behind_it(any_store: Store, smtp_server: SMTPServer) -> None:
+    """On every database the others go out, and what is refused for good stays with the server's words."""
+    store = through(any_store, smtp_server)
+    smtp_server.refuse_recipient(EVA, NO_SUCH_USER)
+    put(store, EVA, JAN)
+    assert deliver(store) == Delivered(sent=1, failed=1)
+    (failed,) = items(store)
+    assert (failed.state, failed.last_code, failed.last_error) == (OutboxState.FAILED, 550, f"{NO_SUCH_USER} ({EVA})")
+    assert smtp_server.wait_for(1)[0].recipients == (JAN,)
+
+
+def test_pauses_grow_until_a_mail_has_failed(store: Store, smtp_server: SMTPServer) -> None:
+    """A passing refusal is tried again after each pause, and not before; in the end it has failed."""
+    through(store, smtp_server)
+    smtp_server.refuse_recipient(JAN, GREYLISTED)
+    message_id = answered(store)
+    for pause in PAUSES:
+        assert deliver(store) == Delivered(postponed=1)
+        message = message_of(store, message_id)
+        assert (message.delivery, message.delivery_text) == (Delivery.QUEUED, f"{GREYLISTED} ({JAN})")
+        store.clock.forward(seconds=pause.total_seconds() - 1)
+        assert deliver(store) == Delivered()
+        store.clock.forward(seconds=1)
+    assert deliver(store) == Delivered(failed=1)
+    assert message_of(store, message_id).delivery is Delivery.FAILED
+    assert list(PAUSES) == sorted(PAUSES)
+
+
+@pytest.mark.shows("2.5", "5.4", "11.1")
+def test_a_failure_for_good_is_told_everywhere(tmp_path: Path, smtp_server: SMTPServer) -> None:
+    """On the message, in the timeline, and to listeners, after the commit; then it can be tried again."""
+    heard: list[tuple[str, str, int | None]] = []
+
+    class Listener:
+        @hookimpl
+        def cs_mail_failed(self, mail: OutgoingMail, reason: str, thread_id: int | None) -> None:
+            heard.append((mail.recipients[0], reason, thread_id))
+
+    store = through(make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, plugins=[Listener()]), smtp_server)
+    smtp_server.refuse_recipient(JAN, NO_SUCH_USER)
+    message_id = answered(store)
+    assert deliver(store) == Delivered(failed=1)
+    message = message_of(store, message_id)
+    words = f"{NO_SUCH_USER} ({JAN})"
+    assert (message.delivery, message.delivery_text, message.delivered_at) == (Delivery.FAILED, words, None)
+    (event,) = events(store)
+    assert (event.thread_id, event.message_id) == (message.thread_id, message_id)
+    assert event.details == {"mail": "reply", "recipients": [JAN], "words": words}
+    assert heard == [(JAN, words, message.thread_id)]
+
+    smtp_server.behave()
+    assert deliver(store) == Delivered()
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.retry_mail(bench, store.actor(), message.thread_id, message_id))
+    assert message_of(store, message_id).delivery is Delivery.QUEUED
+    assert deliver(store) == Delivered(sent=1)
+    assert (message_of(store, message_id).delivery, message_of(store, message_id).delivery_text) == (Delivery.SENT, "")
+
+
+def test_a_server_that_is_down_costs_one_mail_one_attempt(store: Store, smtp_server: SMTPServer) -> None:
+    """The others keep their attempts, and go out in the round after it came back."""
+    through(store, smtp_server)
+    put(store, *(f"customer{number}@example.com" for number in range(10)))
+    smtp_server.stop()
+    assert deliver(store) == Delivered(postponed=1)
+    assert sorted(item.attempts for item in items(store)) == [0] * 9 + [1]
+    smtp_server.start()
+    assert deliver(store) == Delivered(sent=9)
+    store.clock.forward(seconds=PAUSES[0].total_seconds())
+    assert deliver(store) == Delivered(sent=1)
+
+
+def test_a_server_that_drops_every_mail_ends_the_round(store: Store, smtp_server: SMTPServer) -> None:
+    """Two broken lines in a row are the server's trouble and not the mails'; one alone is the mail's."""
+    through(store, smtp_server)
+    put(store, *(f"customer{number}@example.com" for number in range(10)))
+    smtp_server.drop(at="DATA")
+    assert deliver(store) == Delivered(postponed=2)
+    smtp_server.behave()
+    assert deliver(store) == Delivered(sent=8)
+
+
+class Fickle(MemoryTransport):
+    """A server that ends each connection after two mails, as some do."""
+
+    def connect(self) -> Any:
+        """Open a connection that is good for two mails."""
+        self.left = 2
+        return super().connect()
+
+    def send(self, message: Any, sender: str, recipients: Sequence[str]) -> tuple[Refused, ...]:
+        """Take the mail, or end the connection."""
+        if not self.left:
+            raise ConnectionFailedError("421 Too many mails in one connection", code=421)
+        self.left -= 1
+        return super().send(message, sender, recipients)
+
+
+def test_a_connection_that_ends_after_some_mails_is_opened_again(store: Store) -> None:
+    """That costs no mail an attempt."""
+    store.desk.transport = Fickle()
+    put(store, *(f"customer{number}@example.com" for number in range(5)))
+    assert deliver(store) == Delivered(sent=5)
+
+
+def test_a_mail_that_may_have_been_taken_is_not_sent_again_at_once(store: Store, smtp_server: SMTPServer) -> None:
+    """When only the answer is missing, it waits for its pause like any other."""
+    through(store, smtp_server)
+    put(store, EVA)
+    smtp_server.drop(at="ANSWER")
+    assert deliver(store) == Delivered(postponed=1)
+    assert len(smtp_server.received) == 1
+
+
+def test_whatever_is_wrong_with_one_mail_the_next_goes_out(store: Store) -> None:
+    """A row that this version cannot read waits by itself, and is told in the log."""
+    broken, _good = put(store, EVA), put(store, JAN)
+    with store.desk.sessions() as session:
+        session.get_one(OutboxItem, broken).content = {"sender": "of another time"}
+        session.commit()
+    assert deliver(store) == Delivered(sent=1, postponed=1)
+    (left,) = items(store)
+    assert "TypeError" in left.last_error
+
+
+# --- Some got it, some did not ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_copy_is_told_and_the_answer_is_sent(any_store: Store, smtp_server: SMTPServer) -> None:
+    """The customer has the answer: it is sent, with the words about the copy, and is not tried again."""
+    store = through(any_store, smtp_server)
+    smtp_server.refuse_recipient(EVA, NO_SUCH_USER)
+    message_id = answered(store, EVA)
+    assert deliver(store) == Delivered(sent=1)
+    message = message_of(store, message_id)
+    assert (message.delivery, message.delivery_text) == (Delivery.SENT, f"{NO_SUCH_USER} ({EVA})")
+    assert events(store) == []
+
+
+def test_a_copy_that_is_taken_later_goes_to_nobody_else_again(store: Store, smtp_server: SMTPServer) -> None:
+    """Only who has yet to get a mail gets it when it is tried again, and the customer's moment stays."""
+    through(store, smtp_server)
+    smtp_server.refuse_recipient(EVA, GREYLISTED)
+    message_id = answered(store, EVA)
+    first = store.clock()
+    assert deliver(store) == Delivered(postponed=1)
+    message = message_of(store, message_id)
+    assert (message.delivery, message.delivery_text, message.delivered_at) == (Delivery.SENT, f"{GREYLISTED} ({EVA})", first)
+    smtp_server.behave()
+    store.clock.forward(minutes=2)
+    assert deliver(store) == Delivered(sent=1)
+    assert [mail.recipients for mail in smtp_server.wait_for(2)] == [(JAN,), (EVA,)]
+    message = message_of(store, message_id)
+    assert (message.delivery, message.delivery_text, message.delivered_at) == (Delivery.SENT, "", first)
+
+
+def test_a_copy_alone_does_not_make_an_answer_sent(store: Store, smtp_server: SMTPServer) -> None:
+    """Where the customer was refused, the answer has failed; trying again leaves those out who have it."""
+    through(store, smtp_server)
+    smtp_server.refuse_recipient(JAN, NO_SUCH_USER)
+    message_id = answered(store, EVA)
+    assert deliver(store) == Delivered(failed=1)
+    assert message_of(store, message_id).delivery is Delivery.FAILED
+    smtp_server.behave()
+    with store.desk.sessions() as session:
+        outbox.retry(session, message_id, store.clock())
+        session.commit()
+    assert deliver(store) == Delivered(sent=1)
+    assert [mail.recipients for mail in smtp_server.wait_for(2)] == [(EVA,), (JAN,)]
+
+
+# --- Cancelled ------------------------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows("2.10")
+def test_deleting_a_thread_cancels_its_mail(any_store: Store) -> None:
+    """On every database what waited is not sent; after an undo it can be."""
+    store = any_store
+    message_id = answered(store)
+    thread_id = message_of(store, message_id).thread_id
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.delete(bench, store.actor(), [thread_id]))
+    assert deliver(store) == Delivered()
+    assert message_of(store, message_id).delivery is Delivery.FAILED
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.restore(bench, store.actor(), [thread_id]))
+        store.desk.do(lambda bench: desk.retry_mail(bench, store.actor(), thread_id, message_id))
+    assert deliver(store) == Delivered(sent=1)
+    assert message_of(store, message_id).delivery is Delivery.SENT
+
+
+@pytest.mark.parametrize(("came_of_it", "state", "delivery"), [
+    (UndeliverableError(GREYLISTED, permanent=False), OutboxState.CANCELLED, Delivery.FAILED),
+    ((), OutboxState.SENT, Delivery.SENT),
+])
+def test_deleting_a_thread_while_its_mail_is_on_the_way(store: Store, came_of_it: Any, state: OutboxState, delivery: Delivery) -> None:
+    """What the server takes in that moment was sent; what it does not take is cancelled and not tried again."""
+    message_id = answered(store)
+    thread_id = message_of(store, message_id).thread_id
+    with store.desk.sessions() as session:
+        claimed = outbox.claim(session, store.clock())
+        session.commit()
+    assert claimed is not None
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.delete(bench, store.actor(), [thread_id]))
+    with store.desk.sessions() as session:
+        assert outbox.record(session, claimed, came_of_it, store.clock()).state is state
+        session.commit()
+    assert message_of(store, message_id).delivery is delivery
+    store.clock.forward(days=1)
+    assert deliver(store) == Delivered()
+
+
+# --- Files, and mails that are kept nowhere -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_goes_with_its_mail(store: Store, smtp_server: SMTPServer, tmp_path: Path) -> None:
+    """Byte for byte, under its name; and it stays with the message."""
+    through(store, smtp_server)
+    stored = kept_file(store, tmp_path, b"\x00\xff" * 1000)
+    answered(store, files=(replace(stored, name="Ünterlage, 1.txt"),))
+    assert deliver(store) == Delivered(sent=1)
+    (attached,) = smtp_server.wait_for(1)[0].message.iter_attachments()
+    assert (attached.get_filename(), attached.get_payload(decode=True)) == ("Ünterlage, 1.txt", b"\x00\xff" * 1000)
+    assert store.desk.files.read(stored.key)
+
+
+def test_a_mail_whose_file_is_gone_fails_in_clear_words(store: Store, tmp_path: Path) -> None:
+    """It is not tried for days."""
+    stored = kept_file(store, tmp_path)
+    message_id = answered(store, files=(stored,))
+    store.desk.files.remove(stored.key)
+    assert deliver(store) == Delivered(failed=1)
+    assert message_of(store, message_id).delivery_text == "The file note.txt is no longer there."
+
+
+def passed_on(store: Store, stored: StoredFile) -> None:
+    """Let Jan write, with a file, to a contact that keeps no messages."""
+    with store.desk.sessions() as session:
+        session.query(Contact).update({Contact.save_messages: False, Contact.mails: {"confirmation": False}})
+        session.commit()
+    with store.app.app_context():
+        inquiry = Inquiry(Channel.FORM, "1", "en", Sender(JAN, "Jan", "Kowalski"), "A secret.", contact_id=2, files=(stored,))
+        store.desk.do(lambda bench: desk.receive(bench, inquiry))
+
+
+@pytest.mark.shows("3.4")
+def test_a_mail_that_is_kept_nowhere_goes_once_it_is_taken(any_store: Store, tmp_path: Path) -> None:
+    """On every database neither its words nor its file stay behind."""
+    store = any_store
+    stored = kept_file(store, tmp_path)
+    passed_on(store, stored)
+    assert deliver(store) == Delivered(sent=1)
+    with store.desk.sessions() as session:
+        assert [session.scalar(select(func.count()).select_from(table)) for table in (OutboxItem, OutboxFile, Blob, Message)] == [0] * 4
+    with pytest.raises(FileNotFoundError):
+        store.desk.files.read(stored.key)
+
+
+@pytest.mark.shows("3.4")
+def test_a_mail_that_is_kept_nowhere_stays_while_nobody_takes_it(store: Store, smtp_server: SMTPServer, tmp_path: Path) -> None:
+    """Refused for good it stays whole, with its file."""
+    through(store, smtp_server)
+    smtp_server.refuse_recipient("paris@shop.example", NO_SUCH_USER)
+    stored = kept_file(store, tmp_path)
+    passed_on(store, stored)
+    assert deliver(store) == Delivered(failed=1)
+    (item,) = items(store)
+    assert item.state is OutboxState.FAILED
+    assert "A secret." in json.dumps(item.content)
+    assert store.desk.files.read(stored.key) == b"Good day."
+
+
+def test_a_file_that_somebody_else_needs_stays(store: Store, tmp_path: Path) -> None:
+    """Two mails with one file: it goes with the second of them."""
+    stored = kept_file(store, tmp_path)
+    put(store, JAN, EVA, files=(stored,))
+    with store.app.app_context():
+        assert store.desk.office.deliver(most=1) == Delivered(sent=1)
+        assert store.desk.files.read(stored.key) == b"Good day."
+        assert store.desk.office.deliver(most=1) == Delivered(sent=1)
+    with pytest.raises(FileNotFoundError):
+        store.desk.files.read(stored.key)
+
+
+# --- The host's own sending -----------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_host_may_send_mails_itself(tmp_path: Path) -> None:
+    """What it takes counts as sent, what it refuses as failed, and what it leaves goes out by the desk."""
+    taken: list[OutgoingMail] = []
+
+    class OwnMailer:
+        @hookimpl
+        def cs_send_mail(self, mail: OutgoingMail) -> bool | None:
+            if mail.recipients == (EVA,):
+                raise UndeliverableError("no more of this", permanent=True)
+            if mail.recipients == (JAN,):
+                taken.append(mail)
+                return True
+            return None
+
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, plugins=[OwnMailer()])
+    put(store, EVA, JAN, "other@example.com")
+    assert deliver(store) == Delivered(sent=2, failed=1)
+    assert [mail.text for mail in taken] == ["B\n"]
+    assert [sent.recipients for sent in store.desk.transport.sent] == [("other@example.com",)]  # type: ignore[attr-defined]
+    assert items(store)[0].last_error == "no more of this"
+
+
+def test_a_round_ends_where_it_was_told_to(store: Store) -> None:
+    """No round sends more than it was asked for."""
+    put(store, *(f"customer{number}@example.com" for number in range(5)))
+    with store.app.app_context():
+        assert store.desk.office.deliver(most=2) == Delivered(sent=2)
+    assert deliver(store) == Delivered(sent=3)
