@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from email.utils import formataddr
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -199,7 +200,9 @@ def _transport(app: Flask) -> Transport:
 
 
 def _default_sender(app: Flask) -> str:
-    return str(app.config["CS_MAIL_FROM"] or app.config.get("MAIL_DEFAULT_SENDER") or "customer-service@localhost.localdomain")
+    sender = app.config["CS_MAIL_FROM"] or app.config.get("MAIL_DEFAULT_SENDER") or "customer-service@localhost.localdomain"
+    # Flask-Mail takes a pair of a name and an address, too.
+    return formataddr(sender) if isinstance(sender, tuple) else str(sender)
 
 
 def _mail_domain(app: Flask) -> str:

@@ -24,7 +24,7 @@ from flask_babel import Babel
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy.orm import DeclarativeBase, scoped_session, sessionmaker
+from sqlalchemy.orm import scoped_session, sessionmaker
 
 from cs_plugin import CustomerService, Employee, Language, desk, hookimpl
 from cs_plugin.errors import ConfigurationError
@@ -493,13 +493,10 @@ def test_every_setting_has_its_default_unless_the_host_set_it(tmp_path: Path) ->
 # --- Other ways to a database
 
 
-class Lite(DeclarativeBase):
-    """The tables of a host with Flask-SQLAlchemy-Lite."""
-
-
 def lite(app: Flask, database: str) -> Any:
     """Flask-SQLAlchemy-Lite, whose session is there only inside a context."""
     module = pytest.importorskip("flask_sqlalchemy_lite")
+    del app.extensions["sqlalchemy"]   # that of the small store
     app.config["SQLALCHEMY_ENGINES"] = {"default": database}
     return module.SQLAlchemy(app)
 

@@ -85,7 +85,7 @@ def kept_file(store: Store, folder: Path, content: bytes = b"Good day.") -> Stor
     return store.desk.files.keep(folder / "note.txt", "note.txt", "text/plain")
 
 
-# --- Sending ------------------------------------------------------------------------------------------------------------------------------------------
+# --- Sending --------------------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.shows("11.1", "5.4")
@@ -139,7 +139,7 @@ def test_what_a_dead_worker_had_claimed_is_sent_when_its_lease_ends(any_store: S
 def test_a_result_counts_only_while_the_claim_is_ours(any_store: Store) -> None:
     """A worker that was too slow changes nothing of what the next one writes."""
     store = any_store
-    put(store, thread_id=None) if False else put(store)
+    put(store)
     with store.desk.sessions() as session:
         slow = outbox.claim(session, store.clock())
         session.commit()
@@ -179,7 +179,7 @@ def test_the_lease_outlasts_every_time_out(store: Store, smtp_server: SMTPServer
         assert item.lease_until - store.clock() > dt.timedelta(seconds=store.desk.transport.patience)
 
 
-# --- Refused, and tried again -----------------------------------------------------------------------------------------------------------------------------
+# --- Refused, and tried again ---------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_failing_mail_blocks_none_behind_it(any_store: Store, smtp_server: SMTPServer) -> None:
@@ -307,7 +307,7 @@ def test_whatever_is_wrong_with_one_mail_the_next_goes_out(store: Store) -> None
     assert "TypeError" in left.last_error
 
 
-# --- Some got it, some did not ------------------------------------------------------------------------------------------------------------------------------
+# --- Some got it, some did not --------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_refused_copy_is_told_and_the_answer_is_sent(any_store: Store, smtp_server: SMTPServer) -> None:
@@ -353,7 +353,7 @@ def test_a_copy_alone_does_not_make_an_answer_sent(store: Store, smtp_server: SM
     assert [mail.recipients for mail in smtp_server.wait_for(2)] == [(EVA,), (JAN,)]
 
 
-# --- Cancelled ------------------------------------------------------------------------------------------------------------------------------------------------
+# --- Cancelled ------------------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.shows("2.10")
@@ -395,7 +395,7 @@ def test_deleting_a_thread_while_its_mail_is_on_the_way(store: Store, came_of_it
     assert deliver(store) == Delivered()
 
 
-# --- Files, and mails that are kept nowhere -----------------------------------------------------------------------------------------------------------------
+# --- Files, and mails that are kept nowhere -------------------------------------------------------------------------------------------------------
 
 
 def test_a_file_goes_with_its_mail(store: Store, smtp_server: SMTPServer, tmp_path: Path) -> None:
@@ -467,7 +467,7 @@ def test_a_file_that_somebody_else_needs_stays(store: Store, tmp_path: Path) -> 
         store.desk.files.read(stored.key)
 
 
-# --- The host's own sending -----------------------------------------------------------------------------------------------------------------------------------
+# --- The host's own sending -----------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_host_may_send_mails_itself(tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
     for event in happened:
         words = event_words(event, reader.say)
         # What happened at the moment of a message follows it; only who takes a thread by a reply has it before they reply.
-        ranked.append((event.created_at, 0 if event.kind == "assigned" else 2, event.id, Entry(event.created_at, words.icon, words.text)))
+        rank = 0 if event.details.get("because") == "first_reply" else 2
+        ranked.append((event.created_at, rank, event.id, Entry(event.created_at, words.icon, words.text)))
     total, opened = threads.counts_of_person(session, scope, thread)
     options = read_options(session, shop_of.get(thread.shop_id, Shop(thread.shop_id, "")))
     return Sheet(

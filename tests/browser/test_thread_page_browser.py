@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -280,7 +280,9 @@ def test_the_newest_message_is_in_view(store: Store, browser: Browser, conversat
         newest = shown.open(conversation).locator(".cs-message").last
         expect(newest).to_be_in_viewport(ratio=0.9)
         box, message = shown.page.locator(".cs-answer-box").bounding_box(), newest.bounding_box()
-        assert box and message and message["y"] + message["height"] <= box["y"] + 1
+        assert box is not None
+        assert message is not None
+        assert message["y"] + message["height"] <= box["y"] + 1
 
 
 def _plainly(page: Page) -> None:
@@ -291,9 +293,13 @@ def _noting(page: Page) -> None:
     page.locator(".cs-answer-kind").get_by_text("Private note").click()
 
 
-def _menus(page: Page) -> None:
+def _handling(page: Page) -> None:
     page.locator(".cs-joined summary").click()
+
+
+def _sending(page: Page) -> None:
     page.locator(".cs-copies > summary").click()
+    page.get_by_role("button", name="Reply and…").click()
 
 
 def _wrong(page: Page) -> None:
@@ -303,19 +309,17 @@ def _wrong(page: Page) -> None:
     expect(page.get_by_text("bad.exe: Bad file extension")).to_be_visible()
 
 
-@pytest.mark.parametrize("state", [_plainly, _noting, _menus, _wrong], ids=["plain", "note", "menus", "wrong"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 1280, 1024, 390, 360])
-def test_the_page_can_be_used_by_everybody_and_fits(
-    store: Store, browser: Browser, conversation: int, width: int, state: Callable[[Page], None]
-) -> None:
-    """At each width, light and dark: no violation that axe finds, nothing to scroll sideways."""
-    for scheme in ("light", "dark"):
-        with looking(store, browser, viewport=(width, 900), colour_scheme=scheme) as shown:
+def test_the_page_can_be_used_by_everybody_and_fits(store: Store, browser: Browser, conversation: int, width: int, scheme: str) -> None:
+    """At each width, light and dark, in all its states: no violation that axe finds, nothing to scroll sideways."""
+    with looking(store, browser, viewport=(width, 900), colour_scheme=scheme) as shown:
+        for state in (_plainly, _noting, _handling, _sending, _wrong):
             page = shown.open(conversation)
             page.locator("#cs-text").focus()
             state(page)
-            assert violations(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            assert violations(page) == [], state.__name__
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, state.__name__
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -327,7 +331,9 @@ def test_the_page_reads_from_right_to_left(store: Store, browser: Browser, conve
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         if width == 1280:
             side, main = page.locator(".cs-side").bounding_box(), page.locator(".cs-thread-main").bounding_box()
-            assert side and main and side["x"] < main["x"]
+            assert side is not None
+            assert main is not None
+            assert side["x"] < main["x"]
 
 
 def test_long_words_break_and_do_not_push_the_page(store: Store, browser: Browser, conversation: int) -> None:

@@ -1,0 +1,331 @@
+"""Files: whole on the disk before anybody is told of them, and only of the kinds that they say they are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import pytest
+from sqlalchemy import select
+
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.rules.inquiry import StoredFile
+from cs_plugin.store import files
+from cs_plugin.store.files import TYPES, FileStore, check_content, extension_of, file_name, taken_down
+from cs_plugin.store.models import Blob
+from tests.hosts.store import Store
+from tests.hosts.writing import begin, look, messages_of
+
+
+def png() -> bytes:
+    """Return a picture of one pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0\xff\xff\xff")) + chunk(b"IEND", b"")
+
+
+def archive(**members: str) -> bytes:
+    """Return a zip archive."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as writing:
+        for name, text in members.items():
+            writing.writestr(name, text)
+    return held.getvalue()
+
+
+def compound_file(*streams: str) -> bytes:
+    """Return a compound file as old office programs write it ([MS-CFB]): header, allocation table, directory."""
+    header = bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 16 + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + b"\0" * 6
+    header += struct.pack("<IIIIIIIIII", 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0, 0) + b"\xff" * 432
+    table = struct.pack("<II", 0xFFFFFFFD, 0xFFFFFFFE) + b"\xff" * 504
+    directory = b""
+    for name in ("Root Entry", *streams):
+        letters = name.encode("utf-16-le") + b"\0\0"
+        directory += letters.ljust(64, b"\0") + struct.pack("<H", len(letters)) + b"\x05\x01" + b"\xff" * 12 + b"\0" * 48
+    return (header.ljust(512, b"\xff")[:512] + table[:512] + directory).ljust(2048, b"\0")
+
+
+WORD = {"[Content_Types].xml": "<Types/>", "word/document.xml": "<w:document/>"}
+PDF = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb004300") + b"\x08" * 64 + bytes.fromhex("ffd9")
+CAMERA = bytes.fromhex("ffd8ffe10016") + b"Exif\0\0II*\0" + b"\0" * 10 + bytes.fromhex("ffdb004300") + b"\x08" * 64 + bytes.fromhex("ffd9")
+GIF = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
+WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0"
+WAVE = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data\0\0\0\0"
+RTF = rb"{\rtf1\ansi\deff0 {\fonttbl {\f0 Courier;}} Hello}"
+PROGRAM = b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0" + b"\0" * 200
+ELF = b"\x7fELF\x02\x01\x01" + b"\0" * 60
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+HTML = b"<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"
+POEM = "Grüße aus Żabno,\r\n\tпривет, 你好 😀\n"
+
+GOOD = {
+    "leaflet.pdf": PDF,
+    "pixel.png": png(),
+    "photo.jpg": JPEG,
+    "camera.JPEG": CAMERA,
+    "wave.gif": GIF,
+    "GIF87.gif": GIF.replace(b"89a", b"87a"),
+    "modern.webp": WEBP,
+    "all.zip": archive(**{"a.txt": "hello"}),
+    "nothing-in-it.zip": archive(),
+    "letter.doc": compound_file("WordDocument", "1Table"),
+    "letter.docx": archive(**WORD),
+    "letter.rtf": RTF,
+    "utf8.txt": POEM.encode(),
+    "utf8-with-mark.txt": POEM.encode("utf-8-sig"),
+    "utf16.txt": POEM.encode("utf-16"),
+    "utf16-big.txt": b"\xfe\xff" + POEM.encode("utf-16-be"),
+    "latin1.txt": "Grüße, Müller\n".encode("latin-1"),
+    "old-windows.txt": "“Don’t” – 5 €".encode("cp1252"),
+    "empty.txt": b"",
+    "mzungu.txt": b"Mzungu is a word, and so is MZ.",
+    "log.txt": b"\x1b[32mgreen\x1b[0m\n",
+    "comparison.txt": b"<5 pieces came, >3 are broken",
+}
+
+BAD = {
+    "page.txt": HTML,
+    "page-behind-blanks.txt": b"\n\n   " + HTML,
+    "page-in-utf16.txt": HTML.decode().encode("utf-16"),
+    "comment.txt": b"<!-- x --><script>alert(1)</script>",
+    "picture.svg": SVG,
+    "svg.txt": SVG,
+    "xml.txt": b'\xef\xbb\xbf<?xml version="1.0"?>' + SVG,
+    "svg.png": SVG,
+    "page.jpg": HTML,
+    "page.pdf": HTML,
+    "page.doc": HTML,
+    "page.rtf": HTML,
+    "program.txt": PROGRAM,
+    "program.pdf": PROGRAM,
+    "program.jpg": PROGRAM,
+    "program.zip": PROGRAM,
+    "program.doc": PROGRAM,
+    "program.docx": PROGRAM,
+    "linux.txt": ELF,
+    "pixel.exe": png(),
+    "invoice.pdf.exe": PDF,
+    "invoice.exe.pdf": PROGRAM,
+    "pixel.pdf": png(),
+    "leaflet.png": PDF,
+    "leaflet.txt": PDF,
+    "letter.txt": RTF,
+    "wave.webp": WAVE,
+    "film.webp": b"RIFF\x1a\0\0\0AVI LIST",
+    "any.docx": archive(**{"a.txt": "hello"}),
+    "sheet.docx": archive(**{"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<x/>"}),
+    "macros.docx": archive(**WORD, **{"word/vbaProject.bin": "macro"}),
+    "sheet.doc": compound_file("Workbook"),
+    "installer.doc": compound_file("\x05SummaryInformation", "!Property"),
+    "cut-off.zip": archive(**{"a.txt": "hello"})[:-10],
+    "self-extracting.zip": PROGRAM + archive(**{"a.txt": "hello"}),
+    "gif-and-page.gif": b"GIF89a=1;/*<script>alert(1)</script>*/",
+    "png-and-page.png": png()[:40] + HTML,
+    "jpg-and-jar.jpg": JPEG + archive(**{"Evil.class": "x"}),
+    "gif-and-jar.gif": GIF + archive(**{"Evil.class": "x"}),
+    "php.jpg": JPEG[:24] + b"<?php system($_GET['c']); ?>" + JPEG[24:],
+    "empty.pdf": b"",
+    "empty.png": b"",
+    "empty.zip": b"",
+    "empty.docx": b"",
+    "no-extension": PDF,
+    ".htaccess": b"deny from all",
+    "utf16-without-mark.txt": POEM.encode("utf-16-le"),
+    "null.txt": b"text\0more",
+    "notes.csv": b"a,b",
+}
+
+
+def kept_as(folder: Path, name: str, content: bytes) -> str:
+    """Return the type under which a file would be kept."""
+    path = folder / "upload"
+    path.write_bytes(content)
+    return check_content(path, name, frozenset(TYPES))
+
+
+@pytest.mark.shows("3.3")
+@pytest.mark.parametrize("name", GOOD)
+def test_a_file_is_taken_whose_content_agrees_with_its_extension(tmp_path: Path, name: str) -> None:
+    """Every allowed kind, as the programs of customers write it, text in the encodings that they have."""
+    assert kept_as(tmp_path, name, GOOD[name]) == TYPES[extension_of(name)][0]
+
+
+@pytest.mark.shows("3.3")
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_is_refused_whose_content_is_anothers(tmp_path: Path, name: str) -> None:
+    """Renamed pages, programs and pictures, files that are two things at once, and kinds that nobody allowed."""
+    with pytest.raises(InvalidInputError) as refused:
+        kept_as(tmp_path, name, BAD[name])
+    assert (refused.value.field, refused.value.message) == ("file", "Bad file extension")
+
+
+@pytest.mark.shows("3.3")
+def test_an_extension_that_the_shop_does_not_allow_is_refused(tmp_path: Path) -> None:
+    """Also where the content is what it says."""
+    path = tmp_path / "upload"
+    path.write_bytes(PDF)
+    with pytest.raises(InvalidInputError, match="Bad file extension"):
+        check_content(path, "leaflet.pdf", frozenset({"png"}))
+
+
+def test_each_kind_that_can_be_allowed_has_a_sample() -> None:
+    """A new extension comes with a file that is taken and one that is refused."""
+    assert {extension_of(name) for name in GOOD} == set(TYPES)
+    assert set(TYPES) - {"jpeg", "gif"} <= {extension_of(name) for name in BAD}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("invoice.pdf", "invoice.pdf"),
+        ("C:\\Users\\me\\invoice.pdf", "invoice.pdf"),
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("/", "file"),
+        ("", "file"),
+        ("...", "file"),
+        (" . ", "file"),
+        ("a\r\nSet-Cookie: x=1.txt", "a Set-Cookie: x=1.txt"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("nul\x00.txt", "nul.txt"),
+        ("half\ud800.txt", "half.txt"),
+        ("фото 漢字.jpg", "фото 漢字.jpg"),
+        ("a" * 300 + ".pdf", "a" * 196 + ".pdf"),
+        ("a." + "x" * 500, "a." + "x" * 198),
+        ("x" * 500, "x" * 200),
+        ("name.", "name"),
+    ],
+)
+def test_a_name_can_stand_in_a_header_and_on_a_disk(given: str, expected: str) -> None:
+    """No folders, no line ends, no characters that turn the direction, never more than 200 characters, its extension kept."""
+    assert file_name(given) == expected
+    assert len(file_name(given)) <= 200
+
+
+def store_in(folder: Path) -> FileStore:
+    """Return a file store in a folder."""
+    return FileStore(str(folder / "kept"))
+
+
+def source(folder: Path, content: bytes) -> Path:
+    """Return a local file."""
+    path = folder / "source"
+    path.write_bytes(content)
+    return path
+
+
+def test_a_kept_file_is_whole_and_known(tmp_path: Path) -> None:
+    """Size, digest and bytes agree, the key tells nothing of the name, and the same file kept twice has two keys."""
+    kept, content = store_in(tmp_path), os.urandom(3_000_000)
+    first, second = (kept.keep(source(tmp_path, content), "../a name.pdf", "application/pdf") for _ in range(2))
+    assert (first.name, first.size, first.sha256) == ("a name.pdf", 3_000_000, hashlib.sha256(content).digest())
+    assert kept.read(first.key) == content
+    assert len(first.key) == 32
+    assert first.key != second.key
+    kept.remove(first.key)
+    kept.remove(first.key)
+    assert kept.read(second.key) == content
+    with pytest.raises(FileNotFoundError):
+        kept.open(first.key)
+
+
+def test_nothing_stays_of_a_file_that_could_not_be_kept(tmp_path: Path) -> None:
+    """Where the disk is full no half of a file is left under any name."""
+    kept = store_in(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        kept.keep(tmp_path, "folder.pdf", "application/pdf")
+    assert [path for path in (tmp_path / "kept").rglob("*") if path.is_file()] == []
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written under another name and brought to the disk, then renamed, then its folder is brought to the disk."""
+    kept, order = store_in(tmp_path), []
+    real_sync, real_rename = os.fsync, os.rename
+
+    def note_sync(descriptor: int) -> None:
+        order.append("folder" if Path(f"/proc/self/fd/{descriptor}").resolve().is_dir() else "file")
+        real_sync(descriptor)
+
+    def note_rename(old: str, new: str) -> None:
+        order.append("renamed")
+        real_rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "rename", note_rename)
+    kept.keep(source(tmp_path, PDF), "a.pdf", "application/pdf")
+    assert order == ["file", "renamed", "folder", "folder"]
+
+
+def test_files_can_lie_in_any_store_that_fsspec_opens(tmp_path: Path) -> None:
+    """A store without disks of its own, such as an object store, needs no syncing."""
+    kept = FileStore("memory://desk")
+    stored = kept.keep(source(tmp_path, PDF), "a.pdf", "application/pdf")
+    assert kept.read(stored.key) == PDF
+    kept.remove(stored.key)
+    with pytest.raises(FileNotFoundError):
+        kept.read(stored.key)
+
+
+class Endless(io.RawIOBase):
+    """A stream that never ends, and counts what was read."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Give as much as is asked for."""
+        self.given += size
+        return b"x" * size
+
+
+@pytest.mark.shows("2.9")
+def test_a_file_that_is_too_large_is_refused_while_it_is_read() -> None:
+    """No more than the limit is taken down, whatever follows."""
+    stream = Endless()
+    reading: IO[bytes] = stream  # type: ignore[assignment]
+    with pytest.raises(InvalidInputError, match="too large"), taken_down(reading, 1_000_000):
+        pytest.fail("it was taken down")
+    assert stream.given == 1_000_001
+
+
+@pytest.mark.shows("2.9")
+@pytest.mark.parametrize("size", [0, 1, 999, 1000])
+def test_a_file_up_to_the_limit_is_taken_down_whole(size: int) -> None:
+    """And it is gone from its temporary place afterwards."""
+    with taken_down(io.BytesIO(b"y" * size), 1000) as path:
+        assert path.read_bytes() == b"y" * size
+    assert not path.exists()
+
+
+def test_a_file_of_a_message_is_found_by_that_message_alone(any_store: Store) -> None:
+    """An attachment is given for its own message, in its order; for another's id, or one that cannot be, there is none."""
+    store = any_store
+    stored = tuple(StoredFile(f"{name}.pdf", "application/pdf", 5_000_000_000, b"d" * 32, name * 32) for name in "abc")
+    mine, other = begin(store, "mine", files=stored), begin(store, "other")
+    message, strange = messages_of(store, mine)[0].id, messages_of(store, other)[0].id
+    assert look(store, lambda session: files.stored_files(session, message)) == stored
+    assert look(store, lambda session: files.stored_files(session, strange)) == ()
+    ids = look(store, lambda session: list(session.scalars(select(files.Attachment.id).order_by(files.Attachment.id))))
+    found = look(store, lambda session: files.attachment_of(session, message, ids[1]))
+    assert found is not None
+    assert (found[0].name, found[1].key, found[1].size) == ("b.pdf", "b" * 32, 5_000_000_000)
+    for wrong in ((strange, ids[1]), (message, 0), (message, 10**40), (10**40, ids[1]), (message, ids[-1] + 1)):
+        assert look(store, lambda session, wrong=wrong: files.attachment_of(session, *wrong)) is None
+
+
+def test_a_file_that_is_attached_and_mailed_is_one_blob(any_store: Store) -> None:
+    """Its bytes are known by their key, once."""
+    store = any_store
+    stored = StoredFile("a.pdf", "application/pdf", 5, b"d" * 32, "k" * 32)
+    begin(store, "one", files=(stored,))
+    begin(store, "two", files=(stored,))
+    assert look(store, lambda session: len(session.scalars(select(Blob)).all())) == 1
