@@ -103,7 +103,7 @@ def test_grants_without_viewing_are_worth_nothing() -> None:
 @pytest.mark.parametrize("answer", [{"veiw": ALL}, {"view": "12"}, {"view": None}, {"view": 1}, {"view": True}])
 def test_a_hosts_answer_that_cannot_be_meant_is_refused(answer: dict[str, object]) -> None:
     """A slip must not grant, and "12" must not mean shops 1 and 2."""
-    with pytest.raises(ValueError, match="veiw|expected"):
+    with pytest.raises(ValueError, match=r"veiw|expected"):
         Grants.of(answer)
 
 

@@ -21,7 +21,7 @@ FOLDER = PACKAGE / "translations"
 DOMAIN = "cs_plugin"
 METHODS = [("templates/**.html", "jinja2.ext:babel_extract"), ("templates/**.txt", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # `_` marks; the functions of `i18n` take the language before the text.
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "marked": None, "say": None, "MenuName": None, "gettext": (2,), "ngettext": (2, 3)}
+KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "marked": None, "say": None, "MenuName": None, "gettext": (2,), "ngettext": (2, 3), "_count": (1, 2)}
 # Words of tables that are translated where they are shown.
 COMMENT = "Translators:"
 

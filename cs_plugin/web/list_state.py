@@ -84,6 +84,15 @@ def read_day(text: str) -> dt.date:
     return day
 
 
+def is_day(text: str) -> bool:
+    """Say whether a text can be read as a day."""
+    try:
+        read_day(text)
+    except UnreadableError:
+        return False
+    return True
+
+
 def _from(text: str, choices: Choices) -> dt.datetime:
     return dt.datetime.combine(read_day(text), dt.time.min, choices.zone)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, g, request, session
+from flask import Blueprint, Flask, current_app, request, session
 from flask.signals import appcontext_pushed
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms.validators import ValidationError
@@ -22,6 +22,7 @@ from cs_plugin.store.scope import Scope, scope_of
 from cs_plugin.web.mounted import Mounted, mounted
 
 _CONTEXT = "cs_context"
+_VISIT = "cs_plugin.visit"
 
 
 @dataclass(eq=False)
@@ -111,10 +112,13 @@ class Visit:
 
 
 def visit() -> Visit:
-    """Return what this request says."""
-    found: Visit | None = g.get("cs_visit")
+    """Return what this request says.
+
+    It is kept with the request itself: `g` outlives one that is made inside another context, and would hand the next visitor its employee.
+    """
+    found: Visit | None = request.environ.get(_VISIT)
     if found is None:
-        found = g.cs_visit = Visit(mounted())
+        found = request.environ[_VISIT] = Visit(mounted())
     return found
 
 

@@ -32,7 +32,7 @@ from cs_plugin.store.threads import PAGE_SIZES, Page, Ranks, Row
 from cs_plugin.web import list_state
 from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView
-from cs_plugin.web.list_state import FIELDS, NO_TYPE, VIEWS, Choices, ListState, read_day
+from cs_plugin.web.list_state import FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good, take_said
 
@@ -322,6 +322,8 @@ class ThreadListPages(DeskView):
             "language_choices": [(one.code, one.name) for one in around.languages if one.enabled],
             "status_choices": [(status, self.say(STATUS_WORDS[status])) for status in Status],
             "days": self._days(state, wrong),
+            # What is no day is kept in a plain field: a date field would drop it.
+            "day_type": lambda name: "text" if name in wrong and not is_day(state.search[name]) else "date",
             "first": min(page.total, (page.number - 1) * page.size + 1),
             "last": (page.number - 1) * page.size + len(page.rows),
             "may_reply": _able(here, Permission.REPLY),

@@ -147,7 +147,7 @@ def test_sort_search_and_page_survive_paging_and_coming_back_from_a_thread(shown
 def test_a_click_on_a_row_opens_the_thread_and_so_does_view(shown: Shown) -> None:
     """In the same tab."""
     with shown.page() as page:
-        page.locator(".cs-thread").nth(2).locator(".cs-col-customer").click()
+        page.locator(".cs-thread").nth(2).get_by_text("Żofia Łęcka").click()
         expect(page).to_have_url(re.compile(r"/customer-service/33/"))
         page.go_back()
         page.get_by_role("link", name="View thread 33").click()
@@ -222,8 +222,8 @@ def test_bulk_actions_wake_with_the_selection(shown: Shown) -> None:
     with shown.page() as page:
         bulk, bar = page.locator(".cs-bulk > summary"), page.get_by_role("region", name="Selection")
         expect(bulk).to_have_attribute("aria-disabled", "true")
-        bulk.click()
-        expect(page.get_by_role("button", name='Mark as "closed"')).to_be_hidden()
+        bulk.click(force=True)
+        expect(page.locator(".cs-bulk").get_by_role("button", name='Mark as "closed"')).to_be_hidden()
         expect(bar).to_be_hidden()
         page.get_by_label("Select all of this page").check()
         expect(bar).to_contain_text("20 selected")
@@ -233,7 +233,7 @@ def test_bulk_actions_wake_with_the_selection(shown: Shown) -> None:
         page.get_by_label("Select thread 35").check()
         expect(bar).to_contain_text("2 selected")
         bulk.click()
-        page.get_by_role("button", name='Mark as "pending 1"').click()
+        page.locator(".cs-bulk").get_by_role("button", name='Mark as "pending 1"').click()
         expect(page.get_by_text("Update successful")).to_be_visible()
         assert [shown.statuses()[one] for one in (33, 34, 35)] == [Status.PENDING1] * 3
         expect(page.get_by_role("region", name="Selection")).to_be_hidden()
@@ -244,11 +244,11 @@ def test_bulk_actions_without_scripts(shown: Shown) -> None:
     """The menu opens and its buttons send the selection; nothing selected is told."""
     with shown.page(scripts=False) as page:
         page.locator(".cs-bulk > summary").click()
-        page.get_by_role("button", name='Mark as "closed"').first.click()
+        page.locator(".cs-bulk").get_by_role("button", name='Mark as "closed"').click()
         expect(page.get_by_role("alert")).to_contain_text("Select at least one thread first.")
         page.get_by_label("Select thread 34").check()
         page.locator(".cs-bulk > summary").click()
-        page.get_by_role("button", name='Mark as "closed"').first.click()
+        page.locator(".cs-bulk").get_by_role("button", name='Mark as "closed"').click()
         expect(page.get_by_text("Update successful")).to_be_visible()
         assert shown.statuses()[34] is Status.CLOSED
 
@@ -333,9 +333,9 @@ def test_on_a_phone_the_list_is_cards_that_sort_search_and_open(shown: Shown) ->
         expect(page.get_by_label("Search: Customer")).to_be_hidden()
         page.get_by_label("Sort by").select_option("email")
         expect(page).to_have_url(re.compile("sort=email"))
-        page.get_by_role("button", name="Search", exact=True).click()
+        page.get_by_role("button", name="Search fields").click()
         page.get_by_label("Search: Customer").fill("maria")
-        page.locator(".cs-search-button").click()
+        page.get_by_role("button", name="Search", exact=True).click()
         assert numbers(page) == [31]
         menu = page.locator("#admin-navbar-collapse")
         expect(menu).to_be_hidden()
@@ -344,6 +344,32 @@ def test_on_a_phone_the_list_is_cards_that_sort_search_and_open(shown: Shown) ->
         page.get_by_label("Toggle navigation").click()
         page.locator(".cs-thread-message").click()
         expect(page).to_have_url(re.compile(r"/customer-service/31/"))
+
+
+def test_the_hosts_menus_open_without_its_scripts(tmp_path: Path, browser: Browser) -> None:
+    """Flask-Admin's category menus are links with a "javascript:" address, which a strict policy refuses; ours opens and closes them."""
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, CS_ADMIN_CATEGORY="Customers")
+
+    @store.app.after_request
+    def strict(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = STRICT
+        return response
+
+    with serving(store.app) as address:
+        shown = Shown(store, address, browser)
+        with shown.page() as page:
+            contacts = page.get_by_role("link", name="Contacts")
+            expect(contacts).to_be_hidden()
+            page.get_by_role("button", name="Customers").or_(page.get_by_role("link", name="Customers", exact=True)).click()
+            expect(contacts).to_be_visible()
+            page.keyboard.press("Escape")
+            expect(contacts).to_be_hidden()
+            page.get_by_text("Customers", exact=True).click()
+            page.get_by_role("heading", level=1).click()
+            expect(contacts).to_be_hidden()
+    assert [one for one in shown.complaints if "Content Security Policy" in one] == []
+    with store.app.app_context():
+        store.db.engine.dispose()
 
 
 LOOKS = [

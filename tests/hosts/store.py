@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_sqlalchemy import SQLAlchemy
 
 from cs_plugin import ALL, Customer, CustomerService, Employee, Language, Order, OrderStep, Product, Shop, hookimpl
@@ -164,10 +164,6 @@ def make_store(database: str, folder: Path, *, plugins: Sequence[object] = (), m
     db = SQLAlchemy(app)
     answers, clock = Answers(), Clock()
     customer_service = CustomerService(plugins=[answers, *plugins])
-
-    @app.route("/whoami")
-    def whoami() -> str:
-        return str(g.get("cs_visit"))
 
     store = Store(app, db, customer_service, answers, clock)
     if mount:

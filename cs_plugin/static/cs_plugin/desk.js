@@ -29,6 +29,17 @@
     deletion();
     search();
     statuses();
+    rows();
+  }
+
+  // The whole row is its link, also where something lies above it for what it shows on hover.
+  function rows() {
+    table().tBodies[0].addEventListener("click", (event) => {
+      const link = event.target.closest(".cs-thread")?.querySelector(".cs-thread-id > a");
+      if (!link || event.target.closest("a, button, input, select, label, .cs-peek") || !getSelection().isCollapsed) return;
+      if (event.ctrlKey || event.metaKey) open(link.href);
+      else link.click();
+    });
   }
 
   // "Bulk actions" and the bar at the foot follow the check boxes.
