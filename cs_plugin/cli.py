@@ -8,9 +8,10 @@ import click
 from flask.cli import AppGroup
 
 from cs_plugin import desk
+from cs_plugin.errors import BadHostAnswerError
 from cs_plugin.sample import write_sample
 from cs_plugin.store import schema
-from cs_plugin.web.mounted import mounted
+from cs_plugin.web.mounted import Mounted, mounted
 
 cs = AppGroup("cs", help="The customer-service desk.")
 
@@ -22,10 +23,18 @@ def upgrade(revision: str) -> None:
     here = mounted()
     schema.upgrade(here.engine, revision)
     if revision == "head":
-        with here.sessions() as session:
-            desk.make_first_contacts(here.bench(session))
-            session.commit()
+        _make_first_contacts(here)
     click.echo(f"The desk's tables are at {schema.head() if revision == 'head' else revision}.")
+
+
+def _make_first_contacts(here: Mounted) -> None:
+    with here.sessions() as session:
+        try:
+            desk.make_first_contacts(here.bench(session))
+        except BadHostAnswerError as error:
+            click.echo(f"No contacts were made yet: {error}. Run this again once the store has shops and languages.")
+            return
+        session.commit()
 
 
 @cs.command()

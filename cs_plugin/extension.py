@@ -44,8 +44,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "CS_STOREFRONT_URL",
         None,
-        "The public address of the application, such as `https://shop.example`, for links in mails. Without it each shop's own URL counts, and "
-        "where a shop has none, that of the request or `SERVER_NAME`.",
+        "The public address of the application, such as `https://shop.example`, for links in mails. Without it each shop's own URL counts, then "
+        "`SERVER_NAME`; never that of a request, which a visitor can make up. Without any of them mails have no link, except on a developer's own machine.",
     ),
     Setting(
         "CS_ADMIN_PUBLIC_URL",
@@ -121,7 +121,8 @@ class CustomerService:
         if EXTENSION in app.extensions:
             raise ConfigurationError("the desk is mounted on this application already")
         for setting in SETTINGS:
-            app.config.setdefault(setting.key, setting.default)
+            if app.config.get(setting.key) is None:
+                app.config[setting.key] = setting.default
         manager = self._make_manager(entry_points=app.config["CS_ENTRY_POINTS"])
         app.extensions[EXTENSION] = Mounted(
             app=app,

@@ -28,13 +28,13 @@ def _catalogue(language: str) -> NullTranslations:
     return Translations.load(str(files("cs_plugin") / "translations"), [language.replace("-", "_")], domain=DOMAIN)
 
 
-def gettext(language: str, message: str, **values: object) -> str:
+def gettext(language: str, message: str, /, **values: object) -> str:
     """Return a text in a language, English where there is no translation; `values` fill its %(name)s placeholders."""
     text = _catalogue(language).gettext(message) if message else ""
     return text % values if values else text
 
 
-def ngettext(language: str, one: str, many: str, n: int, **values: object) -> str:
+def ngettext(language: str, one: str, many: str, n: int, /, **values: object) -> str:
     """Return the plural form for `n` in a language; %(n)s stands for the number as that language writes it."""
     return _catalogue(language).ngettext(one, many, n) % {"n": number(language, n), **values}
 
@@ -42,7 +42,7 @@ def ngettext(language: str, one: str, many: str, n: int, **values: object) -> st
 def speaker(language: str) -> Callable[..., str]:
     """Return `gettext` bound to a language: what templates call `_`."""
 
-    def translate(message: str, **values: object) -> str:
+    def translate(message: str, /, **values: object) -> str:
         return gettext(language, message, **values)
 
     return translate

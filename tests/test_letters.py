@@ -149,7 +149,7 @@ def test_the_admins_address_comes_from_the_configuration(tmp_path: Path, config:
 
 def test_a_notice_without_a_known_address_has_no_link(store: Store) -> None:
     """It still tells of the message."""
-    store.answers.shops = (Shop("1", ""),)
+    store.answers.shops = (Shop("1", "", email="desk@shop.example"),)
     write(store)
     notice = sent(store)[1]
     assert "Open the thread" not in text_of(notice) + text_of(notice, "html")
@@ -404,7 +404,7 @@ def test_the_mailbox_of_the_contact_comes_before_that_of_the_shop(store: Store) 
 def test_a_contact_that_keeps_nothing_gets_the_message_itself(any_store: Store, tmp_path: Path) -> None:
     """On every database: with its file, an answer goes to the customer, and no thread is made."""
     store = any_store
-    change(store, save_messages=False)
+    change(store, save_messages=False, email="paris@shop.example")
     (tmp_path / "a.txt").write_text("Good day.")
     stored = store.desk.files.keep(tmp_path / "a.txt", "a.txt", "text/plain")
     write(store, files=(stored,))
@@ -456,7 +456,7 @@ def test_a_sender_written_with_a_name_is_taken_apart(tmp_path: Path, config: dic
     thread_id = write(store)
     answer(store, thread_id)
     _confirmation, reply = sent(store)
-    assert str(reply.message["From"]) == "The Shop <desk@shop.example>"
+    assert str(reply.message["From"]) == "The Shop · Customer service <desk@shop.example>"
     assert str(reply.message["Message-ID"]).endswith("@shop.example>")
     with store.desk.sessions() as session:
         assert session.scalar(select(Message.message_id).order_by(Message.id.desc())) == reply.message["Message-ID"]

@@ -107,11 +107,10 @@ def rows(store: Store) -> dict[str, int]:
 def refused(store: Store, sent: Inquiry) -> tuple[str, str]:
     """Return the field and the sentence with which an inquiry is refused; nothing may stay of it, even where a host commits all the same."""
     before = rows(store)
-    with store.desk.sessions() as session, pytest.raises(InvalidInputError) as error:
-        try:
+    with store.desk.sessions() as session:
+        with pytest.raises(InvalidInputError) as error:
             desk.receive(store.desk.bench(session), sent)
-        finally:
-            session.commit()
+        session.commit()
     assert rows(store) == before
     return error.value.field, error.value.message
 
@@ -171,7 +170,6 @@ HOSTILE = [
     "jan@exa\ud800mple.com",
     "jan\u202e@example.com",
     "jan@example.com\u2028x",
-    "a" * 65 + "@example.com",
     "jan@" + "a" * 64 + ".com",
     "jan@" + "a." * 130 + "com",
     "é" * 40 + "@" + "é" * 60 + ".example",
@@ -179,7 +177,6 @@ HOSTILE = [
     "mailto:jan@example.com",
     "<script>@example.com",
     "jan@exam_ple.com",
-    "jan@例え。テスト\r\n",
 ]
 
 
@@ -275,7 +272,8 @@ def test_names_and_subjects_of_any_kind_are_cut_and_cleaned(any_store: Store) ->
     thread, message = thread_of(store, thread_id), messages_of(store, thread_id)[0]
     assert thread.customer_name == "A" * 100 + " Żak Bcc: x@example.com"
     assert thread.subject == "S" * 255
-    assert (len(message.product_name), len(message.product_id or ""), len(message.agent), len(message.network), len(message.language)) == (255, 64, 255, 64, 16)
+    assert (len(message.product_name), len(message.product_id or ""), len(message.agent)) == (255, 64, 255)
+    assert (len(message.network), len(message.language)) == (64, 16)
 
 
 # --- Which thread ----------------------------------------------------------------------------------------------------

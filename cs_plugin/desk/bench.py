@@ -60,9 +60,10 @@ class Bench:
         return read_options(self.session, self.shop(shop_id))
 
     def link(self, thread: Thread) -> str:
-        """Return the address at which the customer reads the conversation."""
+        """Return the address at which the customer reads the conversation; empty where the store's public address is not known."""
+        storefront = self.storefront(self.shop(thread.shop_id))
         token = self.signer.sign(TagKind.LINK, thread.id, thread.token_nonce)
-        return f"{self.storefront(self.shop(thread.shop_id))}/thread/{token}"
+        return f"{storefront}/thread/{token}" if storefront else ""
 
     def note_event(self, thread: Thread, kind: str, actor: Actor | None, *, message: Message | None = None, **details: object) -> None:
         """Leave an event for the timeline; without an actor the customer, or the desk itself, did it."""

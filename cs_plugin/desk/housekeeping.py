@@ -20,7 +20,9 @@ def make_first_contacts(bench: Bench) -> bool:
         language.code: [(i18n.gettext(language.code, title), i18n.gettext(language.code, words)) for title, words in contacts.FIRST_CONTACTS]
         for language in bench.languages
     }
-    email = next((shop.email for shop in bench.shops if shop.email), "")
+    # Shops with addresses of their own keep them: a contact without one is written from, and told at, each shop's.
+    addresses = {shop.email for shop in bench.shops}
+    email = addresses.pop() if len(addresses) == 1 else ""
     return contacts.make_first_contacts(bench.session, [shop.id for shop in bench.shops], words, email, bench.now)
 
 

@@ -136,9 +136,11 @@ def _who_is_told(bench: Bench, thread: Thread, contact: ContactWords | None) -> 
         if row is not None and row.active and row.email:
             wanted = contact is None or contact.sends("new_message")
             return _Told("new_message", Mailbox(row.email, as_employee(row).name)) if wanted else None
-    if contact is None or not contact.email or not contact.sends("contact_notice"):
+    # A contact without an address of its own is told at the shop's.
+    address = contact.email or bench.shop(thread.shop_id).email if contact is not None else ""
+    if contact is None or not address or not contact.sends("contact_notice"):
         return None
-    return _Told("contact_notice", Mailbox(contact.email, contact.title))
+    return _Told("contact_notice", Mailbox(address, contact.title))
 
 
 def _notify(bench: Bench, thread: Thread, message: Message, contact: ContactWords | None, told: _Told) -> None:
@@ -224,7 +226,8 @@ def _sender(bench: Bench, shop_id: str, contact: ContactWords | None) -> Mailbox
     if contact is not None and contact.email:
         return Mailbox(contact.email, " · ".join(name for name in (shop.name, contact.title) if name))
     name, address = parseaddr(shop.email or bench.default_sender)
-    return Mailbox(address or bench.default_sender, shop.name or name)
+    titled = " · ".join(part for part in (shop.name or name, contact.title if contact else "") if part)
+    return Mailbox(address or bench.default_sender, titled)
 
 
 @dataclass(frozen=True, slots=True)

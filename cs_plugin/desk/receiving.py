@@ -38,6 +38,7 @@ from cs_plugin.store.locking import lock_thread
 from cs_plugin.store.matching import RECEIVED, StoredThreads, message_id_key, remember_message_id
 from cs_plugin.store.models import BlockedSender, Message, Thread
 from cs_plugin.store.scope import Scope
+from cs_plugin.store.types import can_be_id
 
 _CLOSED = _("This conversation is closed.")
 
@@ -220,6 +221,7 @@ def _checked(bench: Bench, inquiry: Inquiry) -> Inquiry:
         text=text,
         sender=sender,
         language=clean_line(inquiry.language, 16),
+        contact_id=inquiry.contact_id if inquiry.contact_id is not None and can_be_id(inquiry.contact_id) else None,
         order_id=_checked_order(bench, inquiry),
         product_id=clean_line(inquiry.product_id, 64) if inquiry.product_id else None,
         subject=clean_line(inquiry.subject, MAX_SUBJECT),

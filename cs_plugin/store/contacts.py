@@ -64,16 +64,16 @@ def list_contacts(session: Session, shop_ids: Collection[str] | None, language: 
 
 def find_contact(session: Session, contact_id: int | None, language: str, default_language: str) -> ContactWords | None:
     """Return one contact in a language, active or not; None where it is gone."""
-    if contact_id is None:
+    if contact_id is None or not can_be_id(contact_id):
         return None
     contact = session.get(Contact, contact_id, options=[selectinload(Contact.texts)])
     return None if contact is None else words_of(contact, language, default_language)
 
 
 def default_contact(session: Session, shop_id: str, language: str, default_language: str) -> ContactWords | None:
-    """Return the contact that stands for a shop where none was chosen: its last saving one with an address, else its first."""
+    """Return the contact that stands for a shop where none was chosen: its last one that saves messages, else its first."""
     contacts = list_contacts(session, [shop_id], language, default_language)
-    saving = [contact for contact in contacts if contact.save_messages and contact.email]
+    saving = [contact for contact in contacts if contact.save_messages]
     return saving[-1] if saving else next(iter(contacts), None)
 
 

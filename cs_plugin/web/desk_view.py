@@ -65,7 +65,7 @@ class DeskView(BaseView):
                 return redirect(sign_in)
         abort(403)
 
-    def say(self, message: str, **values: object) -> str:
+    def say(self, message: str, /, **values: object) -> str:
         """Return a text in the employee's language."""
         return i18n.gettext(self.here.employee_language, message, **values)
 

@@ -102,7 +102,7 @@ def _restored(event: ThreadEvent, say: Say) -> Words:
 
 
 def _failed(event: ThreadEvent, say: Say) -> Words:
-    return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("reason", "")))))
+    return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
 
 
 def _actor(event: ThreadEvent, say: Say) -> str:

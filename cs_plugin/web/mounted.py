@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,10 @@ from cs_plugin.store.files import FileStore
 from cs_plugin.store.locking import committed
 from cs_plugin.store.models import Thread
 
+log = logging.getLogger(__name__)
+
 EXTENSION = "cs_plugin"
+_OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 Result = TypeVar("Result")
 
 
@@ -95,36 +99,40 @@ class Mounted:
         return PostOffice(self.sessions, self.host, self.manager, self.transport, self.files, self.clock)
 
     def storefront(self, shop: Shop) -> str:
-        """Return the address under which the storefront pages of the desk are reached for a shop, without a slash at its end.
+        """Return the address under which the storefront pages of the desk are reached for a shop, without a slash at its end; empty where none is known.
 
-        CS_STOREFRONT_URL where it is set; else the origin of the shop's own URL; else that of the request, or of SERVER_NAME.
+        A mail to a customer then has no link, and the log says which key to set.
         """
-        prefix = self.app.config["CS_STOREFRONT_PREFIX"].rstrip("/")
-        if base := self.app.config["CS_STOREFRONT_URL"]:
-            return f"{base.rstrip('/')}{prefix}"
-        root = self.app.config["APPLICATION_ROOT"].rstrip("/")
-        parts = urlsplit(shop.url)
-        if parts.scheme and parts.netloc:
-            return f"{parts.scheme}://{parts.netloc}{root}{prefix}"
-        if has_request_context():
-            return f"{request.url_root.rstrip('/')}{prefix}"
-        name = self.app.config["SERVER_NAME"] or "localhost"
-        return f"{self.app.config['PREFERRED_URL_SCHEME']}://{name}{root}{prefix}"
+        base = self._public_address(shop, self.app.config["CS_STOREFRONT_URL"])
+        if not base:
+            log.warning("mails go out without a link to the conversation: set CS_STOREFRONT_URL to the public address of the store")
+            return ""
+        return f"{base}{self.app.config['CS_STOREFRONT_PREFIX'].rstrip('/')}"
 
     def thread_page(self, shop: Shop, thread_id: int) -> str:
-        """Return the address of a thread's page in the admin, for mails to employees; empty where none is configured.
-
-        CS_ADMIN_PUBLIC_URL, CS_STOREFRONT_URL, the origin of the shop's own URL, or SERVER_NAME. Never that of the request: a visitor who makes up a
-        Host header would send employees to a page of their own.
-        """
-        config, parts = self.app.config, urlsplit(shop.url)
-        base = config["CS_ADMIN_PUBLIC_URL"] or config["CS_STOREFRONT_URL"]
-        if not base and parts.scheme and parts.netloc:
-            base = f"{parts.scheme}://{parts.netloc}{config['APPLICATION_ROOT']}"
-        if not base and config["SERVER_NAME"]:
-            base = f"{config['PREFERRED_URL_SCHEME']}://{config['SERVER_NAME']}{config['APPLICATION_ROOT']}"
+        """Return the address of a thread's page in the admin, for mails to employees; empty where none is known."""
+        config = self.app.config
+        base = self._public_address(shop, config["CS_ADMIN_PUBLIC_URL"] or config["CS_STOREFRONT_URL"])
         path = self.app.url_map.bind("localhost").build("cs_threads.thread_page", {"thread_id": thread_id})
-        return f"{base.rstrip('/')}{path}" if base else ""
+        return f"{base}{path}" if base else ""
+
+    def _public_address(self, shop: Shop, configured: str | None) -> str:
+        """Return the configured address, else the origin of the shop's own URL, else that of SERVER_NAME; never that of a request from outside.
+
+        Whoever posts a form with a made-up Host header would have links to a page of their own mailed to anybody. On a developer's own machine, which
+        names itself, there is nobody to be misled.
+        """
+        if configured:
+            return configured.rstrip("/")
+        config, parts = self.app.config, urlsplit(shop.url)
+        root = config["APPLICATION_ROOT"].rstrip("/")
+        if parts.scheme and parts.netloc:
+            return f"{parts.scheme}://{parts.netloc}{root}"
+        if config["SERVER_NAME"]:
+            return f"{config['PREFERRED_URL_SCHEME']}://{config['SERVER_NAME']}{root}"
+        if has_request_context() and urlsplit(request.url_root).hostname in _OWN_MACHINE:
+            return request.url_root.rstrip("/")
+        return ""
 
 
 def _begin_immediately(connection: Any) -> None:
