@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from cs_plugin.i18n import marked as _
 from cs_plugin.store.locking import lock_threads, locking
 from cs_plugin.store.models import Contact, ContactShop, ContactText, Mailbox, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING, Scope
@@ -19,8 +20,8 @@ _AT_ONCE = 500
 
 # What a store begins with: title and description (marked for translation), both saving messages.
 FIRST_CONTACTS = (
-    ("Webmaster", "If a technical problem occurs on this website"),
-    ("Customer service", "For any question about a product, an order"),
+    (_("Webmaster"), _("If a technical problem occurs on this website")),
+    (_("Customer service"), _("For any question about a product, an order")),
 )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import abort, redirect, request
+from flask import abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
+from jinja2.utils import concat
+from markupsafe import Markup
 
 from cs_plugin import i18n, plugins
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
+from cs_plugin.rules.languages import direction
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.web.reading import Visit, page_words, visit
 
@@ -74,14 +77,30 @@ class DeskView(BaseView):
         return self.say(error.message, **error.values)
 
     def page(self, template: str, **words: Any) -> str:
-        """Render `cs_plugin/admin/<template>` inside the host's admin. The template extends `cs_base`."""
-        here = self.here
-        extra: dict[str, Any] = {}
-        for answer in plugins.collect(here.desk.manager, "cs_template_context"):
-            extra.update(answer)
-        base = here.desk.host.base_template() or self.admin.theme.base_template
-        own = {**page_words(here.employee_language), "cs_base": base, "here": here}
-        return str(self.render(f"cs_plugin/admin/{template}", **{**extra, **own, **words}))
+        """Render `cs_plugin/admin/<template>` by itself, and put it into the host's admin: our words and the host's never meet."""
+        here, language = self.here, self.here.employee_language
+        content = current_app.jinja_env.get_template(f"cs_plugin/admin/{template}")
+        context: dict[str, Any] = {**page_words(language), "admin_view": self, "here": here, **words}
+        current_app.update_template_context(context)
+        title = concat(content.blocks["cs_title"](content.new_context(context)))
+        return str(
+            self.render(
+                "cs_plugin/admin/_frame.html",
+                **self._context_of_host(),
+                cs_base=here.desk.host.base_template() or self.admin.theme.base_template,
+                cs_title=Markup(title),  # noqa: S704 - escaped by the template
+                cs_content=Markup(content.render(context)),  # noqa: S704 - as above
+                cs_language=language,
+                cs_direction=direction(language),
+            )
+        )
+
+    def _context_of_host(self) -> dict[str, Any]:
+        """Return what plugins give to the frame; the frame's own words win."""
+        answers: dict[str, Any] = {}
+        for answer in plugins.collect(self.here.desk.manager, "cs_template_context"):
+            answers.update(answer)
+        return {name: value for name, value in answers.items() if not name.startswith("cs_")}
 
 
 def guarded(work: Callable[[], Result]) -> Result:
