@@ -64,7 +64,7 @@ def address_of(store: Store, rule: Rule) -> str:
 
 FORM = {
     "ids": "1", "id": "1", "status": "closed", "action": "delete", "bulk": "delete", "kind": "reply", "then": "close", "text": "intruder", "note": "intruder",
-    "assignee": "1", "contact": "1", "title-en": "intruder", "email": "a@example.com",
+    "thread": "1", "save": "1", "status-1": "closed", "deleted": "1", "size": "50", "assignee": "1", "contact": "1", "post_key": "1", "title-en": "intruder", "email": "a@example.com",
 }
 
 

@@ -106,7 +106,6 @@ def test_a_thread_stays_with_whom_it_is_assigned_to(any_store: Store) -> None:
     assert thread_of(store, second).assignee_id is None
 
 
-@pytest.mark.shows("6.2")
 def test_the_time_to_an_answer_counts_from_the_first_unanswered_message(any_store: Store) -> None:
     """An answer to an answer has none, and a note is no answer."""
     store = any_store
@@ -347,7 +346,6 @@ def test_a_failed_mail_can_be_tried_again(any_store: Store) -> None:
         again(thread_id, message.id)
 
 
-@pytest.mark.shows("8.8")
 @pytest.mark.parametrize(("shown", "name"), [("first", "Marie"), ("full", "Marie Dubois"), ("shop", "Paris")])
 def test_the_customer_sees_the_name_that_the_option_says(store: Store, shown: str, name: str) -> None:
     """The first name, the whole name or the shop's; the last name only where it is wanted."""

@@ -183,7 +183,6 @@ def test_spam_that_was_deleted_comes_back_as_spam(any_store: Store) -> None:
         assert thread_of(store, thread_id).folder is Folder.SPAM
 
 
-@pytest.mark.shows("13.1")
 def test_a_renamed_customer_is_found_by_the_new_name(any_store: Store) -> None:
     """Every thread of theirs shows it, cleaned; the address of a thread stays."""
     store = any_store
@@ -198,7 +197,6 @@ def test_a_renamed_customer_is_found_by_the_new_name(any_store: Store) -> None:
     assert thread_of(store, other).customer_name == "Ida Vogel"
 
 
-@pytest.mark.shows("13.1")
 def test_a_merged_customers_threads_belong_to_the_one_that_is_kept(any_store: Store) -> None:
     """Threads and messages, and nobody else's."""
     store = any_store

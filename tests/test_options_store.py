@@ -41,7 +41,6 @@ def test_an_option_that_nobody_set_has_its_default(any_store: Store) -> None:
             assert held[option.name] == option.default
 
 
-@pytest.mark.shows("8.7")
 def test_the_nearest_value_holds(any_store: Store) -> None:
     """Shop before group before all; taking a value away gives the inherited one back."""
     store, shops = any_store, (PARIS, BERLIN, DUBAI, LONE)
@@ -65,7 +64,7 @@ def test_the_nearest_value_holds(any_store: Store) -> None:
     assert look(store, lambda session: session.scalar(select(func.count()).select_from(Option))) == 0
 
 
-@pytest.mark.shows("8.7", "9.2")
+@pytest.mark.shows("9.2")
 def test_each_language_of_a_text_is_inherited_for_itself(any_store: Store) -> None:
     """A shop's own French text stands beside the English one for all; what has no text in a language falls back to the default language."""
     store = any_store

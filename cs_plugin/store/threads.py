@@ -152,8 +152,11 @@ def _rank(column: Any, ordered: Sequence[Any]) -> tuple[ColumnElement[Any], ...]
     return (case({value: place for place, value in enumerate(ordered, 1)}, value=column, else_=0),)
 
 
+# Joined where it sorts: a look-up for each thread of a large list takes PostgreSQL ten times as long.
+_assignee = aliased(EmployeeName)
+
+
 def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
-    rank_of_employee = func.coalesce(select(EmployeeName.rank).where(EmployeeName.id == Thread.assignee_id).correlate(Thread).scalar_subquery(), 0)
     columns: dict[str, tuple[Any, ...]] = {
         "id": (),
         "customer": (Thread.customer_sort,),
@@ -161,7 +164,7 @@ def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
         "type": _rank(Thread.contact_id, ranks.contacts),
         "language": _rank(Thread.language, ranks.languages),
         "status": _rank(Thread.status, [status.value for status in Status]),
-        "employee": (rank_of_employee, func.coalesce(Thread.assignee_id, "")),
+        "employee": (func.coalesce(_assignee.rank, 0), func.coalesce(Thread.assignee_id, "")),
         "message": (func.lower(Thread.last_customer_text),),
         "private": (Thread.private,),
         "last_message": (Thread.last_customer_sort,),
@@ -172,6 +175,8 @@ def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
 
 def _ordered(query: Select[Any], sort: Sort, ranks: Ranks, *, backwards: bool = False) -> Select[Any]:
     down = sort.descending != backwards
+    if sort.name == "employee":
+        query = query.outerjoin(_assignee, _assignee.id == Thread.assignee_id)
     return query.order_by(*(key.desc() if down else key.asc() for key in _keys(sort, ranks)))
 
 

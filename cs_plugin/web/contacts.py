@@ -24,7 +24,7 @@ from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView, MenuName, guarded
 from cs_plugin.web.forms import ContactEditor, contact_editor
 from cs_plugin.web.reading import form_is_genuine
-from cs_plugin.web.saying import say_good, take_said
+from cs_plugin.web.saying import say_good
 
 _EXPIRED = _("This page had been open for too long, and nothing was changed. Please try again.")
 
@@ -52,7 +52,7 @@ class ContactView(DeskView, ModelView):
 
     def page(self, template: str, **words: Any) -> str:
         """Render a page with what the last form led to at its top, and the picker of shops."""
-        return super().page(template, said=take_said(), query=self._query(), **words)
+        return super().page(template, query=self._query(), **words)
 
     @expose("/")
     def index_view(self) -> ResponseReturnValue:

@@ -15,6 +15,7 @@ from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.rules.languages import direction
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.web.reading import Visit, page_words, visit
+from cs_plugin.web.saying import take_said
 
 if TYPE_CHECKING:
     from flask_admin.base import BaseView
@@ -80,7 +81,7 @@ class DeskView(BaseView):
         """Render `cs_plugin/admin/<template>` by itself, and put it into the host's admin: our words and the host's never meet."""
         here, language = self.here, self.here.employee_language
         content = current_app.jinja_env.get_template(f"cs_plugin/admin/{template}")
-        context: dict[str, Any] = {**page_words(language), "admin_view": self, "here": here, **words}
+        context: dict[str, Any] = {**page_words(language), "admin_view": self, "here": here, "said": take_said(), **words}
         current_app.update_template_context(context)
         title = concat(content.blocks["cs_title"](content.new_context(context)))
         return str(

@@ -34,7 +34,7 @@ from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_state import FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
-from cs_plugin.web.saying import say_bad, say_good, take_said
+from cs_plugin.web.saying import say_bad, say_good
 
 _SIZE = "list_size"   # the name under which the page size is remembered
 _FIRST_CHARACTERS = 40
@@ -130,10 +130,6 @@ class Surroundings:
 
 class ThreadListPages(DeskView):
     """The list: search, sort, pages, status in the row, bulk actions, delete and undo."""
-
-    def page(self, template: str, **words: Any) -> str:
-        """Render a page with what the last form led to at its top."""
-        return super().page(template, said=take_said(), **words)
 
     @expose("/")
     def index_view(self) -> ResponseReturnValue:

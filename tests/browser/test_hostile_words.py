@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ STRICT = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 
 
 
 @pytest.fixture
-def attacked(store: Store) -> Iterator[Store]:
+def attacked(store: Store) -> Store:
     """A store in which a stranger has filled every field with script, under a policy that reports what would have run."""
     store.app.config["CS_MAIL_FROM"] = "desk@shop.example"
     hostile = replace(JAN, first_name=BREAKOUTS[:90], last_name=ATTEMPT[:90])
@@ -62,7 +61,7 @@ def attacked(store: Store) -> Iterator[Store]:
         store.desk.do(lambda bench: desk.add_note(bench, store.actor(), 1, BREAKOUTS, (stored,)))
         store.desk.do(lambda bench: desk.reply(bench, store.actor(), 1, desk.Answer(BREAKOUTS, files=(stored,), keep_status=True)))
         store.desk.office.deliver()
-    yield store
+    return store
 
 
 def test_no_page_of_the_admin_runs_what_a_stranger_wrote(attacked: Store, browser: Browser) -> None:

@@ -1,0 +1,1 @@
+"""Measurements: one command each, with their results in README.md beside them."""
