@@ -48,6 +48,15 @@ def speaker(language: str) -> Callable[..., str]:
     return translate
 
 
+def counter(language: str) -> Callable[..., str]:
+    """Return `ngettext` bound to a language: what templates call `_n`."""
+
+    def count(one: str, many: str, n: int, /, **values: object) -> str:
+        return ngettext(language, one, many, n, **values)
+
+    return count
+
+
 @lru_cache(maxsize=128)
 def locale_of(language: str) -> Locale:
     """Return the locale of a language code, that of English for one that CLDR does not know."""

@@ -20,9 +20,13 @@ PACKAGE = ROOT / "cs_plugin"
 FOLDER = PACKAGE / "translations"
 DOMAIN = "cs_plugin"
 METHODS = [("templates/**.html", "jinja2.ext:babel_extract"), ("templates/**.txt", "jinja2.ext:babel_extract"), ("**.py", "python")]
-# `_` marks; the functions of `i18n` take the language before the text.
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "marked": None, "say": None, "MenuName": None, "gettext": (2,), "ngettext": (2, 3), "_count": (1, 2)}
-# Words of tables that are translated where they are shown.
+# In templates the language is bound already; the functions of `i18n` take it before the text.
+KEYWORDS: dict[str, tuple[int, ...] | None] = {
+    **dict.fromkeys(("_", "marked", "say", "MenuName")),
+    **dict.fromkeys(("_n", "_count"), (1, 2)),
+    "gettext": (2,),
+    "ngettext": (2, 3),
+}
 COMMENT = "Translators:"
 
 

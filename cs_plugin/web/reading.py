@@ -169,7 +169,14 @@ def form_is_genuine() -> bool:
 
 def page_words(language: str) -> dict[str, Any]:
     """Return what every template of the desk can say: texts, dates and numbers in the language of the page."""
-    return {"_": i18n.speaker(language), "language": language, "direction": direction(language), "i18n": i18n, "csrf_token": csrf_token}
+    return {
+        "_": i18n.speaker(language),
+        "_n": i18n.counter(language),
+        "language": language,
+        "direction": direction(language),
+        "i18n": i18n,
+        "csrf_token": csrf_token,
+    }
 
 
 def exempt_from_csrf_protect(app: Flask, blueprint: Blueprint) -> None:
