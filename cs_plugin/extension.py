@@ -45,7 +45,8 @@ SETTINGS: tuple[Setting, ...] = (
         "CS_STOREFRONT_URL",
         None,
         "The public address of the application, such as `https://shop.example`, for links in mails. Without it each shop's own URL counts, then "
-        "`SERVER_NAME`; never that of a request, which a visitor can make up. Without any of them mails have no link, except on a developer's own machine.",
+        "`SERVER_NAME`; never that of a request, which a visitor can make up. Without any of them mails have no link, "
+        "except on a developer's own machine.",
     ),
     Setting(
         "CS_ADMIN_PUBLIC_URL",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ NOTE = "the note that no customer may read"
 
 
 @pytest.fixture
-def walked(store: Store) -> Iterator[Store]:
+def walked(store: Store) -> Store:
     """A store with a thread of Paris: a message with a file, a note with a file, an answer; John has no grants, Layla those of Dubai."""
     store.answers.grants[JOHN.id] = {}
     store.answers.grants[LAYLA.id] = {"view": ["3"], "reply": ["3"], "delete": ["3"], "configure": ["3"], "export": ["3"]}
@@ -42,7 +41,7 @@ def walked(store: Store) -> Iterator[Store]:
         store.db.session.commit()
         assert received.thread_id == 1
         store.desk.do(lambda bench: desk.add_note(bench, store.actor(), 1, NOTE))
-    yield store
+    return store
 
 
 def rules_of_the_desk(store: Store) -> list[Rule]:
@@ -59,12 +58,29 @@ def admin_rules(store: Store) -> list[Rule]:
 def address_of(store: Store, rule: Rule) -> str:
     """Return the route's address with ids that exist: thread, message, attachment and contact 1."""
     with store.app.test_request_context():
-        return store.app.url_map.bind("localhost").build(rule.endpoint, {name: 1 for name in rule.arguments}, force_external=False)
+        return store.app.url_map.bind("localhost").build(rule.endpoint, dict.fromkeys(rule.arguments, 1), force_external=False)
 
 
 FORM = {
-    "ids": "1", "id": "1", "status": "closed", "action": "delete", "bulk": "delete", "kind": "reply", "then": "close", "text": "intruder", "note": "intruder",
-    "thread": "1", "save": "1", "status-1": "closed", "deleted": "1", "size": "50", "assignee": "1", "contact": "1", "post_key": "1", "title-en": "intruder", "email": "a@example.com",
+    "ids": "1",
+    "id": "1",
+    "status": "closed",
+    "action": "delete",
+    "bulk": "delete",
+    "kind": "reply",
+    "then": "close",
+    "text": "intruder",
+    "note": "intruder",
+    "thread": "1",
+    "save": "1",
+    "status-1": "closed",
+    "deleted": "1",
+    "size": "50",
+    "assignee": "1",
+    "contact": "1",
+    "post_key": "1",
+    "title-en": "intruder",
+    "email": "a@example.com",
 }
 
 

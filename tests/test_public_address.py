@@ -14,8 +14,8 @@ def mails_after_a_post(store: Store, address: str) -> str:
     """Post a message under an address of the store, and return all mails that it caused."""
     with store.app.test_request_context(base_url=address):
         store.customer_service.hook.cs_contact_form_submitted(
-            email="victim@example.com", text="Hello", contact="Customer service", subject="", first_name="", last_name="", customer_id=None, order_id=None,
-            shop_id="1", language="en", files=(), post_key=address,
+            email="victim@example.com", text="Hello", contact="Customer service", subject="", first_name="", last_name="", customer_id=None,
+            order_id=None, shop_id="1", language="en", files=(), post_key=address,
         )  # fmt: skip
         store.db.session.commit()
         store.desk.office.deliver()

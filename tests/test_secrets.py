@@ -18,7 +18,13 @@ from cs_plugin.store import files, threads
 from cs_plugin.store.models import Attachment, Message, Thread
 from tests.hosts.store import EVA, JAN, Store
 
-NOTE, OUTSIDER, HELD, MACHINE, STRANGER = "a-note-for-colleagues", "an-outsider-answers", "a-reply-not-released", "a-machine-wrote", "another-persons-words"
+NOTE, OUTSIDER, HELD, MACHINE, STRANGER = (
+    "a-note-for-colleagues",
+    "an-outsider-answers",
+    "a-reply-not-released",
+    "a-machine-wrote",
+    "another-persons-words",
+)
 SECRETS = (NOTE, OUTSIDER, HELD, MACHINE, STRANGER)
 PUBLIC = "the-answer-for-jan"
 
@@ -93,7 +99,13 @@ def test_a_token_opens_its_own_thread_alone(kept: Kept) -> None:
     client = kept.store.client()
     mac, _, number = kept.link.rpartition("-")
     other = kept.strangers_link.rpartition("-")[2]
-    guesses = [f"{mac}-{other}", f"{mac[:-1]}-{number}", f"{mac[:-1]}{'a' if mac[-1] != 'a' else 'b'}-{number}", f"{mac}-{number}9", f"{mac}-9999999999999999999"]
+    guesses = [
+        f"{mac}-{other}",
+        f"{mac[:-1]}-{number}",
+        f"{mac[:-1]}{'a' if mac[-1] != 'a' else 'b'}-{number}",
+        f"{mac}-{number}9",
+        f"{mac}-9999999999999999999",
+    ]
     answers = [client.get(guess) for guess in guesses]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.text for answer in answers}) == 1

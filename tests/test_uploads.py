@@ -22,8 +22,14 @@ def upload(url: str, headers: bytes, most: int) -> tuple[int, bytes]:
     sent = 0
     with socket.create_connection((parts.hostname, parts.port or 80), timeout=20) as connection:
         connection.sendall(
-            b"POST " + parts.path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=" + BOUNDARY + b"\r\n" + headers
-            + b"\r\n" + BEGINNING
+            b"POST "
+            + parts.path.encode()
+            + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary="
+            + BOUNDARY
+            + b"\r\n"
+            + headers
+            + b"\r\n"
+            + BEGINNING
         )
         connection.settimeout(0.05)
         chunk = b"x" * 65536

@@ -66,11 +66,20 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             note="Payment provider had an outage between 14:10 and 15:05. Nothing to do on our side.",
             technical=True,
         ),
-        Conversation("Which glaze is food safe?", ("Is the glaze of {product} safe for acidic food such as lemon juice, and may it go into the dishwasher?",)),
-        Conversation("Returning a present", ("I was given {product} and already own it. Can it be returned without the receipt? I know the order reference: {order}.",)),
-        Conversation("Thank you", ("No question this time: {product} is beautiful, and it was wrapped with such care. I will order again before Christmas.",)),
+        Conversation(
+            "Which glaze is food safe?", ("Is the glaze of {product} safe for acidic food such as lemon juice, and may it go into the dishwasher?",)
+        ),
+        Conversation(
+            "Returning a present",
+            ("I was given {product} and already own it. Can it be returned without the receipt? I know the order reference: {order}.",),
+        ),
+        Conversation(
+            "Thank you", ("No question this time: {product} is beautiful, and it was wrapped with such care. I will order again before Christmas.",)
+        ),
         Conversation("Shipping to Norway", ("Do you ship to Norway, and who pays the customs there? I could not find it in your terms.",)),
-        Conversation("Cannot sign in", ("I asked for a new password four times and no mail arrives. Is something wrong with my account?",), technical=True),
+        Conversation(
+            "Cannot sign in", ("I asked for a new password four times and no mail arrives. Is something wrong with my account?",), technical=True
+        ),
     ),
     "fr": (
         Conversation(
@@ -83,7 +92,10 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
                 "Je l’ai bien récupéré chez le voisin. Merci beaucoup, tout est parfait !",
             ),
         ),
-        Conversation("Échange de couleur", ("Bonjour, est-il possible d’échanger {product} contre la version bleu nuit ? Je peux rapporter l’article en boutique.",)),
+        Conversation(
+            "Échange de couleur",
+            ("Bonjour, est-il possible d’échanger {product} contre la version bleu nuit ? Je peux rapporter l’article en boutique.",),
+        ),
         Conversation(
             "Facture en double",
             (
@@ -92,7 +104,9 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             ),
             note="Double envoi après la mise à jour du module de facturation ; signalé à la comptabilité.",
         ),
-        Conversation("Le mot de passe", ("La réinitialisation du mot de passe renvoie toujours vers la page d’accueil. J’utilise Firefox.",), technical=True),
+        Conversation(
+            "Le mot de passe", ("La réinitialisation du mot de passe renvoie toujours vers la page d’accueil. J’utilise Firefox.",), technical=True
+        ),
         Conversation("Entretien du lin", ("À quelle température peut-on laver {product} sans qu’il rétrécisse ?",)),
     ),
     "ar": (
@@ -135,14 +149,40 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
         Conversation("Lista de boda", ("¿Se puede hacer una lista de boda con {product} y otras piezas de la misma serie?",)),
     ),
     "pl": (Conversation("Zwrot jednej sztuki", ("Dzień dobry, czy mogę zwrócić tylko jeden z dwóch kubków z zamówienia {order}?",)),),
-    "it": (Conversation("Rimborso", ("Buongiorno, aspetto ancora il rimborso per l’ordine {order}. Sono passate due settimane.", "Il rimborso è partito ieri.", "Perfetto, grazie!")),),
-    "ja": (Conversation("お届け日の変更", ("注文番号{order}のお届け日を来週の土曜日に変更できますか。", "承知いたしました。土曜日の午前中にお届けいたします。")),),
+    "it": (
+        Conversation(
+            "Rimborso",
+            (
+                "Buongiorno, aspetto ancora il rimborso per l’ordine {order}. Sono passate due settimane.",
+                "Il rimborso è partito ieri.",
+                "Perfetto, grazie!",
+            ),
+        ),
+    ),
+    "ja": (
+        Conversation(
+            "お届け日の変更", ("注文番号{order}のお届け日を来週の土曜日に変更できますか。", "承知いたしました。土曜日の午前中にお届けいたします。")
+        ),
+    ),
 }
 
 # Visitors without an account: a name that shows only in their address.
 VISITORS = (
-    "yuki.tanaka@example.jp", "p.osei@example.com", "m.k@relay.example", "sofie.vd.berg@example.nl", "rob.oconnor@example.ie", "lena.papad@example.gr",
-    "amara.nwosu@example.ng", "t.mueller@example.at", "jan.kowalski@example.pl", "giulia.bianchi@example.it", "omar.alrashid@example.ae",
-    "linnea.hakansson@example.se", "camille.lefevre@example.fr", "o.shevchenko@example.ua", "fz.elidrissi@example.ma", "anneliese@example.de",
+    "yuki.tanaka@example.jp",
+    "p.osei@example.com",
+    "m.k@relay.example",
+    "sofie.vd.berg@example.nl",
+    "rob.oconnor@example.ie",
+    "lena.papad@example.gr",
+    "amara.nwosu@example.ng",
+    "t.mueller@example.at",
+    "jan.kowalski@example.pl",
+    "giulia.bianchi@example.it",
+    "omar.alrashid@example.ae",
+    "linnea.hakansson@example.se",
+    "camille.lefevre@example.fr",
+    "o.shevchenko@example.ua",
+    "fz.elidrissi@example.ma",
+    "anneliese@example.de",
 )
 PRODUCTS = ("stoneware jug", "linen table cloth", "oak bowl", "wool blanket", "set of four cups")

@@ -43,7 +43,7 @@ class _Store:
     contacts: dict[str, Sequence[int]]
 
 
-def write_sample(bench: Bench, count: int, *, seed: int = 1, days: int = 60, progress: Callable[[int], None] = lambda done: None) -> int:
+def write_sample(bench: Bench, count: int, *, seed: int = 1, days: int = 60, progress: Callable[[int], object] = int) -> int:
     """Write `count` threads of the last `days`, the same ones for the same seed, and commit a batch at a time. Return how many messages they hold."""
     chance = random.Random(seed)  # noqa: S311 - sample data, and the same for the same seed
     store = _ask(bench)
@@ -72,7 +72,9 @@ def _ask(bench: Bench) -> _Store:
         may_see={shop.id: [one for one in employees if grants[one.id].allow(Permission.VIEW, shop.id)] for shop in bench.shops},
         customers=customers,
         orders={customer.id: host.orders(customer_id=customer.id) for customer in customers},
-        contacts={shop.id: [contact.id for contact in list_contacts(bench.session, [shop.id], "en", bench.languages[0].code)] for shop in bench.shops},
+        contacts={
+            shop.id: [contact.id for contact in list_contacts(bench.session, [shop.id], "en", bench.languages[0].code)] for shop in bench.shops
+        },
     )
 
 
@@ -123,10 +125,8 @@ def _plan(chance: random.Random, store: _Store, began: dt.datetime, now: dt.date
     }
     messages = _messages(chance, conversation, thread, words, channel, assignee, now)
     answered = messages[-1]["author_kind"] == AuthorKind.EMPLOYEE or _is_thanks(conversation, messages)
-    if answered or (now - began).days > 20:
-        status = Status.CLOSED
-    else:
-        status = chance.choices([Status.OPEN, Status.PENDING1, Status.PENDING2], [7, 2, 1])[0]
+    settled = answered or (now - began).days > 20
+    status = Status.CLOSED if settled else chance.choices([Status.OPEN, Status.PENDING1, Status.PENDING2], [7, 2, 1])[0]
     replied = any(message["author_kind"] == AuthorKind.EMPLOYEE for message in messages)
     thread |= {"status": status, "assignee_id": assignee.id if assignee and (replied or chance.random() < 0.2) else None}
     return _Plan(thread, messages, _events(thread, messages, assignee if replied else None))
@@ -219,7 +219,9 @@ def _events(thread: dict[str, Any], messages: Sequence[dict[str, Any]], assignee
 def _insert(session: Session, plans: Sequence[_Plan]) -> int:
     ids = list(session.scalars(insert(Thread).returning(Thread.id, sort_by_parameter_order=True), [plan.thread for plan in plans]))
     messages = [
-        message | {"thread_id": thread_id, "home_thread_id": thread_id} for thread_id, plan in zip(ids, plans, strict=True) for message in plan.messages
+        message | {"thread_id": thread_id, "home_thread_id": thread_id}
+        for thread_id, plan in zip(ids, plans, strict=True)
+        for message in plan.messages
     ]
     session.execute(insert(Message), messages)
     written = session.execute(select(Message.id, Message.thread_id, Message.text).where(Message.thread_id.in_(ids)))

@@ -60,14 +60,14 @@ class DeskView(BaseView):
         """Say whether the menu names the page."""
         return self.is_accessible()
 
-    def inaccessible_callback(self, name: str, **kwargs: Any) -> ResponseReturnValue:
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> ResponseReturnValue:  # noqa: ARG002 - Flask-Admin's signature
         """Send whoever is not signed in to the host's sign-in page, where it names one; refuse anybody else."""
         here = self.here
         if here.employee is None and request.method == "GET":
             sign_in = here.desk.host.url("admin_sign_in", request.full_path.rstrip("?"))
             if sign_in:
                 return redirect(sign_in)
-        abort(403)
+        return abort(403)
 
     def say(self, message: str, /, **values: object) -> str:
         """Return a text in the employee's language."""

@@ -99,7 +99,7 @@ class Mounted:
         return PostOffice(self.sessions, self.host, self.manager, self.transport, self.files, self.clock)
 
     def storefront(self, shop: Shop) -> str:
-        """Return the address under which the storefront pages of the desk are reached for a shop, without a slash at its end; empty where none is known.
+        """Return the address under which the desk's storefront pages are reached for a shop, without a slash at its end; empty where none is known.
 
         A mail to a customer then has no link, and the log says which key to set.
         """

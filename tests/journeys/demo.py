@@ -43,7 +43,12 @@ def demo(folder: Path, *, database: str | None = None, mail_url: str | None = No
     command = [sys.executable, "-m", "examples.shop", "demo", "--port", str(port), "--folder", str(folder / "demo"), "--threads", str(threads)]
     with output.open("w") as log:
         process = subprocess.Popen(
-            command + (["--database", database] if database else []), cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            command + (["--database", database] if database else []),
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
         )
     try:
 
