@@ -43,7 +43,7 @@ class _Store:
     contacts: dict[str, Sequence[int]]
 
 
-def write_sample(bench: Bench, count: int, *, seed: int = 1, days: int = 60, progress: Callable[[int], object] = int) -> int:
+def write_sample(bench: Bench, count: int, *, seed: int = 1, days: int = 60, progress: Callable[[int], object] | None = None) -> int:
     """Write `count` threads of the last `days`, the same ones for the same seed, and commit a batch at a time. Return how many messages they hold."""
     chance = random.Random(seed)  # noqa: S311 - sample data, and the same for the same seed
     store = _ask(bench)
@@ -54,7 +54,8 @@ def write_sample(bench: Bench, count: int, *, seed: int = 1, days: int = 60, pro
         plans = [_plan(chance, store, moment, bench.now) for moment in moments[start : start + _BATCH]]
         messages += _insert(bench.session, plans)
         bench.session.commit()
-        progress(len(plans))
+        if progress is not None:
+            progress(len(plans))
     return messages
 
 
