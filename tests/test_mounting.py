@@ -687,3 +687,24 @@ def test_requests_are_told_apart_by_the_host_alone(store: Store) -> None:
         assert store.desk.host.current_employee() == MARIE
     with store.app.test_request_context():
         assert store.desk.host.current_employee() is None
+
+
+def test_what_the_host_has_left_in_its_session_is_kept(store: Store) -> None:
+    """A host that notes "last seen" before each request, and leaves the commit to whoever comes, loses nothing by a page of the desk."""
+
+    class LastSeen(store.db.Model):  # type: ignore[name-defined,misc]
+        __tablename__ = "last_seen"
+        id = store.db.mapped_column(store.db.Integer, primary_key=True)
+
+    with store.app.app_context():
+        store.db.create_all()
+
+    @store.app.before_request
+    def note() -> None:
+        store.db.session.add(LastSeen())
+
+    client = store.client(employee=MARIE)
+    assert client.get("/customer-service/contact").status_code == 200
+    assert client.post("/cs-admin/customer-service/page-size", data={"size": "50"}).status_code == 303
+    with store.app.app_context():
+        assert store.db.session.query(LastSeen).count() >= 1

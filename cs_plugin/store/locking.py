@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from random import uniform
@@ -9,13 +10,14 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Select, Table, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cs_plugin.store.models import Base, Thread
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
+log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Query = TypeVar("Query", bound=Select[Any])
 
@@ -77,6 +79,18 @@ def passing(error: DBAPIError) -> bool:
     if arguments and arguments[0] in _PASSING_NUMBERS:
         return True
     return "database is locked" in str(original) or "database table is locked" in str(original)
+
+
+def let_go(session: Session) -> None:
+    """End the transaction of what has been read: none stays open while the host is asked, files arrive or a page is drawn.
+
+    It ends with a commit, since what the host has left in its session in the same request is the host's, and is not for us to throw away.
+    """
+    try:
+        session.commit()
+    except SQLAlchemyError:
+        session.rollback()
+        log.exception("what was pending in the session could not be written, and was rolled back")
 
 
 def committed(session: Session, work: Callable[[], Result]) -> Result:

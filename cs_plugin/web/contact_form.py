@@ -23,6 +23,7 @@ from cs_plugin.rules.orders import Order
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.shops import Shop, shop_at
 from cs_plugin.store.contacts import list_contacts
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.web.forms import ContactForm, errors_of
 from cs_plugin.web.posting import EXPIRED, FAILED, FormKey, Posting, file_sentences, files_allowed, read_posting
@@ -124,7 +125,7 @@ def _offer_or_outage(here: Visit, shop: Shop, language: str | None) -> Offer:
         return Offer(shop, spoken, here.customer, (), (), files_allowed(Options({})), _consent_text(here, spoken), answered=False)
     finally:
         # Files may arrive slowly, and no transaction waits for them.
-        here.desk.session().rollback()
+        let_go(here.desk.session())
 
 
 def _offer(here: Visit, shop: Shop, language: str | None) -> Offer:

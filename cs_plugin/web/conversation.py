@@ -18,6 +18,7 @@ from cs_plugin.rules.status import Status
 from cs_plugin.store import threads
 from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts
 from cs_plugin.store.employees import seen_employees
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery, Message, Thread
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.scope import Scope
@@ -138,7 +139,7 @@ def read_sheet(
     """
     thread = threads.get(session, scope, thread_id)
     sheet = None if thread is None else _sheet(session, scope, thread, shop_of, reader, before)
-    session.rollback()
+    let_go(session)
     return sheet
 
 

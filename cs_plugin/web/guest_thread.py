@@ -28,6 +28,7 @@ from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.employees import employees_by_id
 from cs_plugin.store.files import attachment_of
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.matching import linked_thread
 from cs_plugin.store.models import Attachment, Blob, Message, Thread
 from cs_plugin.store.options import Options, read_options
@@ -99,7 +100,7 @@ def thread(token: str) -> ResponseReturnValue:
     here = visit()
     conversation = _conversation(here, token)
     # Files may arrive slowly, and no transaction waits for them.
-    here.desk.session().rollback()
+    let_go(here.desk.session())
     if conversation is None:
         return _nothing_there(here)
     if request.method == "POST":

@@ -23,7 +23,7 @@ from cs_plugin.outbox import PostOffice
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer
 from cs_plugin.store.files import FileStore
-from cs_plugin.store.locking import committed
+from cs_plugin.store.locking import committed, let_go
 from cs_plugin.store.models import Thread
 
 log = logging.getLogger(__name__)
@@ -89,8 +89,8 @@ class Mounted:
     def do(self, work: Callable[[Bench], Result]) -> Result:
         """Do a piece of the desk's work in the host's session and commit it; again from the start where the database asks for that."""
         session = self.session()
-        # What was read so far is let go, so that the work begins with its lock and not with an old snapshot.
-        session.rollback()
+        # The work begins with its lock, and not with an old snapshot.
+        let_go(session)
         return committed(session, lambda: work(self.bench(session)))
 
     @property

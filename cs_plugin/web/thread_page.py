@@ -23,6 +23,7 @@ from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import posts, threads
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.files import attachment_of
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.options import read_options
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
@@ -62,7 +63,7 @@ class ThreadPages(DeskView):
             abort(404)
         for one in row:
             session.expunge(one)
-        session.rollback()
+        let_go(session)
         return send_attachment(here.desk, *row)
 
     @expose("/unanswered")
@@ -72,7 +73,7 @@ class ThreadPages(DeskView):
         text = request.args.get("besides", "")
         present = int(text) if _is_id(text) else None
         found = threads.longest_waiting(here.desk.session(), here.scope(Permission.REPLY), besides=present)
-        here.desk.session().rollback()
+        let_go(here.desk.session())
         if found is None:
             say_good(self.say(_("No other message waits for an answer.")))
         target = found if found is not None else present
@@ -155,7 +156,7 @@ class ThreadPages(DeskView):
         """Return the shop of a thread in which the employee holds a permission. Raise NotFoundError or NotPermittedError."""
         here, session = self.here, self.here.desk.session()
         shop_id = threads.shop_of(session, number, here.granted)
-        session.rollback()
+        let_go(session)
         if shop_id is None:
             raise NotFoundError("thread", number)
         here.grants.require(permission, shop_id)
@@ -204,7 +205,7 @@ class ThreadPages(DeskView):
     def _limits(self, shop: Shop) -> UploadLimits:
         session = self.here.desk.session()
         limits = UploadLimits.of(read_options(session, shop))
-        session.rollback()
+        let_go(session)
         return limits
 
     # --- Showing --------------------------------------------------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ class ThreadPages(DeskView):
         """Offer to switch to the shop of a thread that lies outside the context; any other shop's thread does not exist."""
         session = self.here.desk.session()
         shop_id = threads.shop_of(session, number, self.here.granted)
-        session.rollback()
+        let_go(session)
         shop = next((shop for shop in self.here.visible_shops if shop.id == shop_id), None)
         if shop is None:
             abort(404)
