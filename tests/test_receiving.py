@@ -301,7 +301,8 @@ def test_a_typed_address_never_enters_a_thread(any_store: Store) -> None:
     assert eva not in (jans, stranger)
     unverified = replace(JAN_SIGNED_IN, verified=False)
     assert receive(store, "it is me", channel=Channel.ORDER_PAGE, order_id="15", sender=unverified).thread_id not in (jans, stranger, eva)
-    assert len(messages_of(store, jans or 0)) == 1
+    assert receive(store, "really mine", channel=Channel.ORDER_PAGE, order_id="15", sender=JAN_SIGNED_IN).thread_id == jans
+    assert [one.text for one in messages_of(store, jans or 0)] == ["mine", "really mine"]
 
 
 @pytest.mark.shows("2.6")
