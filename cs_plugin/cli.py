@@ -74,6 +74,15 @@ def deliver() -> None:
 
 
 @cs.command()
+def purge() -> None:
+    """Erase the threads that have lain in the bin for 30 days, with all that belongs to them."""
+    here, erased = mounted(), 0
+    while some := here.do(lambda bench: desk.purge_bin(bench, older_than=desk.BIN_KEEPS)):
+        erased += some
+    click.echo(f"{erased} threads erased.")
+
+
+@cs.command()
 @click.option("--threads", "count", default=100, show_default=True, type=click.IntRange(1), help="How many threads.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same threads.")
 @click.option("--days", default=60, show_default=True, type=click.IntRange(1), help="Over how many past days they are spread.")

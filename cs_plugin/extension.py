@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formataddr
@@ -27,6 +28,8 @@ from cs_plugin.web import admin as admin_pages
 from cs_plugin.web import background, fired_by_host, migrations, storefront
 from cs_plugin.web.mounted import EXTENSION, Mounted
 from cs_plugin.web.storefront_page import CSP
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ SETTINGS: tuple[Setting, ...] = (
         "The Content-Security-Policy that the desk's admin pages send, unless the host has set one on the answer. The desk's own markup keeps to "
         "`default-src 'self'; img-src 'self' data:`; what the host's own base template adds may not.",
     ),
-    Setting("CS_STOREFRONT_CSP", CSP, "The Content-Security-Policy of the desk's storefront pages; None sends none."),
+    Setting("CS_STOREFRONT_CSP", CSP, "The Content-Security-Policy of the desk's storefront pages; an empty text sends none."),
     Setting(
         "CS_CONSENT_TEXT",
         None,
@@ -124,6 +127,8 @@ class CustomerService:
         for setting in SETTINGS:
             if app.config.get(setting.key) is None:
                 app.config[setting.key] = setting.default
+        if not (app.config["CS_MAIL_FROM"] or app.config.get("MAIL_DEFAULT_SENDER")):
+            log.warning("mail comes from %s where neither contact nor shop has an address: set CS_MAIL_FROM", _default_sender(app))
         manager = self._make_manager(entry_points=app.config["CS_ENTRY_POINTS"])
         app.extensions[EXTENSION] = Mounted(
             app=app,

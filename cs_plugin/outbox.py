@@ -1,6 +1,7 @@
 """What waits to leave: put in the transaction of what caused it, claimed under a lease, sent, and tried again with growing pauses.
 
-A mail is sent twice in one case only: when the process dies, or the line breaks, between the server's acceptance and the record of it.
+A mail is sent twice only where a server has accepted it and that could not be recorded: the process died or the connection broke in between, or the
+sending outlasted its lease.
 """
 
 from __future__ import annotations
@@ -100,6 +101,72 @@ def retry(session: Session, message_id: int, now: dt.datetime) -> bool:
     return bool(result.rowcount)
 
 
+# --- What has failed for good ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMail:
+    """A mail that nobody tries any more: those who did not get it, since when it was to go, and the server's words."""
+
+    item_id: int
+    kind: str
+    recipients: tuple[str, ...]
+    since: dt.datetime
+    words: str
+
+
+def failed_mails(session: Session) -> list[FailedMail]:
+    """Return the mails that have failed for good, with or without a thread, the oldest first."""
+    items = session.scalars(select(OutboxItem).where(OutboxItem.state == OutboxState.FAILED).order_by(OutboxItem.id))
+    return [FailedMail(item.id, item.kind, _recipients(item), item.created_at, item.last_error) for item in items]
+
+
+def _recipients(item: OutboxItem) -> tuple[str, ...]:
+    try:
+        return OutgoingMail.from_row(item.content).recipients
+    except Exception:  # what another version wrote may lack anything; the row's own column names the first
+        return (item.recipient,)
+
+
+def retry_one(session: Session, item_id: int, now: dt.datetime) -> bool:
+    """Let one failed mail be tried again from the beginning. Say False where there is none, or its thread is no longer in the list."""
+    item = _locked_failed(session, item_id)
+    if item is None:
+        return False
+    thread = session.get(Thread, item.thread_id) if item.thread_id is not None else None
+    if item.thread_id is not None and (thread is None or thread.folder is not Folder.LIST):
+        return False
+    item.state, item.attempts, item.not_before, item.lease_owner, item.lease_until = OutboxState.WAITING, 0, now, None, None
+    if item.kind == "reply" and item.message_id is not None:
+        _note_delivery(session, item.message_id, Delivery.QUEUED, "", None)
+    session.flush()
+    return True
+
+
+def discard(session: Session, item_id: int) -> tuple[str, ...] | None:
+    """Give one failed mail up, and return the keys of files to remove; None where there is none.
+
+    One with a thread is cancelled, so that its message still offers to try again; one without is deleted with its files.
+    """
+    item = _locked_failed(session, item_id)
+    if item is None:
+        return None
+    if item.thread_id is None:
+        return _forget(session, item.id)
+    item.state = OutboxState.CANCELLED
+    session.flush()
+    return ()
+
+
+def _locked_failed(session: Session, item_id: int) -> OutboxItem | None:
+    """Lock a failed mail, its thread first as everybody does; None where it is gone or no longer failed."""
+    thread_id = session.scalar(select(OutboxItem.thread_id).where(OutboxItem.id == item_id))
+    if thread_id is not None:
+        lock_thread(session, EVERYTHING, thread_id)
+    failed = select(OutboxItem).where(OutboxItem.id == item_id, OutboxItem.state == OutboxState.FAILED)
+    return session.scalars(failed.with_for_update().execution_options(populate_existing=True)).one_or_none()
+
+
 # --- Claims ---------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +177,7 @@ class Claimed:
     item_id: int
     owner: str
     kind: str
+    recipient: str
     attempts: int
     content: Mapping[str, Any]
     files: tuple[StoredFile, ...]
@@ -120,6 +188,11 @@ class Claimed:
     def mail(self) -> OutgoingMail:
         """Return the mail. What another version wrote, and this one cannot read, raises whatever it raises."""
         return OutgoingMail.from_row(self.content, self.files)
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Say whether all attempts are used up and the last left no record: whatever sent it has died each time."""
+        return self.attempts > len(PAUSES) + 1
 
 
 def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE) -> Claimed | None:
@@ -150,7 +223,7 @@ def _claimed(session: Session, item_id: int, owner: str) -> Claimed:
         .order_by(OutboxFile.position)
     )
     files = tuple(StoredFile(*row) for row in session.execute(query))
-    return Claimed(item_id, owner, item.kind, item.attempts, item.content, files, item.thread_id, item.message_id)
+    return Claimed(item_id, owner, item.kind, item.recipient, item.attempts, item.content, files, item.thread_id, item.message_id)
 
 
 # --- Delivery -------------------------------------------------------------------------------------------------------------------------------------
@@ -204,6 +277,8 @@ class PostOffice:
             return committed(session, lambda: claim(session, self.clock(), lease))
 
     def _send(self, claimed: Claimed, way: _Way) -> Delivered:
+        if claimed.is_worn_out:
+            return self._record(claimed, UndeliverableError(_("Each attempt to send this mail broke off; it may have arrived."), permanent=True))
         try:
             refused = self._hand_over(claimed.mail, way)
         except UndeliverableError as error:
@@ -212,6 +287,18 @@ class PostOffice:
             log.exception("mail %s could not be sent", claimed.item_id)
             return self._record(claimed, UndeliverableError(f"{type(error).__name__}: {error}", permanent=False))
         return self._record(claimed, refused)
+
+    def retry(self, item_id: int) -> bool:
+        """Let a failed mail be tried again from the beginning; say whether there was one that may be."""
+        with self.sessions() as session:
+            return committed(session, lambda: retry_one(session, item_id, self.clock()))
+
+    def discard(self, item_id: int) -> bool:
+        """Give a failed mail up; say whether there was one."""
+        with self.sessions() as session:
+            unneeded = committed(session, lambda: discard(session, item_id))
+        self._remove(unneeded or ())
+        return unneeded is not None
 
     def _hand_over(self, mail: OutgoingMail, way: _Way) -> tuple[Refused, ...]:
         if self.host.send_mail(mail):
@@ -230,6 +317,9 @@ class PostOffice:
         with self.sessions() as session:
             recorded = committed(session, work)
         self._remove(recorded.unneeded)
+        if recorded.state is OutboxState.FAILED:
+            recipients = ", ".join(recorded.mail.recipients if recorded.mail else (claimed.recipient,))
+            log.error("mail %s (%s) to %s has failed for good: %s", claimed.item_id, claimed.kind, recipients, recorded.words)
         if recorded.state is None:
             log.error("mail %s took longer than its lease: somebody else may have sent it too", claimed.item_id)
         return Delivered(
@@ -328,7 +418,7 @@ def record(session: Session, claimed: Claimed, came_of_it: UndeliverableError | 
         _tell_message(session, claimed.message_id, outcome, now)
     if outcome.state is OutboxState.FAILED and thread is not None:
         _leave_event(session, thread, claimed, outcome, now)
-    unneeded = _forget(session, claimed) if outcome.state is OutboxState.SENT and claimed.thread_id is None else ()
+    unneeded = _forget(session, claimed.item_id) if outcome.state is OutboxState.SENT and claimed.thread_id is None else ()
     return Recorded(outcome.state, outcome.words, outcome.mail, unneeded)
 
 
@@ -424,11 +514,11 @@ def _leave_event(session: Session, thread: Thread, claimed: Claimed, outcome: _O
     )
 
 
-def _forget(session: Session, claimed: Claimed) -> tuple[str, ...]:
+def _forget(session: Session, item_id: int) -> tuple[str, ...]:
     """Delete a queued mail with the rows of its files, and return the keys of those that nobody else needs."""
-    blob_ids = list(session.scalars(select(OutboxFile.blob_id).where(OutboxFile.outbox_id == claimed.item_id)))
-    session.execute(delete(OutboxFile).where(OutboxFile.outbox_id == claimed.item_id))
-    session.execute(delete(OutboxItem).where(OutboxItem.id == claimed.item_id))
+    blob_ids = list(session.scalars(select(OutboxFile.blob_id).where(OutboxFile.outbox_id == item_id)))
+    session.execute(delete(OutboxFile).where(OutboxFile.outbox_id == item_id))
+    session.execute(delete(OutboxItem).where(OutboxItem.id == item_id))
     needed = {
         *session.scalars(select(OutboxFile.blob_id).where(OutboxFile.blob_id.in_(blob_ids))),
         *session.scalars(select(Attachment.blob_id).where(Attachment.blob_id.in_(blob_ids))),

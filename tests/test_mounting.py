@@ -451,7 +451,6 @@ def test_one_customer_service_serves_two_applications(tmp_path: Path) -> None:
         ({"CS_SIGNING_KEYS": ["short"]}, "CS_SIGNING_KEYS"),
         ({"CS_MAIL_URL": "mail.example"}, "CS_MAIL_URL"),
         ({"CS_MAIL_URL": ""}, "CS_MAIL_URL"),
-        ({"CS_MAIL_URL": None}, "CS_MAIL_URL"),
         ({"CS_MAIL_URL": "imap://mail.example"}, "CS_MAIL_URL"),
         ({"CS_MAIL_URL": "smtp://mail.example:port"}, "CS_MAIL_URL"),
         ({"CS_MAIL_URL": "smtp://mail.example:99999"}, "CS_MAIL_URL"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+from sqlalchemy import delete, select
+
 from cs_plugin import desk
+from cs_plugin.store.models import Contact, ContactShop, ContactText
 from tests.hosts.store import Store
 
 
@@ -31,3 +35,36 @@ def test_a_message_becomes_a_thread_and_its_answer_becomes_a_mail(any_store: Sto
         assert reply.recipients == ("jan@example.com",)
         assert "It is on its way." in reply.message.get_body(("plain",)).get_content()
         assert reply.message["In-Reply-To"] == confirmation.message["Message-ID"]
+
+
+@pytest.mark.shows("7.2", "11.3")
+def test_contacts_without_an_address_use_each_shops(store: Store) -> None:
+    """The first contacts of a store whose shops have addresses of their own are written from, and told at, the shop of the thread."""
+    with store.app.app_context():
+        with store.desk.sessions() as session:
+            session.execute(delete(ContactShop))
+            session.execute(delete(ContactText))
+            session.execute(delete(Contact))
+            session.commit()
+            assert desk.make_first_contacts(store.desk.bench(session))
+            session.commit()
+            assert set(session.scalars(select(Contact.email))) == {""}
+        store.customer_service.hook.cs_contact_form_submitted(
+            email="jan@example.com",
+            text="Hallo",
+            contact="Webmaster",
+            subject="",
+            first_name="",
+            last_name="",
+            customer_id=None,
+            order_id=None,
+            shop_id="2",
+            language="en",
+            files=(),
+            post_key="berlin",
+        )
+        store.db.session.commit()
+        store.desk.office.deliver()
+    confirmation, notice = store.desk.transport.sent
+    assert notice.recipients == ("berlin@shop.example",)
+    assert str(confirmation.message["From"]) == "Berlin · Webmaster <berlin@shop.example>"

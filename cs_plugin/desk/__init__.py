@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from cs_plugin.desk.answering import Answer, add_note, reply, retry_mail
 from cs_plugin.desk.bench import Bench
-from cs_plugin.desk.handling import assign, delete, move_to_contact, restore, set_status
+from cs_plugin.desk.handling import assign, delete, move_to_contact, not_spam, restore, set_status
 from cs_plugin.desk.housekeeping import change_customer, make_first_contacts, merge_customers
+from cs_plugin.desk.purging import BIN_KEEPS, purge_bin
 from cs_plugin.desk.receiving import receive
 
 __all__ = [
+    "BIN_KEEPS",
     "Answer",
     "Bench",
     "add_note",
@@ -18,6 +20,8 @@ __all__ = [
     "make_first_contacts",
     "merge_customers",
     "move_to_contact",
+    "not_spam",
+    "purge_bin",
     "receive",
     "reply",
     "restore",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pluggy
@@ -50,6 +50,16 @@ class Bench:
     def languages(self) -> tuple[Language, ...]:
         """Return the host's languages, the default first."""
         return self.host.languages()
+
+    def ask_host(self) -> None:
+        """Ask the host now for what the verbs may want of it, so that they need not ask under a lock."""
+        _answers = self.shops, self.languages
+
+    def at(self, now: dt.datetime) -> Bench:
+        """Return the bench at another moment, with the answers that the host has given."""
+        later = replace(self, now=now)
+        vars(later).update((name, answer) for name, answer in vars(self).items() if name in ("shops", "languages"))
+        return later
 
     def shop(self, shop_id: str) -> Shop:
         """Return a shop; for one that the host no longer lists, a shop of that id without a name."""

@@ -124,6 +124,16 @@ def restore(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int
     return [thread.id for thread in restored]
 
 
+def not_spam(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
+    """Take threads out of spam, into the list, and return which ones. Nothing is mailed about what was written until then."""
+    freed = [thread for thread in _several(bench, actor, Permission.REPLY, thread_ids) if thread.folder is Folder.SPAM]
+    for thread in freed:
+        thread.folder = Folder.LIST
+        bench.session.flush()
+        bench.note_event(thread, "not_spam", actor)
+    return [thread.id for thread in freed]
+
+
 def _folder_before(bench: Bench, thread: Thread) -> Folder:
     deletions = select(ThreadEvent.details).where(ThreadEvent.thread_id == thread.id, ThreadEvent.kind == "deleted")
     details = bench.session.scalar(deletions.order_by(ThreadEvent.id.desc()).limit(1)) or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parseaddr
 
 from sqlalchemy import select
@@ -43,12 +43,13 @@ def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: Con
 
 
 def send_reply(bench: Bench, thread: Thread, message: Message, author: str, cc: Sequence[str], files: tuple[StoredFile, ...]) -> None:
-    """Queue an employee's answer to the customer, within the conversation that their mail program shows."""
+    """Queue an employee's answer to the customer, within the conversation that their mail program shows, and its copies."""
     contact = _contact_of(bench, thread)
     sender = _sender(bench, thread.shop_id, contact)
     way_back = _way_back(bench, thread, sender)
     references = _message_ids(bench, thread)
     answers = _last_of_customer(bench, thread)
+    words = {"message": facts_of_message(message), "author": author, "signature": contact.signature if contact else ""}
     mail = bench.composer.compose(
         Letter(
             kind="reply",
@@ -56,24 +57,28 @@ def send_reply(bench: Bench, thread: Thread, message: Message, author: str, cc: 
             language=thread.language,
             sender=sender,
             to=(Mailbox(thread.address, thread.customer_name),),
-            cc=tuple(Mailbox(address) for address in dict.fromkeys(cc) if address != thread.address),
             reply_to=way_back.reply_to,
             return_path=way_back.return_path,
             in_reply_to=answers,
             references=references if answers is None else (*(one for one in references if one != answers), answers),
-            words={
-                **_words_to_customer(bench, thread, way_back),
-                **_quoted(bench, thread),
-                "message": facts_of_message(message),
-                "author": author,
-                "signature": contact.signature if contact else "",
-            },
+            words={**_words_to_customer(bench, thread, way_back), **_quoted(bench, thread), **words},
             files=files,
         )
     )
     _put(bench, mail, thread, message)
     message.message_id, message.message_id_hash = mail.message_id, message_id_key(mail.message_id)
+    copied = tuple(Mailbox(address) for address in dict.fromkeys(cc) if address != thread.address)
+    if copied:
+        _send_copies(bench, thread, message, Letter("copy", bench.shop(thread.shop_id), thread.language, sender, copied, words, files=files))
     bench.session.flush()
+
+
+def _send_copies(bench: Bench, thread: Thread, message: Message, letter: Letter) -> None:
+    # A mail of its own: link and tags are the customer's key to the thread, and who gets a copy must not be able to write in the customer's name.
+    # Nor does it name the Message-IDs of the customer's mails, by which an answer finds its thread.
+    words = {**letter.words, "link": "", "customer": thread.customer_name or thread.address}
+    mail = bench.composer.compose(replace(letter, words=words))
+    outbox.put(bench.session, mail, bench.now, thread_id=thread.id, message_id=message.id)
 
 
 def _confirm(bench: Bench, thread: Thread, message: Message, contact: ContactWords) -> None:

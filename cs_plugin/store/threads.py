@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, o
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from cs_plugin.rules.inquiry import AuthorKind, clean_line, clean_text, fold
+from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store.employees import as_employee
 from cs_plugin.store.locking import locking
 from cs_plugin.store.models import NEVER, EmployeeName, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
@@ -208,7 +210,7 @@ class Row:
     contact_id: int | None
     language: str
     assignee_id: str | None
-    assignee: EmployeeName | None
+    assignee: Employee | None
     first_words: str
     message: str
     private: bool
@@ -277,7 +279,7 @@ def _row(thread: Thread, assignee: EmployeeName | None, message: str | None, not
         contact_id=thread.contact_id,
         language=thread.language,
         assignee_id=thread.assignee_id,
-        assignee=assignee,
+        assignee=as_employee(assignee) if assignee is not None else None,
         first_words=thread.last_customer_text,
         message=message or "",
         private=thread.private,

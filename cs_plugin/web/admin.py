@@ -47,15 +47,24 @@ def mount(app: Flask, db: Any, admin: Admin | None) -> None:
             if view.endpoint not in app.blueprints:
                 admin.add_view(view)
             _exempt_from_csrf_protect(app, view.endpoint)
-    app.after_request(_guard_with_csp)
+    app.after_request(_guard)
     _answer_for_babel(app)
 
 
-def _guard_with_csp(response: Response) -> Response:
-    """Give the desk's admin pages the policy of CS_ADMIN_CSP, where the host has set none of its own on the answer."""
+def _guard(response: Response) -> Response:
+    """Give the desk's admin pages the policy of CS_ADMIN_CSP and let no other site frame them, where the host has not set its own on the answer.
+
+    What they show is kept by no cache, whoever uses the computer next; the files of the admin's own look may be.
+    """
+    if request.blueprint not in _ENDPOINTS:
+        return response
     policy = current_app.config["CS_ADMIN_CSP"]
-    if policy and request.blueprint in _ENDPOINTS:
+    if policy:
         response.headers.setdefault("Content-Security-Policy", policy)
+    response.headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    if not (request.endpoint or "").endswith(".static"):
+        response.headers["Cache-Control"] = "private, no-store"
     return response
 
 

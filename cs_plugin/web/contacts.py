@@ -18,6 +18,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import contact_in, contacts_in, words_of
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Contact
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web.contexts import picker
@@ -59,6 +60,7 @@ class ContactView(DeskView, ModelView):
         """List the contacts of the context."""
         here = self.here
         rows = [self._row(contact) for contact in contacts_in(here.desk.session(), here.scope(Permission.CONFIGURE))]
+        let_go(here.desk.session())
         here_in = {"picker": picker(here), "in_context": lambda context: url_for("cs_contacts.index_view", shop=context)}
         return self.page("contacts.html", rows=rows, **here_in)
 
@@ -84,7 +86,9 @@ class ContactView(DeskView, ModelView):
             say_good(self.say(_("Successful deletion.")))
             return redirect(url_for("cs_contacts.index_view") + self._query(), 303)
         expired = self.say(_EXPIRED) if request.method == "POST" else ""
-        return self.page("contact_delete.html", contact=self._row(contact), stays_in=self._stays_in(contact), wrong=expired), 400 if expired else 200
+        row, stays_in = self._row(contact), self._stays_in(contact)
+        let_go(here.desk.session())
+        return self.page("contact_delete.html", contact=row, stays_in=stays_in, wrong=expired), 400 if expired else 200
 
     # --- Reading ------------------------------------------------------------------------------------------------------------------------------
 
@@ -163,9 +167,11 @@ class ContactView(DeskView, ModelView):
         return errors
 
     def _shown(self, contact: Contact | None, form: ContactEditor, errors: Mapping[str, str], *, locked: bool = False) -> str:
+        row = self._row(contact) if contact is not None else None
+        let_go(self.here.desk.session())
         return self.page(
             "contact.html",
-            contact=self._row(contact) if contact is not None else None,
+            contact=row,
             form=form,
             errors=errors,
             locked=locked,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from cs_plugin.host import Host
 from cs_plugin.rules.facts import ThreadFacts
 from cs_plugin.rules.orders import Order, OrderStep
+from cs_plugin.rules.permissions import Grants, Permission
 
 MOST_ORDERS = 100
 _MOST_STEPS = 50
@@ -54,15 +55,16 @@ class CustomerBlock:
     steps: tuple[OrderStep, ...] = ()
 
 
-def ask_host(host: Host, thread: ThreadFacts, name: str, *, verified: bool) -> CustomerBlock:
-    """Ask the host about the customer of a thread."""
+def ask_host(host: Host, grants: Grants, thread: ThreadFacts, name: str, *, verified: bool) -> CustomerBlock:
+    """Ask the host about the customer of a thread, for an employee with these grants: orders of shops that they may not view are left out."""
     known = thread.customer_id is not None and verified
     account = host.find_customer(customer_id=thread.customer_id, shop_id=thread.shop_id) if known else None
     namesake = None
     if not known and thread.address:
         namesake = host.find_customer(email=thread.address, shop_id=thread.shop_id)
-    placed = _orders(host, thread, known=known)
+    placed = [order for order in _orders(host, thread, known=known) if grants.allow(Permission.VIEW, order.shop_id)]
     about = host.find_order(order_id=thread.order_id) if thread.order_id else None
+    hidden = about is not None and not grants.allow(Permission.VIEW, about.shop_id)
     return CustomerBlock(
         name=account.name if account else name,
         url=(host.url("customer", account.id) or "") if account else "",
@@ -71,9 +73,9 @@ def ask_host(host: Host, thread: ThreadFacts, name: str, *, verified: bool) -> C
         same_address_url=(host.url("customer", namesake.id) or "") if namesake else "",
         totals=totals_of(placed),
         orders=tuple(_shown(host, order) for order in placed[:MOST_ORDERS]),
-        order_reference=about.reference if about else thread.order_id or "",
-        order_url=(host.url("order", about.id) or "") if about else "",
-        steps=host.order_history(thread.order_id)[-_MOST_STEPS:] if thread.order_id else (),
+        order_reference="" if hidden else about.reference if about else thread.order_id or "",
+        order_url=(host.url("order", about.id) or "") if about and not hidden else "",
+        steps=host.order_history(thread.order_id)[-_MOST_STEPS:] if thread.order_id and not hidden else (),
     )
 
 

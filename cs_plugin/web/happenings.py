@@ -101,6 +101,10 @@ def _restored(event: ThreadEvent, say: Say) -> Words:
     return Words("refresh", say(_("%(name)s took the thread out of the bin"), name=_actor(event, say)))
 
 
+def _not_spam(event: ThreadEvent, say: Say) -> Words:
+    return Words("refresh", say(_("%(name)s took the thread out of spam"), name=_actor(event, say)))
+
+
 def _failed(event: ThreadEvent, say: Say) -> Words:
     return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
 
@@ -115,5 +119,6 @@ _EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
     "type": _type,
     "deleted": _deleted,
     "restored": _restored,
+    "not_spam": _not_spam,
     "delivery_failed": _failed,
 }

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line
-from cs_plugin.rules.status import Status
+from cs_plugin.rules.permissions import Permission
+from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.threads import NEWEST_FIRST, NO_CONTACT, PAGE_SIZES, SORTS, Sort, ThreadFilter, read_sort
 
 NO_TYPE = "none"   # how URLs write the type "--"
@@ -128,20 +129,28 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A list that somebody works through: its name in URLs, its words, the order it begins in, and what it holds for an employee."""
+    """A list that somebody works through: its name in URLs, its words, the order it begins in, and what it holds for an employee.
+
+    It is offered to those who hold `needs` in some shop of the context, and shows the threads of these shops.
+    """
 
     name: str
     label: str
     help: str
     sort: Sort = NEWEST_FIRST
     holds: Callable[[str], Mapping[str, Any]] = lambda _employee_id: {}
+    needs: Permission = Permission.VIEW
 
 
+# Only those who may delete see what was deleted: they alone can take it back.
+BIN = View("bin", _("Bin"), _("Deleted threads, for 30 days"), holds=lambda _me: {"folder": Folder.BIN}, needs=Permission.DELETE)
 VIEWS = (
     View("all", _("All"), _("All threads")),
     View("mine", _("Mine"), _("Assigned to me and not closed"), holds=lambda me: {"assignee_id": me, "unfinished": True}),
     View("unassigned", _("Unassigned"), _("Assigned to nobody and not closed"), holds=lambda _me: {"unassigned": True, "unfinished": True}),
     View("waiting", _("Waiting longest"), _("Open threads, the longest wait first"), Sort("waiting", descending=False), lambda _me: {"waits": True}),
+    View("spam", _("Spam"), _("Threads of blocked senders, and those held for spam"), holds=lambda _me: {"folder": Folder.SPAM}),
+    BIN,
 )
 
 

@@ -89,9 +89,12 @@ class Mounted:
     def do(self, work: Callable[[Bench], Result]) -> Result:
         """Do a piece of the desk's work in the host's session and commit it; again from the start where the database asks for that."""
         session = self.session()
+        bench = self.bench(session)
+        # Nobody waits behind a lock for the host's answers.
+        bench.ask_host()
         # The work begins with its lock, and not with an old snapshot.
         let_go(session)
-        return committed(session, lambda: work(self.bench(session)))
+        return committed(session, lambda: work(bench.at(self.clock())))
 
     @property
     def office(self) -> PostOffice:

@@ -36,7 +36,7 @@ def page(template: str, *, shop: Shop, language: str, title: str, status: int = 
 
 
 def strictly(response: AnyResponse) -> AnyResponse:
-    """Give a response the headers of our storefront; a host changes the policy by CS_STOREFRONT_CSP, or takes it away by None."""
+    """Give a response the headers of our storefront; a host changes the policy by CS_STOREFRONT_CSP, or takes it away by an empty text."""
     policy = current_app.config["CS_STOREFRONT_CSP"]
     if policy:
         response.headers["Content-Security-Policy"] = policy

@@ -25,14 +25,15 @@ from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads
 from cs_plugin.store.contacts import ContactWords, list_contacts
-from cs_plugin.store.employees import as_employee, remember, seen_employees
+from cs_plugin.store.employees import remember, seen_employees
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import preferences_of, set_preference
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import PAGE_SIZES, Page, Ranks, Row
 from cs_plugin.web import list_state
 from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView
-from cs_plugin.web.list_state import FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
+from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
 
@@ -120,7 +121,7 @@ class Surroundings:
         """Return the assignee as "J. Doe", by the name that the host gives now, else by the one last seen."""
         if row.assignee_id is None:
             return "--"
-        known = self.employees.get(row.assignee_id) or (as_employee(row.assignee) if row.assignee else None)
+        known = self.employees.get(row.assignee_id) or row.assignee
         return known.short_name if known else "--"
 
     def type(self, row: Row) -> str:
@@ -140,7 +141,8 @@ class ThreadListPages(DeskView):
         session = here.desk.session()
         size = state.size or _remembered_size(session, here)
         wanted, wrong = state.asked(around.choices, here.actor().employee.id)
-        page = threads.list_page(session, here.scope(), wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
+        page = threads.list_page(session, here.scope(state.view.needs), wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
+        let_go(session)
         return self.page("threads.html", **self._words(state.at(page.number), page, around, wrong))
 
     @expose("/status", methods=("POST",))
@@ -282,6 +284,7 @@ class ThreadListPages(DeskView):
         state = self._state()
         here = self.here
         allowed = threads.among(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), ids)
+        let_go(here.desk.session())
         if not allowed:
             return self._answer(_GONE, good=False)
         return self.page(
@@ -303,7 +306,7 @@ class ThreadListPages(DeskView):
             "around": around,
             "columns": COLUMNS,
             "fields": {one.name: one for one in FIELDS},
-            "views": VIEWS,
+            "views": [view for view in VIEWS if _able(here, view.needs)],
             "sizes": PAGE_SIZES,
             "wrong": wrong,
             "numbers": list_state.numbers(page.number, page.pages),
@@ -323,7 +326,7 @@ class ThreadListPages(DeskView):
             "first": min(page.total, (page.number - 1) * page.size + 1),
             "last": (page.number - 1) * page.size + len(page.rows),
             "may_reply": _able(here, Permission.REPLY),
-            "may_delete": _able(here, Permission.DELETE),
+            "may_delete": state.view is not BIN and _able(here, Permission.DELETE),
             "total": f"{i18n.number(here.employee_language, page.total)}{'+' if page.more else ''}",
         }
 

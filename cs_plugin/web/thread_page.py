@@ -129,6 +129,11 @@ class ThreadPages(DeskView):
         """Take the thread out of the bin again."""
         return self._handled(thread_id, lambda bench, actor, number: desk.restore(bench, actor, [number]), permission=Permission.DELETE)
 
+    @expose("/<thread_id>/not-spam", methods=("POST",))
+    def thread_not_spam(self, thread_id: str) -> ResponseReturnValue:
+        """Take the thread out of spam, into the list."""
+        return self._handled(thread_id, lambda bench, actor, number: desk.not_spam(bench, actor, [number]))
+
     # --- Handling -------------------------------------------------------------------------------------------------------------------------------
 
     def _handled(
@@ -233,7 +238,7 @@ class ThreadPages(DeskView):
         if left is not None and not left.noting and left.text.strip() == sheet.default_message.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
-        block = ask_host(here.desk.host, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
+        block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
         return self._drawn(sheet, block, form or _fresh(sheet, left or AnswerForm(FormKey.new(here.now))), problem or {}), code if refused else 200
 
     def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, problem: dict[str, str]) -> str:

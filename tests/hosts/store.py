@@ -11,10 +11,12 @@ from typing import Any
 
 from flask import Flask, request
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import update
 
-from cs_plugin import ALL, Customer, CustomerService, Employee, Language, Order, OrderStep, Product, Shop, hookimpl
+from cs_plugin import ALL, Customer, CustomerService, Employee, Language, Order, OrderStep, Product, Shop, desk, hookimpl
 from cs_plugin.rules.permissions import EVERY_GRANT, Actor, Grants
 from cs_plugin.store import schema
+from cs_plugin.store.models import Contact
 from cs_plugin.web.mounted import Mounted
 
 MARIE = Employee("1", "Marie", "Dubois", "marie@desk.example")
@@ -171,10 +173,8 @@ def make_store(database: str, folder: Path, *, plugins: Sequence[object] = (), m
         store.desk.clock = clock
         with app.app_context():
             schema.upgrade(store.desk.engine)
-            session = store.desk.sessions()
-            from cs_plugin import desk
-
-            desk.make_first_contacts(store.desk.bench(session))
-            session.commit()
-            session.close()
+            with store.desk.sessions() as session:
+                desk.make_first_contacts(store.desk.bench(session))
+                session.execute(update(Contact).values(email=PARIS.email))
+                session.commit()
     return store
