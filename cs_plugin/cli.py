@@ -11,9 +11,12 @@ from cs_plugin import desk
 from cs_plugin.errors import BadHostAnswerError
 from cs_plugin.sample import write_sample
 from cs_plugin.store import schema
+from cs_plugin.store.contacts import contacts_in
+from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.web.mounted import Mounted, mounted
 
 cs = AppGroup("cs", help="The customer-service desk.")
+_ID = click.IntRange(1, (1 << 63) - 1)
 
 
 @cs.command()
@@ -62,8 +65,24 @@ def check() -> None:
             click.echo(f"  {difference}")
     else:
         click.echo(f"The desk's tables are at {current}, as they should be.")
+        _advise(mounted())
         return
     sys.exit(1)
+
+
+def _advise(here: Mounted) -> None:
+    """Say what is not wrong, but leaves mails without a sender or without anybody who reads them."""
+    if not (here.app.config["CS_MAIL_FROM"] or here.app.config.get("MAIL_DEFAULT_SENDER")):
+        click.echo(f"Mail comes from {here.default_sender} where neither contact nor shop has an address: set CS_MAIL_FROM.")
+    try:
+        shops = here.host.shops()
+    except BadHostAnswerError as error:
+        click.echo(f"The store's answer cannot be used: {error}.")
+        return
+    with here.sessions() as session:
+        contacts = contacts_in(session, EVERYTHING)
+    if not any(contact.email for contact in contacts) and not any(shop.email for shop in shops):
+        click.echo("Nobody is told of new messages by mail: no contact and no shop has an address.")
 
 
 @cs.command()
@@ -80,6 +99,48 @@ def purge() -> None:
     while some := here.do(lambda bench: desk.purge_bin(bench, older_than=desk.BIN_KEEPS)):
         erased += some
     click.echo(f"{erased} threads erased.")
+
+
+class _OneOrAll(click.ParamType):
+    """The id of a mail, or "all"."""
+
+    name = "id"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        return "all" if value == "all" else _ID.convert(value, param, ctx)
+
+
+@cs.command()
+@click.option("--retry", "retried", type=_OneOrAll(), metavar="ID|all", help="Let this mail, or all of them, be tried again.")
+@click.option("--discard", "discarded", type=_ID, metavar="ID", help="Give this mail up; one without a thread is deleted, with its words and files.")
+@click.option("--yes", is_flag=True, help="Discard without asking.")
+def failed(retried: int | str | None, discarded: int | None, *, yes: bool) -> None:
+    """List the mails that have failed for good, or retry or discard some."""
+    if retried is not None and discarded is not None:
+        raise click.UsageError("Either --retry or --discard.")
+    office = mounted().office
+    if retried is not None:
+        _retry([one.item_id for one in office.failed()] if retried == "all" else [int(retried)])
+    elif discarded is not None:
+        if not any(one.item_id == discarded for one in office.failed()):
+            raise click.ClickException(f"No mail {discarded} has failed.")
+        if not yes:
+            click.confirm(f"Nobody will get mail {discarded}. Go on?", abort=True)
+        click.echo(f"Mail {discarded} is discarded." if office.discard(discarded) else f"Mail {discarded} is no longer a failed one.")
+    else:
+        mails = office.failed()
+        for mail in mails:
+            click.echo(f"{mail.item_id}  {mail.kind}  {', '.join(mail.recipients)}  since {mail.since:%Y-%m-%d %H:%M} UTC  {mail.words}")
+        if not mails:
+            click.echo("No mail has failed.")
+
+
+def _retry(item_ids: list[int]) -> None:
+    office = mounted().office
+    left = [item_id for item_id in item_ids if not office.retry(item_id)]
+    click.echo(f"{len(item_ids) - len(left)} will be tried again.")
+    if left:
+        raise click.ClickException(f"Not failed, or of a thread that lies in spam or in the bin: {', '.join(map(str, left))}.")
 
 
 @cs.command()

@@ -288,6 +288,11 @@ class PostOffice:
             return self._record(claimed, UndeliverableError(f"{type(error).__name__}: {error}", permanent=False))
         return self._record(claimed, refused)
 
+    def failed(self) -> list[FailedMail]:
+        """Return the mails that have failed for good."""
+        with self.sessions() as session:
+            return failed_mails(session)
+
     def retry(self, item_id: int) -> bool:
         """Let a failed mail be tried again from the beginning; say whether there was one that may be."""
         with self.sessions() as session:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,35 @@ def test_what_is_not_there_and_what_is_not_theirs_look_alike(walked: Store) -> N
     client = walked.client(employee=LAYLA)
     there, nowhere = client.get("/cs-admin/customer-service/1/"), client.get("/cs-admin/customer-service/2/")
     assert (there.status_code, re.sub(r"\d", "", there.text)) == (nowhere.status_code, re.sub(r"\d", "", nowhere.text))
+
+
+@pytest.mark.shows("12.1", "9.1", "5.2")
+def test_orders_of_other_shops_are_shown_to_nobody_who_may_not_see_them(walked: Store) -> None:
+    """A thread of Paris tells an employee of Paris neither the customer's orders in Dubai nor what these come to; whoever sees both sees both."""
+    ours = walked.answers.orders[0]
+    walked.answers.orders.append(replace(ours, id="16", reference="DUBAIONLY", shop_id="3", total=Decimal("512.00")))
+    walked.answers.grants[JOHN.id] = {"view": ["1"]}
+    theirs = walked.client(employee=JOHN).get("/cs-admin/customer-service/1/").text
+    assert ours.reference in theirs
+    assert "€68.00" in theirs
+    assert "DUBAIONLY" not in theirs
+    assert "580.00" not in theirs
+    every = walked.client(employee=MARIE).get("/cs-admin/customer-service/1/").text
+    assert "DUBAIONLY" in every
+    assert "580.00" in every
+
+
+@pytest.mark.shows("12.1", "9.1")
+def test_the_threads_own_order_is_not_told_of_where_it_lies_in_a_shop_out_of_sight(walked: Store) -> None:
+    """A thread that came to lie in another shop than its order tells nothing of that order."""
+    from cs_plugin.store.models import Thread
+
+    with walked.desk.sessions.begin() as session:
+        session.get_one(Thread, 1).order_id = "15"
+    walked.answers.orders[0] = replace(walked.answers.orders[0], shop_id="3")
+    walked.answers.grants[JOHN.id] = {"view": ["1"]}
+    assert "Payment accepted" not in walked.client(employee=JOHN).get("/cs-admin/customer-service/1/").text
+    assert "Payment accepted" in walked.client(employee=MARIE).get("/cs-admin/customer-service/1/").text
 
 
 @pytest.mark.shows("9.1")

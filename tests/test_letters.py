@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -286,13 +287,52 @@ def test_the_message_id_of_a_customers_mail_comes_back_unbroken(store: Store, sm
 
 
 def test_copies_go_once_and_not_to_the_customer_again(store: Store) -> None:
-    """Whoever is named twice gets one mail."""
+    """Whoever is named twice gets one mail, with the same words and files; the customer's names nobody else."""
     thread_id = write(store)
     sent(store)
-    answer(store, thread_id, cc=("eva@example.com", JAN, "eva@example.com"))
-    (reply,) = sent(store)
-    assert reply.recipients == (JAN, "eva@example.com")
-    assert str(reply.message["Cc"]) == "eva@example.com"
+    Path(store.app.instance_path, "a.txt").write_text("Good day.")
+    stored = store.desk.files.keep(Path(store.app.instance_path, "a.txt"), "a.txt", "text/plain")
+    answer(store, thread_id, cc=("eva@example.com", JAN, "eva@example.com"), files=(stored,))
+    reply, copy = sent(store)
+    assert (reply.recipients, reply.message["Cc"]) == ((JAN,), None)
+    assert (copy.recipients, str(copy.message["To"])) == (("eva@example.com",), "eva@example.com")
+    assert copy.message["Message-ID"] != reply.message["Message-ID"]
+    assert "Marie has answered Jan Kowalski, and you get a copy:\n\nIt is on its way." in text_of(copy)
+    assert [part.get_payload(decode=True) for part in copy.message.iter_attachments()] == [b"Good day."]
+
+
+@pytest.mark.shows("10.3", "11.3")
+@pytest.mark.parametrize("fetched", [None, "box@shop.example"])
+def test_a_copy_holds_no_key_to_the_thread(any_store: Store, fetched: str | None) -> None:
+    """On every database: neither link, nor tag, nor the way back of the customer, nor the Message-IDs of the customer's mails."""
+    store = any_store
+    if fetched:
+        fetch(store, fetched, takes_plus_tags=True)
+    thread_id = write(store)
+    sent(store)
+    answer(store, thread_id, cc=("eva@example.com", "boss@example.com"))
+    reply, copy = sent(store)
+    token = link_in(reply).rpartition("/")[2]
+    assert copy.recipients == ("eva@example.com", "boss@example.com")
+    whole = f"{copy.sender} {copy.message['Subject']} {copy.message.as_string()} {text_of(copy)} {text_of(copy, 'html')}"
+    assert token not in whole
+    assert "/thread/" not in whole
+    assert "[#" not in whole
+    assert "box+" not in whole
+    assert "Read the conversation" not in whole
+    assert [copy.message[name] for name in ("Reply-To", "In-Reply-To", "References")] == [None] * 3
+
+
+@pytest.mark.shows("11.4")
+def test_an_answer_without_an_author_has_no_gap_where_the_name_would_stand(store: Store) -> None:
+    """An employee without a first name in a nameless shop: the sentence does without."""
+    store.answers.shops = (Shop("1", "", "https://paris.example", email="desk@shop.example"),)
+    thread_id = write(store)
+    sent(store)
+    answer(store, thread_id, by=replace(MARIE, first_name=""), cc=("eva@example.com",))
+    reply, copy = sent(store)
+    assert text_of(reply).startswith("This is our answer to your message:\n\nIt is on its way.")
+    assert text_of(copy).startswith("Copy of an answer to Jan Kowalski\n\nIt is on its way.")
 
 
 @pytest.mark.parametrize(("kind", "automatic"), [("confirmation", "auto-replied"), ("notice", "auto-generated"), ("reply", None)])

@@ -55,6 +55,16 @@ def answered(store: Store, *cc: str, files: tuple[StoredFile, ...] = ()) -> int:
         return store.desk.do(lambda bench: desk.reply(bench, store.actor(), thread_id or 0, answer)).id
 
 
+def answered_to_both(store: Store) -> int:
+    """Queue an answer to Jan that names Eva in its "Cc", as earlier versions wrote it, and return the answer's id."""
+    message_id = answered(store)
+    with store.desk.sessions() as session:
+        item = session.scalars(select(OutboxItem).where(OutboxItem.kind == "reply")).one()
+        item.content = {**item.content, "cc": [{"address": EVA, "name": ""}]}
+        session.commit()
+    return message_id
+
+
 def deliver(store: Store) -> Delivered:
     """Deliver one round."""
     with store.app.app_context():
@@ -314,7 +324,7 @@ def test_a_refused_copy_is_told_and_the_answer_is_sent(any_store: Store, smtp_se
     """The customer has the answer: it is sent, with the words about the copy, and is not tried again."""
     store = through(any_store, smtp_server)
     smtp_server.refuse_recipient(EVA, NO_SUCH_USER)
-    message_id = answered(store, EVA)
+    message_id = answered_to_both(store)
     assert deliver(store) == Delivered(sent=1)
     message = message_of(store, message_id)
     assert (message.delivery, message.delivery_text) == (Delivery.SENT, f"{NO_SUCH_USER} ({EVA})")
@@ -325,7 +335,7 @@ def test_a_copy_that_is_taken_later_goes_to_nobody_else_again(store: Store, smtp
     """Only who has yet to get a mail gets it when it is tried again, and the customer's moment stays."""
     through(store, smtp_server)
     smtp_server.refuse_recipient(EVA, GREYLISTED)
-    message_id = answered(store, EVA)
+    message_id = answered_to_both(store)
     first = store.clock()
     assert deliver(store) == Delivered(postponed=1)
     message = message_of(store, message_id)
@@ -342,7 +352,7 @@ def test_a_copy_alone_does_not_make_an_answer_sent(store: Store, smtp_server: SM
     """Where the customer was refused, the answer has failed; trying again leaves those out who have it."""
     through(store, smtp_server)
     smtp_server.refuse_recipient(JAN, NO_SUCH_USER)
-    message_id = answered(store, EVA)
+    message_id = answered_to_both(store)
     assert deliver(store) == Delivered(failed=1)
     assert message_of(store, message_id).delivery is Delivery.FAILED
     smtp_server.behave()
@@ -351,6 +361,59 @@ def test_a_copy_alone_does_not_make_an_answer_sent(store: Store, smtp_server: SM
         session.commit()
     assert deliver(store) == Delivered(sent=1)
     assert [mail.recipients for mail in smtp_server.wait_for(2)] == [(EVA,), (JAN,)]
+
+
+@pytest.mark.shows("2.5", "5.4")
+def test_the_message_follows_the_customers_mail_and_not_the_copy(any_store: Store, smtp_server: SMTPServer) -> None:
+    """On every database a copy that fails is an event of its own; the answer is sent."""
+    store = through(any_store, smtp_server)
+    smtp_server.refuse_recipient(EVA, NO_SUCH_USER)
+    message_id = answered(store, EVA, "boss@example.com")
+    assert deliver(store) == Delivered(sent=1, failed=1)
+    message = message_of(store, message_id)
+    assert (message.delivery, message.delivery_text) == (Delivery.SENT, "")
+    (event,) = events(store)
+    assert event.details == {"mail": "copy", "recipients": [EVA], "words": f"{NO_SUCH_USER} ({EVA})"}
+    assert [mail.recipients for mail in smtp_server.wait_for(2)] == [(JAN,), ("boss@example.com",)]
+
+
+def test_a_copy_that_arrives_does_not_make_a_refused_answer_sent(store: Store, smtp_server: SMTPServer) -> None:
+    """The customer has nothing: the answer has failed, and trying again sends the copy no second time."""
+    through(store, smtp_server)
+    smtp_server.refuse_recipient(JAN, NO_SUCH_USER)
+    message_id = answered(store, EVA)
+    assert deliver(store) == Delivered(sent=1, failed=1)
+    assert message_of(store, message_id).delivery is Delivery.FAILED
+    smtp_server.behave()
+    with store.desk.sessions() as session:
+        outbox.retry(session, message_id, store.clock())
+        session.commit()
+    assert deliver(store) == Delivered(sent=1)
+    assert [mail.recipients for mail in smtp_server.wait_for(2)] == [(EVA,), (JAN,)]
+
+
+# --- A mail that kills whoever sends it -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows("11.1")
+def test_a_mail_whose_process_dies_each_time_fails_in_the_end(any_store: Store) -> None:
+    """On every database it is not sent for ever: after as many attempts as any other it has failed, in clear words."""
+    store = any_store
+    message_id = answered(store)
+    for _ in range(len(PAUSES) + 1):
+        with store.desk.sessions() as session:
+            claimed = outbox.claim(session, store.clock())
+            session.commit()
+        assert claimed is not None
+        assert not claimed.is_worn_out
+        store.clock.forward(seconds=LEASE.total_seconds() + 1)
+    assert deliver(store) == Delivered(failed=1)
+    message = message_of(store, message_id)
+    assert (message.delivery, message.delivery_text) == (Delivery.FAILED, "Each attempt to send this mail broke off; it may have arrived.")
+    assert store.desk.transport.sent == []  # type: ignore[attr-defined]
+    assert len(events(store)) == 1
+    store.clock.forward(days=2)
+    assert deliver(store) == Delivered()
 
 
 # --- Cancelled ------------------------------------------------------------------------------------------------------------------------------------
@@ -442,8 +505,10 @@ def test_a_mail_that_is_kept_nowhere_goes_once_it_is_taken(any_store: Store, tmp
 
 
 @pytest.mark.shows("3.4")
-def test_a_mail_that_is_kept_nowhere_stays_while_nobody_takes_it(store: Store, smtp_server: SMTPServer, tmp_path: Path) -> None:
-    """Refused for good it stays whole, with its file."""
+def test_a_mail_that_is_kept_nowhere_stays_while_nobody_takes_it(
+    store: Store, smtp_server: SMTPServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refused for good it stays whole, with its file, and the log names it."""
     through(store, smtp_server)
     smtp_server.refuse_recipient("paris@shop.example", NO_SUCH_USER)
     stored = kept_file(store, tmp_path)
@@ -451,6 +516,8 @@ def test_a_mail_that_is_kept_nowhere_stays_while_nobody_takes_it(store: Store, s
     assert deliver(store) == Delivered(failed=1)
     (item,) = items(store)
     assert item.state is OutboxState.FAILED
+    (logged,) = (one.getMessage() for one in caplog.records if one.levelname == "ERROR")
+    assert logged == f"mail {item.id} (passed_on) to paris@shop.example has failed for good: {NO_SUCH_USER} (paris@shop.example)"
     assert "A secret." in json.dumps(item.content)
     assert store.desk.files.read(stored.key) == b"Good day."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +14,13 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 import pytest
+from flask import before_render_template
 from markupsafe import Markup
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import FileStorage
 
-from cs_plugin import Order, hookimpl
+from cs_plugin import Order, desk, hookimpl
 from cs_plugin.errors import UndeliverableError
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.people import Employee
@@ -305,7 +308,7 @@ def test_an_id_that_no_thread_has_is_not_found(store: Store, text: str) -> None:
     token = {"csrf_token": re.search(r'name="csrf_token" value="([^"]+)"', client.get(f"{LIST}1/").get_data(as_text=True))[1]}   # type: ignore[index]
     assert client.get(f"{LIST}{text}/").status_code == 404
     assert client.post(f"{LIST}{text}/", data=token).status_code == 404
-    for what in ("status", "assignee", "type", "restore", "messages/1/retry"):
+    for what in ("status", "assignee", "type", "restore", "not-spam", "messages/1/retry"):
         assert client.post(f"{LIST}{text}/{what}", data=token).status_code == 404
     assert client.get(f"{LIST}{text}/files/1/1").status_code == 404
     assert client.get(f"{LIST}1/files/{text}/{text}").status_code == 404
@@ -472,7 +475,8 @@ def test_an_expired_form_keeps_text_and_file_and_signs_itself_anew(store: Store)
     thread_id = received(store)
     page = Opened.of(store, thread_id).send(csrf_token="bad", text="Still here", cc="a@example.com", file=[pdf()], then="close")
     assert page.status == 422
-    assert "This form had expired." in page.text
+    assert re.search(r'cs-is-bad" role="alert">.{0,80}<span>This form had expired', page.html, re.DOTALL)
+    assert "cs-is-False" not in page.html
     assert page.field("text") == "Still here"
     assert mails_to_customers(store) == 0
     page = page.send(text=page.field("text"), then="close")
@@ -485,11 +489,13 @@ def test_every_small_form_wants_its_token(store: Store) -> None:
     thread_id = received(store)
     before = row(store, Thread, thread_id).version
     forms: dict[str, dict[str, str]] = {
-        "status": {"status": "closed"}, "assignee": {"assignee": "1"}, "type": {"contact": "1"}, "messages/1/retry": {}, "restore": {}
+        "status": {"status": "closed"}, "assignee": {"assignee": "1"}, "type": {"contact": "1"}, "messages/1/retry": {}, "restore": {},
+        "not-spam": {},
     }
     for what, fields in forms.items():
         page = Opened.of(store, thread_id).change(what, **fields, csrf_token="")
         assert (page.status, "This form had expired." in page.text) == (422, True), what
+        assert re.search(r'cs-is-bad" role="alert">.{0,80}<span>This form had expired', page.html, re.DOTALL), what
     assert row(store, Thread, thread_id).version == before
 
 
@@ -611,10 +617,59 @@ def test_a_deleted_thread_says_so_and_can_be_taken_back(store: Store) -> None:
     assert "Undo" in said
     page = Opened.of(store, thread_id)
     assert "This thread was deleted." in page.text
+    assert "cs-is-False" not in page.html
     assert 'name="then"' not in page.html
     assert page.send(text="Too late", then="close").status == 422
     assert "Update successful" in page.change("restore").text
     assert row(store, Thread, thread_id).folder is Folder.LIST
+
+
+def laid_in(store: Store, folder: Folder, *ids: int) -> None:
+    """Lay threads in a folder."""
+    with store.app.app_context():
+        store.db.session.execute(update(Thread).where(Thread.id.in_(ids)).values(folder=folder, binned_at=store.clock()))
+        store.db.session.commit()
+
+
+def ids_in(html: str) -> list[int]:
+    """Return the threads that a list shows."""
+    return [int(one) for one in re.findall(r'<td[^>]* class="[^"]*cs-thread-id"><a[^>]*>([0-9]+)</a>', html)]
+
+
+@pytest.mark.shows("2.11")
+def test_a_thread_in_spam_is_found_in_its_view_and_taken_out(store: Store) -> None:
+    """The view links to the thread, whose page takes it to the list with an event, where it can be answered."""
+    spam, other = received(store), received(store, text="Something else", customer_id=None, email="eve@example.com")
+    laid_in(store, Folder.SPAM, spam)
+    client = store.client(employee=MARIE)
+    assert f'href="{LIST}?shop=all&amp;view=spam"' in client.get(LIST).text
+    assert ids_in(client.get(LIST).text) == [other]
+    assert ids_in(client.get(f"{LIST}?view=spam").text) == [spam]
+    page = Opened.of(store, spam)
+    assert "Not spam" in page.text
+    assert "cs-is-False" not in page.html
+    page = page.change("not-spam")
+    assert "Marie Dubois took the thread out of spam" in page.text
+    assert "Not spam" not in page.text
+    assert 'name="then"' in page.html
+    assert ids_in(client.get(LIST).text) == [other, spam]
+    assert ids_in(client.get(f"{LIST}?view=spam").text) == []
+
+
+@pytest.mark.shows("2.10", "12.1")
+def test_the_bin_is_shown_to_those_who_may_delete_and_offers_no_delete(store: Store) -> None:
+    """It holds the deleted threads of the shops in which the employee may delete; nobody else sees a link to it, or anything in it."""
+    store.answers.grants[JOHN.id] = {"view": ["1", "2"], "reply": ["1", "2"], "delete": ["2"]}
+    store.answers.grants[LAYLA.id] = {"view": ["1", "2"], "reply": ["1", "2"]}
+    paris, berlin = received(store), received(store, shop_id="2", text="In Berlin")
+    laid_in(store, Folder.BIN, paris, berlin)
+    shown = {who.id: store.client(employee=who).get(f"{LIST}?view=bin").text for who in (MARIE, JOHN, LAYLA)}
+    assert {who: ids_in(html) for who, html in shown.items()} == {MARIE.id: [berlin, paris], JOHN.id: [berlin], LAYLA.id: []}
+    assert {who: "view=bin\"" in html for who, html in shown.items()} == {MARIE.id: True, JOHN.id: True, LAYLA.id: False}
+    assert "data-deletes" not in shown[MARIE.id]
+    assert 'value="ask"' not in shown[MARIE.id]
+    received(store, shop_id="2", text="One more", customer_id=None, email="eve@example.com")
+    assert "data-deletes" in store.client(employee=MARIE).get(LIST).text
 
 
 # --- Who may do what ---------------------------------------------------------------------------------------------------------------------------
@@ -632,7 +687,7 @@ def test_who_may_only_look_has_no_box_and_no_buttons(store: Store) -> None:
     assert "Delete" not in page.text
     token = Opened.of(store, thread_id).hidden("csrf_token")
     assert page.client.post(page.address, data={"csrf_token": token, "text": "x", "then": "close"}).status_code == 403
-    for what in ("status", "assignee", "type", "restore", "messages/1/retry"):
+    for what in ("status", "assignee", "type", "restore", "not-spam", "messages/1/retry"):
         assert page.client.post(f"{page.address}{what}", data={"csrf_token": token}).status_code == 403
     assert len(messages_of(store, thread_id)) == 1
 
@@ -766,6 +821,69 @@ def test_the_host_is_asked_after_our_transaction(store: Store) -> None:
     store.desk.manager.register(Watching())
     assert "€68.00" in Opened.of(store, received(store)).text
     assert open_ones == [False]
+
+
+@pytest.mark.parametrize(
+    "path", [LIST, f"{LIST}delete?thread=1", *(f"/cs-admin/customer-service-contacts/{one}" for one in ("", "new/", "1/", "1/delete/"))]
+)
+def test_pages_are_drawn_after_our_transaction(store: Store, path: str) -> None:
+    """No page keeps one open while it is drawn, nor begins another by reading something late."""
+    store.answers.grants[JOHN.id] = EVERYTHING
+    thread_id = received(store)
+    with store.app.test_request_context():
+        store.desk.do(lambda bench: desk.assign(bench, store.actor(), thread_id, JOHN.id))
+    # The list takes the name of whoever has left from the row.
+    del store.answers.employees[JOHN.id]
+    open_ones: list[bool] = []
+
+    def watch(_sender: Any, **_named: Any) -> None:
+        open_ones.append(store.desk.session().in_transaction())
+
+    with before_render_template.connected_to(watch, store.app):
+        assert store.client(employee=MARIE).get(path).status_code == 200
+    assert open_ones
+    assert not any(open_ones)
+
+
+def test_shops_and_languages_are_asked_for_before_the_work_and_once(store: Store) -> None:
+    """Nobody waits behind a lock for the host; work that the database wants again does not ask again."""
+    thread_id = received(store)
+    asked: list[tuple[str, int]] = []
+    begun: list[dt.datetime] = []
+
+    class Watching:
+        @hookimpl(tryfirst=True)
+        def cs_list_shops(self) -> None:
+            asked.append(("shops", len(begun)))
+
+        @hookimpl(tryfirst=True)
+        def cs_list_languages(self) -> None:
+            asked.append(("languages", len(begun)))
+
+    def work(bench: desk.Bench) -> None:
+        begun.append(bench.now)
+        desk.reply(bench, store.actor(), thread_id, desk.Answer("On its way."))
+        if len(begun) == 1:
+            raise OperationalError("", {}, Exception("database is locked"))
+
+    with store.app.test_request_context():
+        store.desk.manager.register(Watching())
+        store.desk.do(work)
+    assert len(begun) == 2
+    assert sorted(asked) == [("languages", 0), ("shops", 0)]
+    assert len(messages_of(store, thread_id)) == 2
+
+
+@pytest.mark.parametrize("path", [LIST, f"{LIST}1/", f"{LIST}99/", "/cs-admin/customer-service-contacts/"])
+def test_admin_pages_are_framed_by_nobody_and_kept_by_no_cache(store: Store, path: str) -> None:
+    """Every answer says so, refusals too; the host's own pages stay as they are."""
+    received(store)
+    for client in (store.client(employee=MARIE), store.client()):
+        headers = client.get(path).headers
+        assert headers["X-Frame-Options"] == "SAMEORIGIN"
+        assert headers["Cache-Control"] == "private, no-store"
+        assert headers["Referrer-Policy"] == "same-origin"
+    assert "X-Frame-Options" not in store.client().get("/nowhere").headers
 
 
 def test_the_way_back_is_the_list_as_it_was(store: Store) -> None:

@@ -63,7 +63,7 @@ def _guard(response: Response) -> Response:
         response.headers.setdefault("Content-Security-Policy", policy)
     response.headers.setdefault("X-Frame-Options", "SAMEORIGIN")
     response.headers.setdefault("Referrer-Policy", "same-origin")
-    if not (request.endpoint or "").endswith(".static"):
+    if not (request.endpoint or "").endswith(".static") and not response.cache_control.no_store:
         response.headers["Cache-Control"] = "private, no-store"
     return response
 

@@ -141,7 +141,8 @@ class ThreadListPages(DeskView):
         session = here.desk.session()
         size = state.size or _remembered_size(session, here)
         wanted, wrong = state.asked(around.choices, here.actor().employee.id)
-        page = threads.list_page(session, here.scope(state.view.needs), wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
+        scope = here.scope(state.view.needs)
+        page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
         let_go(session)
         return self.page("threads.html", **self._words(state.at(page.number), page, around, wrong))
 
