@@ -10,13 +10,13 @@ from flask.cli import AppGroup
 from cs_plugin import desk
 from cs_plugin.errors import BadHostAnswerError
 from cs_plugin.sample import write_sample
-from cs_plugin.store import schema
+from cs_plugin.store import files, schema
 from cs_plugin.store.contacts import contacts_in
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.web.mounted import Mounted, mounted
 
 cs = AppGroup("cs", help="The customer-service desk.")
-_ID = click.IntRange(1, (1 << 63) - 1)
+_MOST = (1 << 63) - 1  # the greatest id that every database takes
 
 
 @cs.command()
@@ -101,18 +101,19 @@ def purge() -> None:
     click.echo(f"{erased} threads erased.")
 
 
-class _OneOrAll(click.ParamType):
-    """The id of a mail, or "all"."""
-
-    name = "id"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        return "all" if value == "all" else _ID.convert(value, param, ctx)
+def _id_or_all(value: str) -> int | str:
+    """Read the id of a mail, or "all". Raise ValueError, which click tells as a usage error."""
+    if value != "all" and not 0 < int(value) <= _MOST:
+        raise ValueError(value)
+    return value if value == "all" else int(value)
 
 
 @cs.command()
-@click.option("--retry", "retried", type=_OneOrAll(), metavar="ID|all", help="Let this mail, or all of them, be tried again.")
-@click.option("--discard", "discarded", type=_ID, metavar="ID", help="Give this mail up; one without a thread is deleted, with its words and files.")
+@click.option("--retry", "retried", type=_id_or_all, metavar="ID|all", help="Let this mail, or all of them, be tried again.")
+@click.option(
+    "--discard", "discarded", type=click.IntRange(1, _MOST), metavar="ID",
+    help="Give this mail up; one without a thread is deleted, with its words and files.",
+)
 @click.option("--yes", is_flag=True, help="Discard without asking.")
 def failed(retried: int | str | None, discarded: int | None, *, yes: bool) -> None:
     """List the mails that have failed for good, or retry or discard some."""
@@ -141,6 +142,15 @@ def _retry(item_ids: list[int]) -> None:
     click.echo(f"{len(item_ids) - len(left)} will be tried again.")
     if left:
         raise click.ClickException(f"Not failed, or of a thread that lies in spam or in the bin: {', '.join(map(str, left))}.")
+
+
+@cs.command()
+def sweep() -> None:
+    """Remove files that were chosen in a form and never sent, a day later."""
+    here = mounted()
+    with here.sessions() as session:
+        swept = files.sweep(session, here.files, here.clock() - files.UNUSED_LASTS)
+    click.echo(f"{swept} files removed.")
 
 
 @cs.command()

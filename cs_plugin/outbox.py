@@ -124,7 +124,7 @@ def failed_mails(session: Session) -> list[FailedMail]:
 def _recipients(item: OutboxItem) -> tuple[str, ...]:
     try:
         return OutgoingMail.from_row(item.content).recipients
-    except Exception:  # what another version wrote may lack anything; the row's own column names the first
+    except (KeyError, TypeError, AttributeError, ValueError):  # another version wrote it; the row's own column names the first
         return (item.recipient,)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -126,7 +127,7 @@ def test_a_store_without_a_sender_is_told(tmp_path: Path, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("config", [{}, {"CS_MAIL_FROM": None, "MAIL_DEFAULT_SENDER": ("Shop", "desk@shop.example")}])
-def test_a_store_with_a_sender_hears_nothing_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture, config: dict[str, object]) -> None:
+def test_a_store_with_a_sender_hears_nothing_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture, config: dict[str, Any]) -> None:
     """Either key is enough."""
     store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, **config)
     assert "CS_MAIL_FROM" not in caplog.text + run(store, "check").output

@@ -61,7 +61,7 @@ def test_the_subjects_are_the_contacts_of_the_shop_in_the_visitors_language(stor
         webmaster.shops = [shop for shop in webmaster.shops if shop.shop_id == "2"]
 
     do(store, arrange)
-    assert titles(visitor.open(f"{CONTACT}&language=fr")) == ["-- Choose --", "Service client"]
+    assert titles(visitor.open(f"{CONTACT}&language=fr")) == ["-- Choisir --", "Service client"]
     assert titles(visitor.open("/customer-service/contact?shop=2&language=en")) == ["-- Choose --", "Webmaster", "Customer service"]
 
 
@@ -400,6 +400,42 @@ def test_a_form_that_was_not_made_here_is_not_taken(store: Store, visitor: Visit
     assert threads(store) == 0
 
 
+def files_in(store: Store) -> int:
+    """Return how many files lie in the store."""
+    return sum(path.is_file() for path in Path(store.desk.files.url).rglob("*"))
+
+
+def test_a_post_that_is_not_taken_leaves_no_bytes_unless_a_visitor_may_have_written_it(store: Store, visitor: Visitor) -> None:
+    """Not without our cookie, not without the token, not from a form that is days old; an expired form of this very browser keeps its file."""
+    visitor.open()
+    copied = Visitor(store)
+    copied.page, copied.address = visitor.page, visitor.address
+    stolen = copied.write("Without the cookie", [a_file()])
+    without_token = visitor.write("Without the token", [a_file()], csrf_token="")
+    for answer in (stolen, without_token):
+        assert (answer.status_code, kept(answer.text)) == (400, [])
+        assert "receipt.txt: This file is no longer there: please choose it again." in errors(answer.text)["file"]
+    visitor.open()
+    old = visitor.page
+    store.clock.forward(hours=47)
+    assert files_in(store) == 0
+    assert len(kept(visitor.write("", [a_file()]).text)) == 1
+    assert files_in(store) == 1
+    store.clock.forward(hours=2)
+    visitor.page = old
+    assert kept(visitor.write("Days later", [a_file()]).text) == []
+    assert files_in(store) == 1
+
+
+@pytest.mark.shows("3.2")
+def test_a_token_that_is_older_than_its_limit_costs_no_file(store: Store, visitor: Visitor) -> None:
+    """A form on which somebody wrote for longer than the host's limit of tokens comes back with its file."""
+    visitor.open()
+    store.app.config["WTF_CSRF_TIME_LIMIT"] = -1
+    answer = visitor.write("A long letter", [a_file()])
+    assert (answer.status_code, len(kept(answer.text))) == (400, 1)
+
+
 @pytest.mark.parametrize("reference", ["forged", "", "\0", "x" * 9000])
 def test_a_forged_reference_brings_no_file(store: Store, visitor: Visitor, reference: str) -> None:
     """Nobody names a file of somebody else's: a reference that was not sealed here is passed over."""
@@ -584,6 +620,29 @@ def test_a_host_embeds_the_form_and_gets_its_visitor_back(store: Store, visitor:
     assert answer.location == "/help?topic=parcels#cs-contact-form"
     assert SUCCESS in visitor.client.get("/help?topic=parcels").text
     assert SUCCESS not in visitor.client.get("/help?topic=parcels").text
+
+
+def test_a_hosts_page_stands_where_the_desks_tables_are_not_made_yet(tmp_path: Path) -> None:
+    """In place of the form it has a link to ours, and what the host is writing in that request is neither committed nor lost."""
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, mount=False)
+    store.customer_service.init_app(store.app, db=store.db)
+    with store.app.app_context():
+        store.db.session.execute(text("CREATE TABLE visits (page VARCHAR(20))"))
+        store.db.session.commit()
+
+    @store.app.route("/help/<then>")
+    def help_page(then: str) -> str:
+        store.db.session.execute(text("INSERT INTO visits VALUES (:page)"), {"page": then})
+        page = render_template_string("<h1>Help</h1>{{ cs_contact_form('1', 'en') }}")
+        getattr(store.db.session, then)()
+        return page
+
+    for then in ("commit", "rollback"):
+        answer = store.client().get(f"/help/{then}")
+        assert answer.status_code == 200
+        assert '<a href="/customer-service/contact?shop=1&amp;language=en">Contact us</a>' in answer.text
+    with store.app.app_context():
+        assert store.db.session.scalars(text("SELECT page FROM visits")).all() == ["commit"]
 
 
 def test_what_is_wrong_with_an_embedded_form_is_shown_on_our_page_and_still_leads_back(store: Store, visitor: Visitor) -> None:

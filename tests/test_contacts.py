@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ GOOD = {"title-en": "Returns", "description-en": "What you send back", "email": 
 @pytest.fixture
 def client(store: Store) -> Any:
     """Marie, who may configure every shop."""
+    store.answers.employees[LAYLA.id] = replace(LAYLA, language="en")
     store.answers.grants[LAYLA.id] = {"view": ["1", "3"], "configure": ["3"]}
     return store.client(employee=MARIE)
 
@@ -234,6 +236,8 @@ def test_a_post_without_the_token_changes_nothing_and_loses_nothing(store: Store
     assert "open for too long" in whole(answer.text)
     assert value_of(answer.text, "title-en") == "Returns"
     assert client.post(f"{CONTACTS}/1/delete/").status_code == 400
+    endless = client.post(f"{CONTACTS}/1/", data={**GOOD, "description-en": "x" * 600_000})
+    assert endless.status_code == 413
     assert look(store, lambda session: [one.title for one in list_contacts(session, ["1"], "en", "en")]) == ["Webmaster", "Customer service"]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import os
 import struct
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,13 +16,14 @@ from typing import IO
 import pytest
 from sqlalchemy import select
 
+from cs_plugin.desk import Bench
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.store import files
 from cs_plugin.store.files import TYPES, FileStore, check_content, extension_of, file_name, taken_down
-from cs_plugin.store.models import Blob
+from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
 from tests.hosts.store import Store
-from tests.hosts.writing import begin, look, messages_of
+from tests.hosts.writing import begin, do, look, messages_of
 
 
 def png() -> bytes:
@@ -178,6 +181,39 @@ def test_an_extension_that_the_shop_does_not_allow_is_refused(tmp_path: Path) ->
         check_content(path, "leaflet.pdf", frozenset({"png"}))
 
 
+def crowded(entries: int, *, told: int | None = None, zip64: bool = False) -> bytes:
+    """Return an archive with so many entries in its directory; `told` is how many its end says there are."""
+    entry = b"PK\1\2" + struct.pack("<HHHHHHIIIHHHHHII", 20, 20, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    member = b"PK\3\4" + struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, 33, 0, 0, 0, 1, 0) + b"a"
+    directory = entry * entries
+    said = entries if told is None else told
+    if not zip64:
+        return member + directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, min(said, 0xFFFF), min(said, 0xFFFF), len(directory), len(member), 0)
+    long_end = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, said, said, len(directory), len(member))
+    locator = b"PK\6\7" + struct.pack("<IQI", 0, len(member + directory), 1)
+    return member + directory + long_end + locator + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+@pytest.mark.parametrize(("entries", "told"), [(5_001, None), (5_001, 1), (200_000, None), (200_000, 1)])
+def test_an_archive_with_too_many_files_is_refused_before_its_directory_is_read(
+    tmp_path: Path, entries: int, told: int | None, *, zip64: bool
+) -> None:
+    """Whatever its end says of their number: a long directory is refused by its length, and costs no time."""
+    begun = time.process_time()
+    for name in ("any.zip", "any.docx"):
+        with pytest.raises(InvalidInputError, match="too many files") as refused:
+            kept_as(tmp_path, name, crowded(entries, told=told, zip64=zip64))
+        assert refused.value.values == {"most": 5_000}
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+def test_an_archive_with_as_many_files_as_may_be_is_taken(tmp_path: Path, *, zip64: bool) -> None:
+    """Five thousand."""
+    assert kept_as(tmp_path, "any.zip", crowded(5_000, zip64=zip64)) == "application/zip"
+
+
 def test_each_kind_that_can_be_allowed_has_a_sample() -> None:
     """A new extension comes with a file that is taken and one that is refused."""
     assert {extension_of(name) for name in GOOD} == set(TYPES)
@@ -329,3 +365,72 @@ def test_a_file_that_is_attached_and_mailed_is_one_blob(any_store: Store) -> Non
     begin(store, "one", files=(stored,))
     begin(store, "two", files=(stored,))
     assert look(store, lambda session: len(session.scalars(select(Blob)).all())) == 1
+
+
+# --- Sweeping
+
+
+def lay(store: Store, folder: Path, *, age: dt.timedelta, row: bool = True) -> StoredFile:
+    """Keep a file that is so old, with a row of its own or without."""
+    stored, written = store.desk.files.keep(source(folder, PDF), "a.pdf", "application/pdf"), store.clock() - age
+    path = Path(store.desk.files.url) / stored.key[:2] / stored.key
+    os.utime(path, (written.timestamp(), written.timestamp()))
+    if row:
+        do(store, lambda bench: files.blob_of(bench.session, stored, written))
+    return stored
+
+
+def is_there(store: Store, stored: StoredFile) -> bool:
+    """Say whether the bytes are there."""
+    return (Path(store.desk.files.url) / stored.key[:2] / stored.key).exists()
+
+
+def test_a_sweep_takes_what_nothing_refers_to_and_nothing_else(any_store: Store, tmp_path: Path) -> None:
+    """Day-old bytes without a row, or whose row nobody names, go; what a message, a mail or a set-aside mail needs stays, and so does what is new."""
+    store, old, new = any_store, dt.timedelta(hours=25), dt.timedelta(hours=23)
+    unused = [lay(store, tmp_path, age=old), lay(store, tmp_path, age=old, row=False)]
+    fresh = [lay(store, tmp_path, age=new), lay(store, tmp_path, age=new, row=False)]
+    needed = [lay(store, tmp_path, age=old) for _user in range(5)]
+    message = messages_of(store, begin(store))[0].id
+
+    def use(bench: Bench) -> None:
+        attached, queued, original, html, aside = (files.blob_of(bench.session, one, bench.now).id for one in needed)
+        bench.session.add_all(
+            [
+                Attachment(message_id=message, blob_id=attached, name="a.pdf", content_type="application/pdf", size=5),
+                OutboxFile(outbox_id=1, blob_id=queued, name="a.pdf", content_type="application/pdf"),
+                SetAsideMail(blob_id=aside, cause="broken", created_at=bench.now),
+            ]
+        )
+        bench.session.get_one(Message, message).original_blob_id = original
+        bench.session.get_one(Message, message).html_blob_id = html
+
+    do(store, use)
+    half, strange = (Path(store.desk.files.url) / "ab" / name for name in ("ab" + "0" * 30 + ".part", "notes.txt"))
+    for path in (half, strange):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+        os.utime(path, (0, 0))
+    swept = store.app.test_cli_runner().invoke(args=["cs", "sweep"])
+    assert swept.output == "3 files removed.\n"
+    assert [is_there(store, one) for one in unused] == [False, False]
+    assert all(is_there(store, one) for one in (*fresh, *needed))
+    assert (half.exists(), strange.exists()) == (False, True)
+    keys = look(store, lambda session: set(session.scalars(select(Blob.key))))
+    assert keys == {one.key for one in (fresh[0], *needed)}
+
+
+def test_a_store_without_files_is_swept_in_peace(store: Store) -> None:
+    """Before the first file there is not even a folder."""
+    assert store.app.test_cli_runner().invoke(args=["cs", "sweep"]).output == "0 files removed.\n"
+
+
+def test_a_sweep_lists_any_store_that_fsspec_opens(store: Store, tmp_path: Path) -> None:
+    """Also one without folders of its own."""
+    kept = FileStore("memory://swept")
+    stored = kept.keep(source(tmp_path, PDF), "a.pdf", "application/pdf")
+    with store.desk.sessions() as session:
+        assert files.sweep(session, kept, dt.datetime.now(dt.UTC) - dt.timedelta(days=1)) == 0
+        assert files.sweep(session, kept, dt.datetime.now(dt.UTC) + dt.timedelta(days=1)) == 1
+    with pytest.raises(FileNotFoundError):
+        kept.read(stored.key)

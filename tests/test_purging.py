@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Table, func, insert, select
+from sqlalchemy import JSON, Column, Table, TypeDecorator, func, insert, select
 
 from cs_plugin import desk
 from cs_plugin.store.models import Base, ImportedMail, Message, SearchText, Thread
@@ -35,9 +35,14 @@ def references() -> list[tuple[Column[Any], str]]:
 def row_for(table: Table, ids: dict[str, int], now: dt.datetime) -> dict[str, Any]:
     """Return a row that points to a thread, its message and its mail."""
     pointing = {column.name: ids[kind] for column, kind in references() if column.table is table}
-    values: dict[type, Any] = {str: "x", bytes: b"x" * 32, int: ids["thread"], dt.datetime: now, dict: {}}
+    values: dict[type, Any] = {str: "x", bytes: bytes([ids["thread"]]) * 32, int: ids["thread"], dt.datetime: now}
     wanted = [one for one in table.columns if not one.nullable and one.default is None and not (one.primary_key and one.autoincrement is not False)]
-    return {one.name: values[one.type.python_type] for one in wanted if one.name not in pointing} | pointing
+    return {one.name: {} if isinstance(one.type, JSON) else values[_kind_of(one)] for one in wanted if one.name not in pointing} | pointing
+
+
+def _kind_of(column: Column[Any]) -> type:
+    """Return what a column holds; types of our own tell it by the type that they write."""
+    return column.type.impl_instance.python_type if isinstance(column.type, TypeDecorator) else column.type.python_type
 
 
 def belongings(store: Store, ids: dict[str, int]) -> dict[str, int]:

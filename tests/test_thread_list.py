@@ -597,6 +597,7 @@ BAD_FORMS = (
     ("undo", {"deleted": "yesterday"}),
     ("undo", {"deleted": "2026-11-21T00:00:00"}),
     ("undo", {"deleted": "0001-01-01T00:00:00+14:00"}),
+    ("undo", {"deleted": "9999-12-31T23:59:59-23:59"}),
     ("undo", {"deleted": "\0"}),
 )
 

@@ -16,18 +16,18 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import fsspec
 import puremagic
 from fsspec.implementations.local import LocalFileSystem
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
-from cs_plugin.store.models import Attachment, Blob
+from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
 from cs_plugin.store.types import can_be_id
 
 _CHUNK = 1 << 20
@@ -64,6 +64,10 @@ def file_name(given: str) -> str:
 def extension_of(name: str) -> str:
     """Return the extension of a name in lower case, without its dot."""
     return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+# A key of ours in its folder, whole or still being written.
+_OURS = re.compile(r"(?P<folder>[0-9a-f]{2})/(?P<name>[0-9a-f]{32}(\.part)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,26 @@ class FileStore:
         if filesystem.exists(path):
             filesystem.rm(path)
 
+    def older_than(self, before: dt.datetime) -> Iterator[list[str]]:
+        """Yield the keys of what was kept before a moment, folder by folder; also of what was never kept whole. What is not ours is passed over."""
+        filesystem, root = self._open()
+        for folder in filesystem.ls(root, detail=False) if filesystem.exists(root) else ():
+            found = (_OURS.fullmatch("/".join(str(path).split("/")[-2:])) for path in filesystem.find(folder))
+            keys = [match["name"] for match in found if match and match["name"].startswith(match["folder"])]
+            yield [key for key in keys if _is_older(filesystem, f"{root}/{key[:2]}/{key}", before)]
+
     def _open(self) -> tuple[Any, str]:
         filesystem, root = fsspec.core.url_to_fs(self.url)
         return filesystem, str(root).rstrip("/")
+
+
+def _is_older(filesystem: Any, path: str, before: dt.datetime) -> bool:
+    try:
+        written: dt.datetime = filesystem.modified(path)
+    except FileNotFoundError:
+        # Whoever was writing it has given it its name, or it was removed.
+        return False
+    return (written if written.tzinfo else written.replace(tzinfo=dt.UTC)) < before
 
 
 def _copy(source: Path, filesystem: Any, target: str) -> tuple[int, bytes]:
@@ -216,12 +237,41 @@ def _is_webp(path: Path) -> bool:
     return path.read_bytes()[8:12] == b"WEBP" and _is_only_a_picture(path)
 
 
+_MOST_IN_ZIP = 5_000
+_LONGEST_DIRECTORY = 200 * _MOST_IN_ZIP   # bytes: room for 5,000 entries with long names
+
+
+class _Directory:
+    """A file out of which `zipfile` reads an archive's directory, which it does in one go: a long one is refused before it is read.
+
+    How many entries there are the end of the archive says, and nothing makes it true: its length is what the work rests on, also in zip64.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.seek, self.tell = file.seek, file.tell
+        self._read = file.read
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _LONGEST_DIRECTORY:
+            raise _too_many_in_zip()
+        # Without a size the end is read, which is as long as a comment may be.
+        return self._read(size if size >= 0 else _LONGEST_DIRECTORY)
+
+
+def _too_many_in_zip() -> InvalidInputError:
+    return InvalidInputError("file", _("The archive holds too many files: %(most)s at most."), most=_MOST_IN_ZIP)
+
+
 def _names_in_zip(path: Path) -> list[str] | None:
+    """Return the names in an archive; None where it is none. Raise InvalidInputError where there are too many to look at."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
+        with path.open("rb") as reading, zipfile.ZipFile(cast(IO[bytes], _Directory(reading))) as archive:
+            names = archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
         return None
+    if len(names) > _MOST_IN_ZIP:
+        raise _too_many_in_zip()
+    return names
 
 
 def _is_zip(path: Path) -> bool:
@@ -296,3 +346,36 @@ def attachment_of(session: Session, message_id: int, attachment_id: int) -> tupl
 def content_types() -> frozenset[str]:
     """Return every type under which a checked file may be kept."""
     return frozenset(content_type for content_type, _looks in TYPES.values())
+
+
+# What a form has kept and nobody has sent is of no use any more after that.
+UNUSED_LASTS = dt.timedelta(days=1)
+_ROWS_AT_ONCE = 500
+
+
+def sweep(session: Session, store: FileStore, before: dt.datetime) -> int:
+    """Remove bytes from before a moment that nothing refers to, with a row or without one, and return how many files they were.
+
+    It commits on its way: bytes go only after their row is gone for good, and no transaction stays open while the store is asked.
+    """
+    swept = 0
+    while rows := session.execute(select(Blob.id, Blob.key).where(Blob.created_at < before, _unused()).limit(_ROWS_AT_ONCE)).all():
+        session.execute(delete(Blob).where(Blob.id.in_([row.id for row in rows])), execution_options={"synchronize_session": False})
+        session.commit()
+        for row in rows:
+            store.remove(row.key)
+        swept += len(rows)
+    session.commit()
+    for keys in store.older_than(before):
+        known = set(session.scalars(select(Blob.key).where(Blob.key.in_(keys)))) if keys else set()
+        session.commit()
+        for key in set(keys) - known:
+            store.remove(key)
+            swept += 1
+    return swept
+
+
+def _unused() -> ColumnElement[bool]:
+    """Match blobs that no attachment, queued mail, message or set-aside mail refers to."""
+    users = (Attachment.blob_id, OutboxFile.blob_id, Message.original_blob_id, Message.html_blob_id, SetAsideMail.blob_id)
+    return and_(*(Blob.id.not_in(select(column).where(column.is_not(None))) for column in users))

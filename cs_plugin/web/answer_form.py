@@ -59,10 +59,10 @@ class AnswerForm:
         if not self.text.strip():
             problems["text"] = InvalidInputError("text", _("Reply message is required"))
         if len(self.copies) > _MOST_COPIES:
-            problems["cc"] = InvalidInputError("email", _("Too many addresses: %(most)s at most."), most=_MOST_COPIES)
+            problems["cc"] = InvalidInputError("cc", _("Too many addresses: %(most)s at most."), most=_MOST_COPIES)
         for copy in self.copies[:_MOST_COPIES]:
             try:
-                checked_address(copy)
+                checked_address(copy, "cc")
             except InvalidInputError as error:
                 problems["cc"] = error
         return problems
@@ -76,7 +76,7 @@ class AnswerForm:
         """Return the field of the box beside which an error of the desk's belongs."""
         if error.field == "text":
             return "note" if self.then == NOTE else "text"
-        return {"email": "cc"}.get(error.field, "form")
+        return "cc" if error.field == "cc" else "form"
 
 
 def form_of(posting: Posting, key: FormKey) -> AnswerForm:

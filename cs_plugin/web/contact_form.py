@@ -85,9 +85,19 @@ def contact() -> ResponseReturnValue:
 
 
 def embedded(shop_id: str | None = None, language: str | None = None) -> Markup:
-    """Return the contact form as HTML for a host's page: `{{ cs_contact_form() }}`. What is wrong is shown on a page of ours; success leads back."""
+    """Return the contact form as HTML for a host's page: `{{ cs_contact_form() }}`. What is wrong is shown on a page of ours; success leads back.
+
+    Where the desk's tables cannot be read, the host's page stands all the same, with a link to ours.
+    """
     here = visit()
-    offer = _offer(here, _shop_of_page(here, shop_id), language)
+    shop = _shop_of_page(here, shop_id)
+    try:
+        # A failure within it leaves the transaction of the host's page as it was; a commit or a rollback would be the host's to do.
+        with here.desk.session().begin_nested():
+            offer = _offer(here, shop, language)
+    except SQLAlchemyError:
+        log.exception("the contact form could not be read from the database")
+        return fragment("embedded_away.html", shop=shop, language=visitor_language(here, shop, language), url=address(shop.id, language))
     if _just_taken(here):
         return fragment("embedded_sent.html", shop=offer.shop, language=offer.language, again=_address(offer))
     back = request.full_path if request.query_string else request.path

@@ -129,13 +129,14 @@ class ContactView(DeskView, ModelView):
         here = self.here
         editor = contact_editor([language.code for language in here.languages])
         posted = request.method == "POST"
+        genuine = posted and form_is_genuine()
         form = editor(request.form if posted else None, say=self.say, **values)
         if contact is not None and not self._is_theirs(contact):
             return (self._shown(contact, form, {}, locked=True), 403) if posted else self._shown(contact, form, {}, locked=True)
         if not posted:
             return self._shown(contact, form, {})
         draft = self._draft(form)
-        errors = self._wrong(draft)
+        errors = self._wrong(draft) if genuine else {"": self.say(_EXPIRED)}
         if errors:
             return self._shown(contact, form, errors), 422
         contact_id = contact.id if contact is not None else None
@@ -157,9 +158,7 @@ class ContactView(DeskView, ModelView):
         )
 
     def _wrong(self, draft: ContactDraft) -> dict[str, str]:
-        """Return what is wrong, by field, in the employee's language; "" for the whole form."""
-        if not form_is_genuine():
-            return {"": self.say(_EXPIRED)}
+        """Return what is wrong, by field, in the employee's language."""
         bench: Bench = self.here.desk.bench(self.here.desk.session())
         errors: dict[str, str] = {}
         for error in wrong_with(bench, draft):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.facts import Received
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile, fold
 from cs_plugin.rules.languages import best_of
+from cs_plugin.rules.orders import Order
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import list_contacts
@@ -24,7 +26,7 @@ from cs_plugin.web.uploads import UploadLimits, keep_uploads
 if TYPE_CHECKING:
     from cs_plugin.extension import CustomerService
 
-
+log = logging.getLogger(__name__)
 _DIGITS_OF_AN_ID = 20
 
 
@@ -91,7 +93,7 @@ class FiredByHost:
         customer_id, shop_id, product_id = _key(customer_id), _key(shop_id), _key(product_id)
         with _at_work("cs_order_message_posted") as (here, bench):
             order = bench.host.find_order(order_id=_key(order_id), shop_id=shop_id)
-            if order is None:
+            if order is None or not _may_write(order, customer_id, email):
                 raise InvalidInputError("order", _("The order is no longer valid."))
             shop = _shop(bench, shop_id or order.shop_id)
             customer = bench.host.find_customer(customer_id=customer_id, shop_id=shop.id) if customer_id else None
@@ -142,8 +144,9 @@ class FiredByHost:
             desk.merge_customers(bench, str(kept_id), str(merged_id))
 
     @hookimpl
-    def cs_customer_erased(self, customer_id: str, email: str | None) -> None:
-        """Do nothing yet."""
+    def cs_customer_erased(self, customer_id: str, email: str | None) -> None:  # noqa: ARG002 - the hook's signature
+        """Erase nothing yet, and say so: whoever has promised a customer to forget them must not believe that it was done."""
+        log.error("cs_customer_erased: nothing was erased of customer %r: this version of the desk cannot erase customers yet", customer_id)
 
 
 @contextmanager
@@ -158,6 +161,13 @@ def _at_work(hook: str) -> Iterator[tuple[Mounted, Bench]]:
 def _key(value: object) -> str | None:
     """Return a key of the host's as text, None for none: forms leave empty texts, and models hand over numbers."""
     return None if value is None or value == "" else str(value)
+
+
+def _may_write(order: Order, customer_id: str | None, email: str | None) -> bool:
+    """Say whether an order can be this writer's: the host vouches for who writes, and one slip of its must not open a stranger's conversation."""
+    if customer_id is not None:
+        return order.customer_id is None or str(order.customer_id) == customer_id
+    return bool(order.email) and (email or "").strip().casefold() == order.email.strip().casefold()
 
 
 def _shop(bench: Bench, shop_id: str | None) -> Shop:

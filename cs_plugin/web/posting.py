@@ -21,7 +21,7 @@ from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.oversized import texts_of_oversized_post
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.seals import open_seal, seal
-from cs_plugin.web.uploads import UploadLimits, bound_request, keep_uploads
+from cs_plugin.web.uploads import NO_FILES, UploadLimits, bound_request, keep_uploads
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,12 @@ EXPIRED = _(
     "Should this happen again, let this site set its cookie."
 )
 FORM_LASTS = dt.timedelta(hours=24)
-# Bytes that no message refers to are swept after a day; a form never offers to send what may be gone.
+# A form that had expired keeps the files that come with it, but not for ever.
+_KEEPS_FILES = 2 * FORM_LASTS
+_MOST_TOLD = 20   # files that are named one by one
+# Bytes that no message refers to are swept after a day (`flask cs sweep`); a form never offers to send what may be gone.
 FILES_LAST = dt.timedelta(hours=20)
-NO_FILES = UploadLimits(types=frozenset(), most=0, each=0, together=0)
+_CHOOSE_AGAIN = _("This file is no longer there: please choose it again.")
 _FORM, _FILE = "form", "kept file"
 
 
@@ -114,18 +117,34 @@ def files_allowed(options: Options) -> UploadLimits:
     return UploadLimits.of(options) if options["allow_file_uploading"] else NO_FILES
 
 
-def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime) -> Posting:
-    """Read the posted form of this request and keep its good files; what is wrong with the others stands in `file_errors`."""
+def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime, *, of_employee: bool = False) -> Posting:
+    """Read the posted form of this request and keep its good files; what is wrong with the others stands in `file_errors`.
+
+    `of_employee` says that the host knows who posts it, and lets them answer.
+    """
     try:
         bound_request(limits)
         fields, uploads = request.form, request.files.getlist("file")
     except (RequestEntityTooLarge, LengthRequired):
         return _oversized(desk, limits, now)
     key = FormKey.read(fields.get("post_key", ""))
-    expired = key is None or key.expired(now) or not form_is_genuine()
-    # Only a form that we have made may leave bytes here: whoever posts blindly does not fill the disk.
-    kept, errors = _keep_files(desk, fields.getlist("kept_file"), uploads if key else [], limits, now)
+    expired = key is None or key.expired(now) or not form_is_genuine(limits)
+    chosen = [upload for upload in uploads if upload.filename]
+    may_leave = not expired or _may_leave_files(key, limits, now, of_employee=of_employee)
+    kept, errors = _keep_files(desk, fields.getlist("kept_file"), chosen if may_leave else [], limits, now)
+    if not may_leave:
+        errors = (*errors, *(FileError(InvalidInputError("file", _CHOOSE_AGAIN), file_name(one.filename or "")) for one in chosen[:_MOST_TOLD]))
     return Posting(fields, kept, errors, key, expired)
+
+
+def _may_leave_files(key: FormKey | None, limits: UploadLimits, now: dt.datetime, *, of_employee: bool) -> bool:
+    """Say whether a form that is not taken may leave bytes here all the same.
+
+    One that somebody has written on for too long may: they need not look for their file again. It is told by our seal, by its age, and by a token
+    of that very browser's session, which may be as old as the form; an employee may have signed in anew, and has another session then. Whoever posts
+    without our cookie, or copies one form for ever, does not fill the disk; what an honest form leaves and nobody sends is swept.
+    """
+    return key is not None and now - key.at <= _KEEPS_FILES and (of_employee or form_is_genuine(limits, lasts=_KEEPS_FILES))
 
 
 def _oversized(desk: Mounted, limits: UploadLimits, now: dt.datetime) -> Posting:
@@ -178,7 +197,7 @@ def _brought_back(desk: Mounted, references: Sequence[str], now: dt.datetime) ->
             continue
         name, content_type, size, sha256, key = found.value
         if now - found.at > FILES_LAST or not _is_there(desk, key):
-            errors.append(FileError(InvalidInputError("file", _("This file is no longer there: please choose it again.")), name))
+            errors.append(FileError(InvalidInputError("file", _CHOOSE_AGAIN), name))
         else:
             kept[key] = KeptFile(StoredFile(name, content_type, size, bytes.fromhex(sha256), key), reference)
     return list(kept.values()), errors

@@ -20,6 +20,7 @@ from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Context, Shop, read_context, shop_at
 from cs_plugin.store.scope import Scope, scope_of
 from cs_plugin.web.mounted import Mounted, mounted
+from cs_plugin.web.uploads import NO_FILES, UploadLimits, bound_request
 
 _CONTEXT = "cs_context"
 _VISIT = "cs_plugin.visit"
@@ -156,12 +157,18 @@ def csrf_token() -> str:
     return str(generate_csrf())
 
 
-def form_is_genuine() -> bool:
-    """Say whether the posted form carries a good token."""
+def form_is_genuine(limits: UploadLimits = NO_FILES, *, lasts: dt.timedelta | None = None) -> bool:
+    """Say whether the posted form carries a good token, made no longer ago than `lasts` (as WTF_CSRF_TIME_LIMIT says, unless given).
+
+    It is asked before anything of the form is read, since it bounds the form too: to a few texts, unless `limits` let files in.
+    Raise as `bound_request` does.
+    """
+    bound_request(limits)
+    posted = request.form
     if not current_app.config.get("WTF_CSRF_ENABLED", True):
         return True
     try:
-        validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken", ""))
+        validate_csrf(posted.get("csrf_token") or request.headers.get("X-CSRFToken", ""), time_limit=int(lasts.total_seconds()) if lasts else None)
     except ValidationError:
         return False
     return True

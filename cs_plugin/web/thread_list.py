@@ -149,10 +149,10 @@ class ThreadListPages(DeskView):
     @expose("/status", methods=("POST",))
     def save_status(self) -> ResponseReturnValue:
         """Save the status that was chosen in a row, and answer a script with what came of it."""
-        thread_id = _id_of(request.form.get("save", ""))
-        chosen = _status_of(request.form.get(f"status-{thread_id}", ""))
         if not form_is_genuine():
             return self._answer(_EXPIRED, good=False)
+        thread_id = _id_of(request.form.get("save", ""))
+        chosen = _status_of(request.form.get(f"status-{thread_id}", ""))
         if thread_id is None or chosen is None:
             return self._answer(_("Choose a status of the list."), good=False)
         return self._set_status([thread_id], chosen)
@@ -178,13 +178,13 @@ class ThreadListPages(DeskView):
     @expose("/delete", methods=("GET", "POST"))
     def delete_one(self) -> ResponseReturnValue:
         """Ask whether a thread shall be deleted, and delete it."""
+        if request.method == "POST" and not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
         ids = _ids_of(request.values.getlist("thread")[:1])
         if not ids:
             return self._answer(_GONE, good=False)
         if request.method == "GET":
             return self._ask(ids, _("Delete"), "delete_one")
-        if not form_is_genuine():
-            return self._answer(_EXPIRED, good=False)
         return self._delete(ids, _("Successful deletion."))
 
     @expose("/undo", methods=("POST",))
@@ -399,7 +399,8 @@ def _deleted(here: Visit, what: str) -> list[int]:
         moment = dt.datetime.fromisoformat(what)
     except ValueError:
         return []
-    if moment.tzinfo is None or moment.year < 2000:
+    # At the ends of the calendar a moment of another zone is none in ours.
+    if moment.tzinfo is None or not 2000 <= moment.year < dt.MAXYEAR:
         return []
     return threads.binned_at(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), moment)
 

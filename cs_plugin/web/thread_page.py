@@ -9,7 +9,6 @@ from typing import Any
 from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from cs_plugin import desk, i18n, plugins
 from cs_plugin.desk import Bench
@@ -32,11 +31,11 @@ from cs_plugin.web.customer_block import CustomerBlock, ask_host
 from cs_plugin.web.desk_view import DeskView, guarded
 from cs_plugin.web.downloads import send_attachment
 from cs_plugin.web.list_state import ListState
-from cs_plugin.web.posting import NO_FILES, FormKey, Posting, file_sentences, read_posting
+from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_good
 from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
-from cs_plugin.web.uploads import UploadLimits, bound_request
+from cs_plugin.web.uploads import UploadLimits
 
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
 _TO_LINK = ("/", "?", "#", "http://", "https://")
@@ -147,7 +146,7 @@ class ThreadPages(DeskView):
         """Change something about the thread and show it again; what is wrong stands at its field."""
         number = number_of(thread_id)
         guarded(lambda: self._shop(number, permission))
-        if not _is_genuine():
+        if not form_is_genuine():
             return self._opened(number, problem={"form": self.say(_EXPIRED)})
         actor = self.here.actor()
         try:
@@ -173,7 +172,7 @@ class ThreadPages(DeskView):
         """Take an answer or a note. Raise NotFoundError or NotPermittedError."""
         here = self.here
         limits = self._limits(self._shop(number, Permission.REPLY))
-        posting = read_posting(here.desk, limits, here.now)
+        posting = read_posting(here.desk, limits, here.now, of_employee=True)
         form = form_of(posting, posting.next_key(here.now))
         wrong = self._wrong_with(posting, form)
         if wrong:
@@ -337,15 +336,6 @@ def number_of(text: str) -> int:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 20 and str(int(text)) == text and can_be_id(int(text))
-
-
-def _is_genuine() -> bool:
-    """Say whether the form of a small change is ours; one that weighs megabytes is not."""
-    try:
-        bound_request(NO_FILES)
-        return form_is_genuine()
-    except (RequestEntityTooLarge, LengthRequired):
-        return False
 
 
 def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> None:

@@ -36,8 +36,14 @@ class UploadLimits:
         return cls(types, int(options["files_per_message"]), int(options["file_size_mb"]) * _MB, int(options["files_size_mb"]) * _MB)
 
 
+NO_FILES = UploadLimits(types=frozenset(), most=0, each=0, together=0)
+
+
 def bound_request(limits: UploadLimits) -> None:
-    """Refuse a request body that is larger than any good form, before its form is read. Raise RequestEntityTooLarge (413)."""
+    """Refuse a request body that is larger than any good form, before its form is read.
+
+    Raise RequestEntityTooLarge (413); LengthRequired (411) where only a length could bound it.
+    """
     most = limits.together + _BESIDES_FILES
     if request.content_length is not None and request.content_length > most:
         raise RequestEntityTooLarge
