@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import func, select
@@ -36,15 +35,15 @@ def test_eight_writers_put_many_messages_into_one_thread(any_store: Store) -> No
 
 
 @pytest.fixture
-def large(any_store: Store) -> Iterator[Store]:
+def large(any_store: Store) -> Store:
     """A store with a hundred thousand threads."""
     with any_store.desk.sessions() as session:
         write_sample(any_store.desk.bench(session), THREADS)
-    yield any_store
+    return any_store
 
 
 def test_a_hundred_thousand_threads_are_listed_whole(large: Store) -> None:
-    """Counts, first, middle and last page of every sort agree with each other, for all shops and for one; kept columns are right wherever one looks."""
+    """Counts, first, middle and last page of every sort agree with each other, for all shops and for one; kept columns are right."""
     chance = random.Random(1)
     with large.desk.sessions() as session:
         assert threads.count(session, EVERYTHING, ThreadFilter()) == (THREADS, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -59,7 +60,7 @@ def upload(url: str, headers: bytes, most: int) -> tuple[int, bytes]:
 def posting_pages(store: Store) -> list[str]:
     """Return the path of every page of ours that takes a form, with the ids of what is there."""
     thread_id = begin(store)
-    ids = {"thread_id": thread_id, "message_id": 1, "contact_id": 1, "token": token_of(store, thread_id)}
+    ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "contact_id": 1, "token": token_of(store, thread_id)}
     rules = [rule for rule in store.app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.startswith("cs_")]
     with store.app.test_request_context():
         return [url_for(rule.endpoint, **{name: ids[name] for name in rule.arguments}) for rule in rules]

@@ -6,6 +6,7 @@ Usage: python -m tools.translations [--check] [LANGUAGE …]   A language that i
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import io
 import sys
 from pathlib import Path
@@ -78,6 +79,8 @@ def as_po(catalogue: Catalog) -> bytes:
 
 def as_mo(catalogue: Catalog) -> bytes:
     """Return a catalogue compiled."""
+    # A catalogue without dates would be given those of this minute.
+    catalogue.creation_date = catalogue.revision_date = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     writing = io.BytesIO()
     write_mo(writing, catalogue)
     return writing.getvalue()
