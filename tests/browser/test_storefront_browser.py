@@ -9,6 +9,7 @@ from pathlib import Path
 import playwright.sync_api
 import pytest
 from flask import render_template_string
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from cs_plugin import desk
@@ -77,7 +78,7 @@ def test_every_page_is_accessible_and_fits(store: Store, base: str, browser: Bro
                 if page.locator(".cs-send").count():
                     page.set_input_files("#cs-file", {"name": "receipt.txt", "mimeType": "text/plain", "buffer": b"Paid."})
                     page.click(".cs-send")
-                    assert page.locator(".cs-error").count() > 0
+                    expect(page.locator(".cs-error").first).to_be_visible()
                     assert (path, violations(page), sideways(page)) == (path, [], 0)
 
 
@@ -93,7 +94,7 @@ def test_the_pages_of_contacts_are_accessible_and_fit(base: str, browser: Browse
                 page.goto(base + path)
                 assert (path, violations(page, within=".cs-desk"), sideways(page)) == (path, [], 0)
             page.get_by_role("button", name="Save").click()
-            assert page.get_by_text("The field title is required at least in your default language.").is_visible()
+            expect(page.get_by_text("The field title is required at least in your default language.")).to_be_visible()
             assert violations(page, within=".cs-desk") == []
 
 
@@ -112,12 +113,12 @@ def test_a_visitor_writes_with_a_file(store: Store, base: str, browser: Browser,
         page.get_by_label("Attachment").set_input_files(receipt)
         page.get_by_label("Message").fill("Here is my receipt.")
         page.get_by_role("button", name="Send").click()
-        assert page.get_by_text("Invalid email address.").is_visible()
+        expect(page.get_by_text("Invalid email address.")).to_be_visible()
         assert page.get_by_label("Message").input_value() == "Here is my receipt."
         assert page.get_by_label("Kept: receipt.txt").is_checked()
         page.get_by_label("Email address").fill("ida@example.com")
         page.get_by_role("button", name="Send").click()
-        assert page.get_by_text(SUCCESS).is_visible()
+        expect(page.get_by_text(SUCCESS)).to_be_visible()
     assert messages_of(store, 2)[0].text == "Here is my receipt."
     assert look(store, lambda session: session.scalars(select(Attachment.name)).all()) == ["receipt.txt"]
 
@@ -141,7 +142,7 @@ def test_the_script_tells_of_a_file_before_it_is_sent(store: Store, base: str, p
     page.set_input_files("#cs-file", {"name": "small.txt", "mimeType": "text/plain", "buffer": b"0"})
     assert page.inner_text("#cs-file-error") == ""
     page.click(".cs-send")
-    assert page.get_by_text(SUCCESS).is_visible()
+    expect(page.get_by_text(SUCCESS)).to_be_visible()
 
 
 @pytest.mark.shows("3.2")
@@ -156,7 +157,7 @@ def test_too_large_a_file_shows_the_form_and_not_a_broken_connection(store: Stor
         page.set_input_files("#cs-file", film)
         page.fill("#cs-text", "A text behind a large file")
         page.click(".cs-send")
-        assert page.get_by_text("The file is too large.").is_visible()
+        expect(page.get_by_text("The file is too large.")).to_be_visible()
         assert page.input_value("#cs-text") == "A text behind a large file"
 
 
@@ -194,8 +195,8 @@ def test_the_embedded_form_takes_the_looks_of_its_page(store: Store, base: str, 
         page.fill("#cs-email", "ida@example.com")
         page.fill("#cs-text", "From the help page")
         page.click(".cs-send")
-        assert page.url == f"{base}/help/{host}#cs-contact-form"
-        assert page.get_by_text(SUCCESS).is_visible()
+        expect(page).to_have_url(f"{base}/help/{host}#cs-contact-form")
+        expect(page.get_by_text(SUCCESS)).to_be_visible()
 
 
 @pytest.mark.shows("3.5")
@@ -205,11 +206,11 @@ def test_a_guest_reads_and_answers_by_the_link(store: Store, base: str, browser:
     with browser.context(viewport=(390, 844), javascript=javascript, timezone="Asia/Tokyo") as context:
         page = context.new_page()
         page.goto(f"{base}/customer-service/thread/{token_of(store, 1)}")
-        assert page.get_by_text("Where is my parcel?").is_visible()
+        expect(page.get_by_text("Where is my parcel?")).to_be_visible()
         # The hour in the visitor's own zone, where a script can know it; else with the zone's name.
         assert page.locator("time").first.inner_text() == ("22 Nov 2026, 03:00" if javascript else "21 Nov 2026 18:00 UTC")
         page.get_by_label("Your answer").fill("Thank you!")
         page.get_by_role("button", name="Send").click()
-        assert page.get_by_text("Message successfully sent").is_visible()
-        assert page.get_by_text("Thank you!").is_visible()
+        expect(page.get_by_text("Message successfully sent")).to_be_visible()
+        expect(page.get_by_text("Thank you!")).to_be_visible()
     assert [one.text for one in messages_of(store, 1)][-1] == "Thank you!"
