@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cs_plugin.adapters import Orders, People, StoreAnswers, by_role
 from cs_plugin.errors import CustomerServiceError, InvalidInputError, UndeliverableError
 from cs_plugin.extension import CustomerService
 from cs_plugin.hookspecs import hookimpl, hookspec
@@ -26,13 +27,17 @@ __all__ = [
     "MessageFacts",
     "Order",
     "OrderStep",
+    "Orders",
     "OutgoingMail",
+    "People",
     "Permission",
     "Product",
     "Received",
     "Shop",
+    "StoreAnswers",
     "ThreadFacts",
     "UndeliverableError",
+    "by_role",
     "hookimpl",
     "hookspec",
 ]
