@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
 
 import pluggy
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin import announce
@@ -24,14 +24,16 @@ from cs_plugin.errors import UndeliverableError
 from cs_plugin.host import Host
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.compose import to_message
+from cs_plugin.mail.rates import NO_LIMITS, MailRates, RoundOfRates
 from cs_plugin.mail.transport import Connection, ConnectionFailedError, Transport
 from cs_plugin.rules.inquiry import StoredFile, clean_line
-from cs_plugin.rules.outgoing import OutgoingMail, Refused
+from cs_plugin.rules.outgoing import CARRY_A_MESSAGE, OutgoingMail, Refused
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.files import FileStore, blob_of
-from cs_plugin.store.locking import committed, lock_thread
+from cs_plugin.store.locking import committed, lock_thread, lock_threads
 from cs_plugin.store.models import Attachment, Blob, Delivery, Message, OutboxFile, OutboxItem, OutboxState, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING
+from cs_plugin.store.workers import this_process
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,7 @@ def retry(session: Session, message_id: int, now: dt.datetime) -> bool:
         update(OutboxItem).where(failed).values(state=OutboxState.WAITING, attempts=0, not_before=now, lease_owner=None, lease_until=None),
         execution_options=_UNSYNCHRONIZED,
     )
-    if "reply" in kinds:
+    if CARRY_A_MESSAGE.intersection(kinds):
         _note_delivery(session, message_id, Delivery.QUEUED, "", None)
     return bool(result.rowcount)
 
@@ -137,10 +139,24 @@ def retry_one(session: Session, item_id: int, now: dt.datetime) -> bool:
     if item.thread_id is not None and (thread is None or thread.folder is not Folder.LIST):
         return False
     item.state, item.attempts, item.not_before, item.lease_owner, item.lease_until = OutboxState.WAITING, 0, now, None, None
-    if item.kind == "reply" and item.message_id is not None:
+    if item.kind in CARRY_A_MESSAGE and item.message_id is not None:
         _note_delivery(session, item.message_id, Delivery.QUEUED, "", None)
     session.flush()
     return True
+
+
+def failed_ids(session: Session, *, after: int, up_to: int, most: int) -> Sequence[int]:
+    """Return the ids of some mails that have failed for good, within a range."""
+    within = and_(OutboxItem.id > after, OutboxItem.id <= up_to, OutboxItem.state == OutboxState.FAILED)
+    return session.scalars(select(OutboxItem.id).where(within).order_by(OutboxItem.id).limit(most)).all()
+
+
+def retry_many(session: Session, item_ids: Sequence[int], now: dt.datetime) -> int:
+    """Let some failed mails be tried again from the beginning, in one transaction, and return how many may be."""
+    threads = session.scalars(select(OutboxItem.thread_id).where(OutboxItem.id.in_(item_ids), OutboxItem.thread_id.is_not(None))).all()
+    # All threads at once, in the order of their ids: one by one, two who retry would wait for each other.
+    lock_threads(session, EVERYTHING, [one for one in threads if one is not None])
+    return sum(retry_one(session, item_id, now) for item_id in sorted(item_ids))
 
 
 def discard(session: Session, item_id: int) -> tuple[str, ...] | None:
@@ -178,6 +194,7 @@ class Claimed:
     owner: str
     kind: str
     recipient: str
+    domain: str
     attempts: int
     content: Mapping[str, Any]
     files: tuple[StoredFile, ...]
@@ -195,14 +212,12 @@ class Claimed:
         return self.attempts > len(PAUSES) + 1
 
 
-def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE) -> Claimed | None:
-    """Claim the mail that has been due longest; None where nothing is due. The claim is one conditional UPDATE."""
-    due = or_(
-        and_(OutboxItem.state == OutboxState.WAITING, OutboxItem.not_before <= now),
-        and_(OutboxItem.state == OutboxState.CLAIMED, OutboxItem.lease_until < now),
-    )
-    owner = secrets.token_hex(16)
-    for item_id in session.scalars(select(OutboxItem.id).where(due).order_by(OutboxItem.not_before, OutboxItem.id).limit(20)).all():
+def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE, *, passing_over: Collection[str] = ()) -> Claimed | None:
+    """Claim the mail that has been due longest, but for those to some domains; None where nothing is due. The claim is one conditional UPDATE."""
+    due = _due(now)
+    owner = f"{this_process()}/{secrets.token_hex(8)}"
+    chosen = and_(due, OutboxItem.recipient_domain.not_in(passing_over)) if passing_over else due
+    for item_id in session.scalars(select(OutboxItem.id).where(chosen).order_by(OutboxItem.not_before, OutboxItem.id).limit(20)).all():
         result: Any = session.execute(
             update(OutboxItem)
             .where(OutboxItem.id == item_id, due)
@@ -214,6 +229,56 @@ def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE) -> Cl
     return None
 
 
+def _due(now: dt.datetime) -> ColumnElement[bool]:
+    return or_(
+        and_(OutboxItem.state == OutboxState.WAITING, OutboxItem.not_before <= now),
+        and_(OutboxItem.state == OutboxState.CLAIMED, OutboxItem.lease_until < now),
+    )
+
+
+def next_domain(session: Session, now: dt.datetime, *, passing_over: Collection[str] = ()) -> str | None:
+    """Return the domain of the mail that `claim` would claim; None where nothing is due."""
+    chosen = and_(_due(now), OutboxItem.recipient_domain.not_in(passing_over)) if passing_over else _due(now)
+    return session.scalar(select(OutboxItem.recipient_domain).where(chosen).order_by(OutboxItem.not_before, OutboxItem.id).limit(1))
+
+
+def give_back(session: Session, claimed: Claimed) -> None:
+    """Let a mail wait as if it had not been claimed."""
+    session.execute(
+        update(OutboxItem)
+        .where(_mine(claimed))
+        .values(state=OutboxState.WAITING, attempts=OutboxItem.attempts - 1, lease_owner=None, lease_until=None),
+        execution_options=_UNSYNCHRONIZED,
+    )
+
+
+def owners(session: Session) -> set[str]:
+    """Return who holds a claim."""
+    held = select(OutboxItem.lease_owner).where(OutboxItem.state == OutboxState.CLAIMED, OutboxItem.lease_owner.is_not(None))
+    return {owner for owner in session.scalars(held) if owner}
+
+
+def release(session: Session, owners: Collection[str], now: dt.datetime) -> int:
+    """Let the mails of owners that are surely dead be sent by somebody else, and return how many they were.
+
+    Each has used up an attempt. A mail under which a process died a second time waits for its pause: it may be what kills them.
+    """
+    released = 0
+    theirs = select(OutboxItem.id, OutboxItem.attempts).where(OutboxItem.lease_owner.in_(owners), OutboxItem.state == OutboxState.CLAIMED)
+    for item_id, attempts in session.execute(theirs).all():
+        values: dict[str, Any] = {"state": OutboxState.WAITING, "lease_owner": None, "lease_until": None}
+        if attempts > 1:
+            values["not_before"] = now + PAUSES[min(attempts - 2, len(PAUSES) - 1)]
+        still_theirs = and_(OutboxItem.id == item_id, OutboxItem.lease_owner.in_(owners), OutboxItem.state == OutboxState.CLAIMED)
+        result: Any = session.execute(update(OutboxItem).where(still_theirs).values(**values), execution_options=_UNSYNCHRONIZED)
+        released += result.rowcount
+    return released
+
+
+def _mine(claimed: Claimed) -> ColumnElement[bool]:
+    return and_(OutboxItem.id == claimed.item_id, OutboxItem.lease_owner == claimed.owner, OutboxItem.state == OutboxState.CLAIMED)
+
+
 def _claimed(session: Session, item_id: int, owner: str) -> Claimed:
     item = session.get_one(OutboxItem, item_id, populate_existing=True)
     query = (
@@ -223,7 +288,9 @@ def _claimed(session: Session, item_id: int, owner: str) -> Claimed:
         .order_by(OutboxFile.position)
     )
     files = tuple(StoredFile(*row) for row in session.execute(query))
-    return Claimed(item_id, owner, item.kind, item.recipient, item.attempts, item.content, files, item.thread_id, item.message_id)
+    return Claimed(
+        item_id, owner, item.kind, item.recipient, item.recipient_domain, item.attempts, item.content, files, item.thread_id, item.message_id
+    )
 
 
 # --- Delivery -------------------------------------------------------------------------------------------------------------------------------------
@@ -236,9 +303,11 @@ class Delivered:
     sent: int = 0
     postponed: int = 0
     failed: int = 0
+    no_way: bool = field(default=False, compare=False)  # the server is the trouble: what is due waits for it
 
     def __add__(self, other: Delivered) -> Delivered:
-        return Delivered(self.sent + other.sent, self.postponed + other.postponed, self.failed + other.failed)
+        sums = (self.sent + other.sent, self.postponed + other.postponed, self.failed + other.failed)
+        return Delivered(*sums, no_way=self.no_way or other.no_way)
 
     @property
     def total(self) -> int:
@@ -256,25 +325,60 @@ class PostOffice:
     transport: Transport
     files: FileStore
     clock: Callable[[], dt.datetime]
+    rates: MailRates = NO_LIMITS
 
-    def deliver(self, *, most: int = 100) -> Delivered:
-        """Send up to `most` due mails, one after the other over one connection, and return what came of them.
+    def deliver(self, *, most: int = 100, stopping: Callable[[], bool] = lambda: False) -> Delivered:
+        """Send up to `most` due mails, one after the other over one connection, and return what came of them; none after `stopping` says so.
 
-        A server that is down costs one mail one attempt; the others are left for the next round as they are.
+        A server that is down costs one mail one attempt; the others are left for the next round as they are. One that breaks off over a mail does
+        so, often, for the sake of whom that mail goes to: mails to other domains go first then.
         """
         outcome = Delivered()
+        turn = _Turn(self.rates.one_round())
         with _Way(self.transport) as way:
-            while outcome.total < most and not way.closed:
-                claimed = self._claim()
+            while outcome.total < most and not way.closed and not stopping():
+                claimed = self._next(turn)
                 if claimed is None:
                     break
+                before = way.broken
                 outcome += self._send(claimed, way)
-        return outcome
+                if way.broken > before:
+                    turn.broke_off.add(claimed.domain)
+            if way.closed:
+                log.warning("the mail server is of no use at the moment: what is due waits for it")
+            return outcome + Delivered(no_way=way.closed)
 
-    def _claim(self) -> Claimed | None:
+    def _next(self, turn: _Turn) -> Claimed | None:
+        """Claim the mail whose turn it is; None where nothing is due that may leave."""
+        while turn.rates.may_leave():
+            if self._meets_a_limit(turn):
+                continue
+            claimed = self._claim(turn)
+            if claimed is not None or not turn.broke_off:
+                return claimed
+            turn.broke_off.clear()
+        return None
+
+    def _meets_a_limit(self, turn: _Turn) -> bool:
+        """Say whether the mail whose turn it is goes to a domain whose limit is used up, and pass over that domain from now on."""
+        if not turn.rates.limits_domains:
+            return False
+        with self.sessions() as session:
+            domain = next_domain(session, self.clock(), passing_over=turn.passed_over)
+        if domain is None or turn.rates.may_reach(domain):
+            return False
+        turn.limited.add(domain)
+        return True
+
+    def _claim(self, turn: _Turn) -> Claimed | None:
         lease = LEASE + dt.timedelta(seconds=self.transport.patience)
         with self.sessions() as session:
-            return committed(session, lambda: claim(session, self.clock(), lease))
+            claimed = committed(session, lambda: claim(session, self.clock(), lease, passing_over=turn.passed_over))
+            if claimed is None or turn.rates.count(claimed.domain):
+                return claimed
+            committed(session, lambda: give_back(session, claimed))
+            turn.limited.add(claimed.domain)
+            return None
 
     def _send(self, claimed: Claimed, way: _Way) -> Delivered:
         if claimed.is_worn_out:
@@ -342,6 +446,20 @@ class PostOffice:
                 log.exception("file %s could not be removed", key)
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Whose turn it is in one round: not that of domains whose limit is used up, and last that of domains over whose mails the line broke off."""
+
+    rates: RoundOfRates
+    limited: set[str] = field(default_factory=set)
+    broke_off: set[str] = field(default_factory=set)
+
+    @property
+    def passed_over(self) -> set[str]:
+        """Return the domains that have to wait."""
+        return self.limited | self.broke_off
+
+
 class _Way:
     """The way out during one round: a connection that is opened at the first mail, kept for those behind it, and opened again when it broke."""
 
@@ -349,7 +467,7 @@ class _Way:
         self._transport = transport
         self._open: AbstractContextManager[Connection] | None = None
         self._connection: Connection | None = None
-        self._broken = 0
+        self.broken = 0
 
     def __enter__(self) -> _Way:
         return self
@@ -360,7 +478,7 @@ class _Way:
     @property
     def closed(self) -> bool:
         """Say whether it is of no use to try more mails in this round."""
-        return self._broken >= _MOST_BROKEN
+        return self.broken >= _MOST_BROKEN
 
     def send(self, message: EmailMessage, sender: str, recipients: Sequence[str]) -> tuple[Refused, ...]:
         """Hand over a mail, and return who did not get it. Raise UndeliverableError where nobody did."""
@@ -369,18 +487,18 @@ class _Way:
             refused = self._connected().send(message, sender, recipients)
         except ConnectionFailedError as error:
             self._close()
-            if used and not error.in_doubt:
+            if used and not error.in_doubt and not error.timed_out:
                 # Servers end a connection after so many mails, or after a pause: that is no fault of this mail's.
                 return self.send(message, sender, recipients)
-            self._broken += 1
+            self.broken += 1
             raise
         except UndeliverableError:
-            self._broken = 0
+            self.broken = 0
             raise
         except BaseException:
             self._close()
             raise
-        self._broken = 0
+        self.broken = 0
         return refused
 
     def _connected(self) -> Connection:
@@ -389,7 +507,7 @@ class _Way:
             try:
                 self._connection = opened.__enter__()
             except ConnectionFailedError:
-                self._broken = _MOST_BROKEN
+                self.broken = _MOST_BROKEN
                 raise
             self._open = opened
         return self._connection
@@ -419,7 +537,7 @@ def record(session: Session, claimed: Claimed, came_of_it: UndeliverableError | 
     outcome = _outcome(claimed, came_of_it, binned=thread is not None and thread.folder is Folder.BIN)
     if not _settle(session, claimed, outcome, now):
         return Recorded(None)
-    if claimed.kind == "reply" and claimed.message_id is not None:
+    if claimed.kind in CARRY_A_MESSAGE and claimed.message_id is not None:
         _tell_message(session, claimed.message_id, outcome, now)
     if outcome.state is OutboxState.FAILED and thread is not None:
         _leave_event(session, thread, claimed, outcome, now)
@@ -477,9 +595,8 @@ def _settle(session: Session, claimed: Claimed, outcome: _Outcome, now: dt.datet
         values["content"] = outcome.mail.as_row()
     if outcome.not_before is not None:
         values["not_before"] = now + outcome.not_before
-    mine = and_(OutboxItem.id == claimed.item_id, OutboxItem.lease_owner == claimed.owner, OutboxItem.state == OutboxState.CLAIMED)
     result: Any = session.execute(
-        update(OutboxItem).where(mine).values(lease_owner=None, lease_until=None, **values), execution_options=_UNSYNCHRONIZED
+        update(OutboxItem).where(_mine(claimed)).values(lease_owner=None, lease_until=None, **values), execution_options=_UNSYNCHRONIZED
     )
     return bool(result.rowcount)
 

@@ -14,12 +14,15 @@ import pytest
 from sqlalchemy import func, select
 
 from cs_plugin import OutgoingMail, UndeliverableError, desk, hookimpl, outbox
+from cs_plugin.errors import ConfigurationError
+from cs_plugin.mail.rates import NO_LIMITS, mail_rates
 from cs_plugin.mail.transport import ConnectionFailedError, MemoryTransport, SmtpTransport
 from cs_plugin.outbox import LEASE, PAUSES, Delivered
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile
 from cs_plugin.rules.outgoing import Mailbox, Refused
 from cs_plugin.store.models import Blob, Contact, Delivery, Message, OutboxFile, OutboxItem, OutboxState, ThreadEvent
 from tests.hosts.store import Store, make_store
+from tests.servers.processes import free_port, wait_until
 from tests.servers.smtp import SMTPServer
 
 JAN, EVA = "jan@example.com", "eva@example.com"
@@ -181,12 +184,18 @@ def test_the_oldest_mail_is_claimed_first_and_none_before_its_time(any_store: St
 def test_the_lease_outlasts_every_time_out(store: Store, smtp_server: SMTPServer) -> None:
     """Nobody claims a mail that a slow server still holds."""
     through(store, smtp_server, timeout=60)
+    smtp_server.stall(60, at="RCPT")
     put(store)
-    with store.desk.sessions() as session:
-        store.desk.office._claim()
-        item = session.scalars(select(OutboxItem)).one()
+    sending = threading.Thread(target=deliver, args=[store])
+    sending.start()
+    try:
+        wait_until(lambda: items(store)[0].state is OutboxState.CLAIMED, seconds=10, what="the claim")
+        (item,) = items(store)
         assert item.lease_until is not None
         assert item.lease_until - store.clock() > dt.timedelta(seconds=store.desk.transport.patience)
+    finally:
+        smtp_server.stop()
+        sending.join()
 
 
 # --- Refused, and tried again ---------------------------------------------------------------------------------------------------------------------
@@ -272,6 +281,152 @@ def test_a_server_that_drops_every_mail_ends_the_round(store: Store, smtp_server
     assert deliver(store) == Delivered(postponed=2)
     smtp_server.behave()
     assert deliver(store) == Delivered(sent=8)
+
+
+class Stalling(MemoryTransport):
+    """A server behind which the line breaks off over every mail to one domain, as over a relay that asks that domain's server first."""
+
+    def __init__(self, domain: str) -> None:
+        """Take every mail but those to a domain."""
+        super().__init__()
+        self.domain, self.tried = domain, 0
+
+    def send(self, message: Any, sender: str, recipients: Sequence[str]) -> tuple[Refused, ...]:
+        """Take the mail, or break off."""
+        if recipients[0].endswith(self.domain):
+            self.tried += 1
+            raise ConnectionFailedError("The mail server did not answer in time", timed_out=True)
+        return super().send(message, sender, recipients)
+
+
+def test_a_domain_over_whose_mails_the_line_breaks_off_comes_last(any_store: Store) -> None:
+    """On every database one of its mails is tried, then all to others go out, however many of its own were queued before."""
+    store = any_store
+    store.desk.transport = Stalling("@slow.example")
+    put(store, *(f"customer{number}@slow.example" for number in range(5)), *(f"customer{number}@quick{number}.example" for number in range(5)))
+    assert deliver(store) == Delivered(sent=5, postponed=3)
+    assert store.desk.transport.tried == 3
+    assert sorted(item.attempts for item in items(store)) == [0, 0, 1, 1, 1]
+
+
+def test_one_mail_that_breaks_off_holds_up_none_to_the_same_domain(store: Store, smtp_server: SMTPServer) -> None:
+    """It is postponed with the reason; those behind it go out in the same round, over a new connection."""
+    through(store, smtp_server)
+    smtp_server.drop(at="DATA")
+    smtp_server.at("DATA", smtp_server.behave, after=1)
+    put(store, *(f"customer{number}@example.com" for number in range(5)))
+    assert deliver(store) == Delivered(sent=4, postponed=1)
+    (left,) = items(store)
+    assert (left.recipient, left.attempts, left.last_code) == ("customer0@example.com", 1, None)
+    assert "closed the connection" in left.last_error
+
+
+def test_a_stall_is_told_on_the_message_and_the_next_mail_goes_out(store: Store, smtp_server: SMTPServer) -> None:
+    """The reply waits, with what happened in plain words; when the server answers again it is sent."""
+    through(store, smtp_server, timeout=0.3)
+    smtp_server.stall(10, at="RCPT")
+    message_id = answered(store)
+    assert deliver(store) == Delivered(postponed=1)
+    message = message_of(store, message_id)
+    assert message.delivery is Delivery.QUEUED
+    assert message.delivery_text == "The mail server did not answer in time"
+    assert events(store) == []
+    smtp_server.behave()
+    put(store, EVA)
+    assert deliver(store) == Delivered(sent=1)
+    store.clock.forward(seconds=PAUSES[0].total_seconds())
+    assert deliver(store) == Delivered(sent=1)
+    assert (message_of(store, message_id).delivery, message_of(store, message_id).delivery_text) == (Delivery.SENT, "")
+
+
+@pytest.mark.shows("11.1")
+def test_a_server_that_treats_everybody_differently(any_store: Store, smtp_server: SMTPServer) -> None:
+    """On every database: one is refused for good, one for now, one mail breaks off, the rest go out; and each row says which it was."""
+    store = through(any_store, smtp_server)
+    smtp_server.refuse_recipient("gone@a.example", NO_SUCH_USER)
+    smtp_server.refuse_recipient("grey@b.example", GREYLISTED)
+    put(store, "gone@a.example", "grey@b.example", "first@c.example", "second@d.example")
+    assert deliver(store) == Delivered(sent=2, postponed=1, failed=1)
+    gone, grey = items(store)
+    assert (gone.state, gone.last_error) == (OutboxState.FAILED, f"{NO_SUCH_USER} (gone@a.example)")
+    assert (grey.state, grey.last_error) == (OutboxState.WAITING, f"{GREYLISTED} (grey@b.example)")
+    assert grey.not_before == store.clock() + PAUSES[0]
+
+
+# --- Limits ---------------------------------------------------------------------------------------------------------------------------------------
+
+
+def limited(store: Store, *, rate: str | None = None, domain_rate: str | None = None, url: str = "memory://") -> Store:
+    """Let a store send no faster."""
+    store.desk.rates = mail_rates(rate, domain_rate, url)
+    return store
+
+
+def sent_to(store: Store) -> list[str]:
+    """Return to whom mails went."""
+    return [sent.recipients[0] for sent in store.desk.transport.sent]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("url", ["memory://", "redis"])
+def test_no_more_mails_leave_than_the_limit_lets_out(store: Store, request: pytest.FixtureRequest, url: str) -> None:
+    """Those that wait have used up no attempt, and keep their place."""
+    limited(store, rate="3/hour", url=request.getfixturevalue("redis_server").url if url == "redis" else url)
+    put(store, *(f"customer{number}@example.com" for number in range(5)))
+    assert deliver(store) == Delivered(sent=3)
+    assert deliver(store) == Delivered()
+    assert [(item.state, item.attempts, item.not_before) for item in items(store)] == [(OutboxState.WAITING, 0, store.clock())] * 2
+    store.desk.rates = NO_LIMITS
+    assert deliver(store) == Delivered(sent=2)
+    assert sent_to(store) == [f"customer{number}@example.com" for number in range(5)]
+
+
+def test_a_domain_whose_limit_is_used_up_holds_up_no_other(any_store: Store) -> None:
+    """On every database the mails behind it go out, and each domain has its own limit."""
+    store = limited(any_store, domain_rate="2/hour")
+    put(store, *(f"customer{number}@{domain}.example" for domain in ("a", "b", "c") for number in range(3)))
+    assert deliver(store) == Delivered(sent=6)
+    assert [(item.recipient, item.attempts) for item in items(store)] == [(f"customer2@{domain}.example", 0) for domain in ("a", "b", "c")]
+
+
+def test_several_limits_hold_together(store: Store) -> None:
+    """In all and to a domain; and more than one of each."""
+    limited(store, rate="4/minute; 100/day", domain_rate="2/minute; 3/day")
+    put(store, *(f"customer{number}@{domain}.example" for domain in ("a", "b", "c") for number in range(3)))
+    assert deliver(store) == Delivered(sent=4)
+
+
+def test_a_counter_that_is_away_keeps_no_mail_waiting(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """Mail matters more than its pace; the log tells it once a round."""
+    limited(store, rate="1/hour", domain_rate="1/hour", url=f"redis://127.0.0.1:{free_port()}")
+    put(store, *(f"customer{number}@example.com" for number in range(3)))
+    assert deliver(store) == Delivered(sent=3)
+    assert caplog.text.count("CS_LIMITS_URL: the counter cannot be reached") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *((key, value) for key in ("CS_MAIL_RATE", "CS_MAIL_DOMAIN_RATE") for value in ("fast", "0/minute", "-1/minute", 5, ["1/minute"])),
+        ("CS_LIMITS_URL", "nowhere://"),
+        ("CS_LIMITS_URL", "memcached://localhost:11211"),
+    ],
+)
+def test_a_limit_that_cannot_be_read_stops_the_start(tmp_path: Path, key: str, value: object) -> None:
+    """And the message names the key."""
+    config = {"CS_MAIL_RATE": "1/minute", key: value}
+    with pytest.raises(ConfigurationError, match=key):
+        make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, **config)
+
+
+def test_limits_are_read_from_the_configuration(tmp_path: Path) -> None:
+    """CS_MAIL_RATE and CS_MAIL_DOMAIN_RATE."""
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, CS_MAIL_RATE="3/hour", CS_MAIL_DOMAIN_RATE="2/hour")
+    put(store, *(f"customer{number}@{domain}.example" for domain in ("a", "b") for number in range(3)))
+    assert deliver(store) == Delivered(sent=3)
+    assert sent_to(store) == ["customer0@a.example", "customer1@a.example", "customer0@b.example"]
+
+
+# --- Connections ----------------------------------------------------------------------------------------------------------------------------------
 
 
 class Fickle(MemoryTransport):

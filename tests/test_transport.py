@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import io
 import socket
+import ssl
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
+import trustme
 from aiosmtpd.smtp import SMTP
 
 from cs_plugin.errors import ConfigurationError, UndeliverableError
@@ -123,7 +126,7 @@ def test_a_line_that_breaks_is_no_fault_of_the_mail(smtp_server: SMTPServer, mom
 def test_a_server_that_does_not_answer_is_not_waited_for_endlessly(smtp_server: SMTPServer) -> None:
     """Every step has its time-out."""
     smtp_server.stall(5, at="RCPT")
-    with transport(smtp_server, timeout=0.2).connect() as connection, pytest.raises(ConnectionFailedError, match="closed the connection"):
+    with transport(smtp_server, timeout=0.2).connect() as connection, pytest.raises(ConnectionFailedError, match="did not answer in time"):
         connection.send(message(), SENDER, [JAN])
 
 
@@ -158,6 +161,90 @@ def test_a_password_waits_for_a_safe_line() -> None:
         way = SmtpTransport(server.host, server.port, security="starttls", username="desk", password="secret")
         with pytest.raises(ConnectionFailedError, match="No safe connection"), way.connect():
             pass
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------------------------------------------
+
+
+class Authority:
+    """An authority of certificates: the file by which it is trusted, and a server's TLS under a certificate that it gave for a name."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make one that no system knows."""
+        self._ca = trustme.CA()
+        self.file = str(folder / "authority.pem")
+        self._ca.cert_pem.write_to_path(self.file)
+
+    def tls(self, name: str = "127.0.0.1") -> ssl.SSLContext:
+        """Return a server's context."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._ca.issue_cert(name).configure_cert(context)
+        return context
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """An authority that no system knows."""
+    return Authority(tmp_path)
+
+
+BOTH = pytest.mark.parametrize(("scheme", "starttls"), [("smtps", False), ("smtp+starttls", True)])
+
+
+@BOTH
+def test_mail_goes_out_over_a_safe_line(authority: Authority, scheme: str, *, starttls: bool) -> None:
+    """TLS from the first byte, and STARTTLS; the password, too, goes over it, and a wrong one is told."""
+    with SMTPServer(username="desk", password="s:cret", tls=authority.tls(), starttls=starttls) as server:
+        way = transport_of(f"{scheme}://desk:s%3Acret@127.0.0.1:{server.port}", authorities=authority.file)
+        with way.connect() as connection:
+            for number in range(2):
+                assert connection.send(message(text=f"Hello {number}.\n"), SENDER, [JAN]) == ()
+        assert [mail.recipients for mail in server.wait_for(2)] == [(JAN,)] * 2
+        wrong = transport_of(f"{scheme}://desk:guess@127.0.0.1:{server.port}", authorities=authority.file)
+        with pytest.raises(ConnectionFailedError, match="535"), wrong.connect():
+            pass
+
+
+@BOTH
+def test_the_systems_authorities_can_be_named_by_the_environment(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, scheme: str, *, starttls: bool
+) -> None:
+    """SSL_CERT_FILE, as for every other program."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority.file)
+    with SMTPServer(tls=authority.tls(), starttls=starttls) as server, transport_of(f"{scheme}://127.0.0.1:{server.port}").connect() as connection:
+        connection.send(message(), SENDER, [JAN])
+        assert len(server.wait_for(1)) == 1
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("name", "trusted", "words"),
+    [
+        ("127.0.0.1", False, "The mail server's certificate is not trusted: unable to get local issuer certificate"),
+        ("mail.elsewhere.example", True, "The mail server's certificate is not trusted: IP address mismatch"),
+    ],
+)
+def test_a_wrong_certificate_is_refused_in_plain_words(
+    authority: Authority, name: str, words: str, scheme: str, *, trusted: bool, starttls: bool
+) -> None:
+    """One of an authority that nobody knows, and one for another server: nothing is sent, above all no password."""
+    with SMTPServer(username="desk", password="secret", tls=authority.tls(name), starttls=starttls) as server:
+        way = transport_of(f"{scheme}://desk:secret@127.0.0.1:{server.port}", authorities=authority.file if trusted else None)
+        with pytest.raises(ConnectionFailedError) as caught, way.connect():
+            pass
+        assert caught.value.text.startswith(words)
+        assert not caught.value.permanent
+        assert server.received == []
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_without_certificates_stops_the_start(tmp_path: Path, content: str | None) -> None:
+    """One that is not there, and one that holds something else; the message names the key."""
+    file = tmp_path / "authority.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ConfigurationError, match="CS_MAIL_CA"):
+        transport_of("smtps://mail.example", authorities=str(file))
 
 
 def test_signing_in() -> None:

@@ -23,12 +23,14 @@ from cs_plugin.rules.outgoing import Refused
 class ConnectionFailedError(UndeliverableError):
     """Say that the way to a server is closed or broke: no fault of the mail's, so that it is tried again.
 
-    `in_doubt` says that the mail had been handed over whole and only the answer is missing: the server may have taken it.
+    `in_doubt` says that the mail had been handed over whole and only the answer is missing: the server may have taken it. `timed_out` says that it
+    was waited for in vain: whoever asks again at once may wait as long again.
     """
 
-    def __init__(self, text: str, *, code: int | None = None, in_doubt: bool = False) -> None:
+    def __init__(self, text: str, *, code: int | None = None, in_doubt: bool = False, timed_out: bool = False) -> None:
         super().__init__(text, permanent=False, code=code)
         self.in_doubt = in_doubt
+        self.timed_out = timed_out
 
 
 class Connection(Protocol):
@@ -75,7 +77,7 @@ _CLOSING = 421
 class SmtpTransport:
     """Send through an SMTP server. `security` is "starttls" (refused where missing), "tls" (from the first byte) or "plain".
 
-    `timeout` holds for each step, in seconds.
+    `timeout` holds for each step, in seconds. `authorities` is a file of certificates (PEM) that are trusted beside the system's.
     """
 
     host: str
@@ -84,6 +86,7 @@ class SmtpTransport:
     username: str = ""
     password: str = field(default="", repr=False)
     timeout: float = 20.0
+    authorities: str | None = None
 
     @property
     def patience(self) -> float:
@@ -107,7 +110,7 @@ class SmtpTransport:
             client.close()
 
     def _client(self) -> smtplib.SMTP:
-        context = ssl.create_default_context()
+        context = self._context()
         if self.security == "tls":
             client: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout, context=context)
         else:
@@ -122,6 +125,13 @@ class SmtpTransport:
             client.close()
             raise
         return client
+
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self.authorities is not None:
+            context.load_verify_locations(self.authorities)
+        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +154,7 @@ class _SmtpConnection:
             raise
         except (OSError, smtplib.SMTPException) as error:
             self.client.close()
-            raise ConnectionFailedError(_what_happened(error)) from error
+            raise ConnectionFailedError(_what_happened(error), timed_out=_timed_out(error)) from error
 
     def _options(self, message: EmailMessage, addresses: Sequence[str]) -> str:
         if message.policy is not UTF8_POLICY and all(address.rpartition("@")[0].isascii() for address in addresses):
@@ -191,7 +201,7 @@ class _SmtpConnection:
             self.client.send(b".\r\n")
             code, words = self.client.getreply()
         except (OSError, smtplib.SMTPException) as error:
-            raise ConnectionFailedError(_what_happened(error), in_doubt=True) from error
+            raise ConnectionFailedError(_what_happened(error), in_doubt=True, timed_out=_timed_out(error)) from error
         _check(code, words)
 
     def _wait_at_most(self, seconds: float) -> None:
@@ -242,8 +252,17 @@ def _reply(code: int, raw: bytes | str) -> str:
     return f"{code} {' '.join(text.split())}"[:400].rstrip()
 
 
+def _timed_out(error: Exception) -> bool:
+    # smtplib tells of a time-out while it reads an answer as of a connection that was closed.
+    return isinstance(error, TimeoutError) or (isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, TimeoutError))
+
+
 def _what_happened(error: Exception) -> str:
-    name = "The mail server did not answer in time" if isinstance(error, TimeoutError) else "The mail server could not be reached"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The mail server's certificate is not trusted: {error.verify_message}"[:400]
+    if _timed_out(error):
+        return "The mail server did not answer in time"
+    name = "The mail server could not be reached"
     if isinstance(error, smtplib.SMTPServerDisconnected):
         name = "The mail server closed the connection"
     if isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLError):
@@ -307,11 +326,13 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _SECURITY = {"smtp": "plain", "smtp+starttls": "starttls", "smtps": "tls"}
 
 
-def transport_of(url: str, *, timeout: float = 20.0) -> Transport:
+def transport_of(url: str, *, timeout: float = 20.0, authorities: str | None = None) -> Transport:
     """Return the transport of a URL: "smtp://host:25", "smtp+starttls://user:password@host", "smtps://…", "console:" or "memory:".
 
-    Raise ConfigurationError for any other, and for a password that would cross a network unencrypted.
+    `authorities` is a file of certificates that are trusted beside the system's. Raise ConfigurationError for any other URL, for a file that holds
+    no certificates, and for a password that would cross a network unencrypted.
     """
+    _check_authorities(authorities)
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -333,7 +354,17 @@ def transport_of(url: str, *, timeout: float = 20.0) -> Transport:
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         timeout=timeout,
+        authorities=authorities,
     )
+
+
+def _check_authorities(authorities: str | None) -> None:
+    if authorities is None:
+        return
+    try:
+        ssl.create_default_context().load_verify_locations(authorities)
+    except (OSError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"CS_MAIL_CA: expected a file of certificates in PEM form: {error}") from error
 
 
 def _is_this_machine(host: str) -> bool:

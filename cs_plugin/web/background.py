@@ -1,29 +1,34 @@
-"""Delivery where no worker runs: a thread of the web process, started after the fork, at its first request."""
+"""The worker's work where none runs: a thread of the web process, started after the fork, at its first request."""
 
 from __future__ import annotations
 
-import datetime as dt
+import atexit
 import logging
 import os
 import threading
+import time
 
 from flask import Flask
-from sqlalchemy import select
 
 from cs_plugin.outbox import Delivered
-from cs_plugin.store.models import Worker
+from cs_plugin.web import rounds
 from cs_plugin.web.mounted import EXTENSION, Mounted
+from cs_plugin.web.patience import Patience
 
 log = logging.getLogger(__name__)
 BACKGROUND = "cs_plugin_background"
 PAUSE = 2.0
-_LONGEST_PAUSE = 60.0
-_WORKER_IS_ALIVE = dt.timedelta(seconds=60)
 _BATCH = 20
+# How many seconds a job may hold up the mails: it goes on after them.
+_JOB_SECONDS = 10.0
+# How many seconds the end of a process waits for the mail in hand; servers kill those that take longer.
+_LAST_SECONDS = 10.0
+_A_WORKER_IS_ALIVE = "a worker is alive: this web process leaves mail and jobs to it"
+_NO_WORKER_IS_ALIVE = "no worker is alive: this web process delivers mail and does jobs"
 
 
 class Background:
-    """The thread of one application in this process. `pause` counts seconds between two looks at the outbox."""
+    """The thread of one application in this process. `pause` counts seconds between two looks at what waits."""
 
     def __init__(self, app: Flask, *, pause: float = PAUSE) -> None:
         self._app = app
@@ -32,6 +37,7 @@ class Background:
         self._process: int | None = None
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._rests: bool | None = None
 
     @property
     def runs(self) -> bool:
@@ -48,24 +54,37 @@ class Background:
             self._process, self._stop = os.getpid(), threading.Event()
             self._thread = threading.Thread(target=self._work, args=(self._stop,), name="cs_plugin-background", daemon=True)
             self._thread.start()
+            # Servers renew their processes all the time: one that is cut off over a mail leaves it in doubt whether that has arrived.
+            atexit.register(self._end_with_process)
 
-    def stop(self) -> None:
-        """End the thread, after the mail that it is sending."""
+    def stop(self, *, seconds: float | None = None) -> None:
+        """End the thread, after the mail that it is sending; wait for that no longer than so many seconds."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
+
+    def _end_with_process(self) -> None:
+        if self.runs:
+            self.stop(seconds=_LAST_SECONDS)
 
     def _work(self, stop: threading.Event) -> None:
-        pause = self._pause
-        while not stop.wait(pause):
-            try:
-                with self._app.app_context():
-                    deliver_without_worker(self._app.extensions[EXTENSION])
-                pause = self._pause
-            except Exception:
-                # The database may be away for a while, or its tables not made yet: the thread must outlive that.
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                log.exception("background delivery failed; it is tried again in %s seconds", pause)
+        look = Patience(self._app, "work in the background", lambda: self._look(stop.is_set), first_pause=self._pause)
+        while not stop.wait(self._pause):
+            look()
+
+    def _look(self, stopping: rounds.Stopping) -> bool:
+        """Do what a worker would, unless one is alive; False where the mail server is away, so that it is asked less often."""
+        here: Mounted = self._app.extensions[EXTENSION]
+        delivered = deliver_without_worker(here, stopping=stopping)
+        if self._rests != (delivered is None):
+            self._rests = delivered is None
+            log.info("%s", _A_WORKER_IS_ALIVE if self._rests else _NO_WORKER_IS_ALIVE)
+        if delivered is None:
+            return True
+        rounds.queue_chores(here)
+        until = time.monotonic() + _JOB_SECONDS
+        rounds.do_jobs(here, stopping=lambda: stopping() or time.monotonic() > until)
+        return not delivered.no_way
 
 
 def mount(app: Flask) -> None:
@@ -74,8 +93,9 @@ def mount(app: Flask) -> None:
     app.before_request(background.start_once)
 
 
-def deliver_without_worker(desk: Mounted) -> Delivered | None:
+def deliver_without_worker(here: Mounted, *, stopping: rounds.Stopping = rounds.never) -> Delivered | None:
     """Deliver what is due; None, and nothing done, where a worker has given a sign of life within a minute."""
-    with desk.sessions() as session:
-        alive = session.scalar(select(Worker.name).where(Worker.seen_at > desk.clock() - _WORKER_IS_ALIVE).limit(1))
-    return None if alive else desk.office.deliver(most=_BATCH)
+    if rounds.a_worker_is_alive(here):
+        return None
+    rounds.take_over(here)
+    return rounds.deliver(here, stopping=stopping, most=_BATCH)

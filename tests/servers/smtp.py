@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -40,20 +41,26 @@ class ReceivedMail:
 class SMTPServer:
     """An SMTP server in a thread of its own; used as a context, it runs until the end of the block.
 
-    With `username` and `password` it takes mail only from who has signed in with them (RFC 4954).
+    With `username` and `password` it takes mail only from who has signed in with them (RFC 4954). With `tls` it speaks TLS from the first byte, or,
+    where `starttls` says so, after STARTTLS and not before.
     """
 
     host = HOST
 
-    def __init__(self, *, username: str | None = None, password: str = "") -> None:
+    def __init__(
+        self, *, username: str | None = None, password: str = "", tls: ssl.SSLContext | None = None, starttls: bool = False
+    ) -> None:
         """Prepare a server; its port is known once it has started, and kept when it starts again."""
         self.port = 0
         self.received: list[ReceivedMail] = []
         self._credentials = None if username is None else (username.encode(), password.encode())
+        self._tls, self._starttls = tls, starttls
         self._refused_recipients: dict[str, str] = {}
         self._refused_data: str | None = None
         self._stalls: dict[Moment, float] = {}
         self._drops: set[Moment] = set()
+        self._appointments: dict[Moment, tuple[int, Callable[[], object]]] = {}
+        self._sessions: WeakSet[SMTP] = WeakSet()
         self._arrival = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] = lambda: None
@@ -97,8 +104,18 @@ class SMTPServer:
         """Cut the connection at a moment of every mail instead of answering."""
         self._drops.add(at)
 
+    def at(self, moment: Moment, action: Callable[[], object], *, after: int = 0) -> None:
+        """Do something, once, at a moment of the mail that comes after so many others: in the server's thread, before anything is answered."""
+        self._appointments[moment] = (after, action)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Say whether no connection is open: what was sent over those that broke has been read to its end."""
+        return all(session.transport is None or session.transport.is_closing() for session in list(self._sessions))
+
     def behave(self) -> None:
-        """Forget every refusal, stall and drop."""
+        """Forget every refusal, stall, drop and appointment."""
+        self._appointments.clear()
         self._refused_recipients.clear()
         self._refused_data = None
         self._stalls.clear()
@@ -152,6 +169,12 @@ class SMTPServer:
 
     async def _is_cut(self, server: SMTP, moment: Moment) -> bool:
         """Stall as told, then drop the connection if told; tell whether it was dropped."""
+        if moment in self._appointments:
+            left, action = self._appointments.pop(moment)
+            if left:
+                self._appointments[moment] = (left - 1, action)
+            else:
+                action()
         await asyncio.sleep(self._stalls.get(moment, 0))
         if moment not in self._drops:
             return False
@@ -165,12 +188,14 @@ class SMTPServer:
         return AuthResult(success=known == self._credentials, handled=False)
 
     def _new_session(self) -> SMTP:
+        starting = {"tls_context": self._tls, "require_starttls": True} if self._starttls else {}
         if self._credentials is None:
-            return SMTP(self, hostname=NAME, enable_SMTPUTF8=True)
+            return SMTP(self, hostname=NAME, enable_SMTPUTF8=True, **starting)
         return SMTP(
             self,
             hostname=NAME,
             enable_SMTPUTF8=True,
+            **starting,
             authenticator=self._signs_in,
             auth_required=True,
             auth_require_tls=False,
@@ -179,15 +204,14 @@ class SMTPServer:
     async def _serve(self, ready: Future[int]) -> None:
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
-        sessions: WeakSet[SMTP] = WeakSet()
 
         def remembered_session() -> SMTP:
             session = self._new_session()
-            sessions.add(session)
+            self._sessions.add(session)
             return session
 
         try:
-            listener = await loop.create_server(remembered_session, HOST, self.port)
+            listener = await loop.create_server(remembered_session, HOST, self.port, ssl=None if self._starttls else self._tls)
         except OSError as error:
             ready.set_exception(error)
             return
@@ -195,7 +219,7 @@ class SMTPServer:
         ready.set_result(listener.sockets[0].getsockname()[1])
         await stopped.wait()
         listener.close()
-        for session in sessions:
+        for session in list(self._sessions):
             _cut(session)
 
 

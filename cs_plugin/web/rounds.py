@@ -1,0 +1,176 @@
+"""What is done beside requests, round by round: deliver, do jobs, clear up. The worker, the background thread and any other scheduler call these.
+
+Nothing is kept between two calls: the rows are the queue, and several callers at once do nothing twice. Each works inside a context of the
+application, without a request. `stopping` is asked between two mails, and between two pieces of a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cs_plugin import desk, jobs, outbox
+from cs_plugin.jobs import JobAtWork, JobOffice, Progress
+from cs_plugin.outbox import Delivered
+from cs_plugin.rules.status import Folder
+from cs_plugin.store import files, workers
+from cs_plugin.store.locking import committed
+from cs_plugin.store.models import OutboxItem, OutboxState, Thread
+from cs_plugin.store.types import can_be_id
+from cs_plugin.web.mounted import Mounted
+
+# What is done once a day, by whoever comes first.
+DAILY = ("sweep", "purge", "tidy")
+_MAILS_AT_ONCE = 50
+
+Stopping = Callable[[], bool]
+Result = TypeVar("Result")
+
+
+def never() -> bool:
+    """Say that nobody asks for an end."""
+    return False
+
+
+# --- Rounds ---------------------------------------------------------------------------------------------------------------------------------------
+
+
+def deliver(here: Mounted, *, stopping: Stopping = never, most: int = 100) -> Delivered:
+    """Send the mails that are due, up to `most`."""
+    return here.office.deliver(most=most, stopping=stopping)
+
+
+def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
+    """Do the jobs that are due, one after the other, and return how many were taken up."""
+    office, taken = job_office(here), 0
+    while not stopping() and office.do_one(stopping=stopping) is not None:
+        taken += 1
+    return taken
+
+
+def queue_chores(here: Mounted) -> list[str]:
+    """Queue what is to be done daily and has not been queued today, and return the kinds of it."""
+    with here.sessions() as session:
+        due = [kind for kind in DAILY if jobs.is_due_today(session, kind, here.clock())]
+    return [kind for kind in due if _queue(here, kind)]
+
+
+def _queue(here: Mounted, kind: str) -> bool:
+    return _in_own(here, lambda session: jobs.put_daily(session, kind, here.clock()))
+
+
+def take_over(here: Mounted) -> int:
+    """Let what surely dead processes of this machine had claimed be done by others, and return how much it was."""
+    with here.sessions() as session:
+        mails, tasks = _dead(outbox.owners(session)), _dead(jobs.owners(session))
+    if not mails and not tasks:
+        return 0
+    return _in_own(here, lambda session: outbox.release(session, mails, here.clock()) + jobs.release(session, tasks))
+
+
+def _dead(owners: Collection[str]) -> list[str]:
+    return [owner for owner in owners if workers.is_surely_dead(owner)]
+
+
+def job_office(here: Mounted) -> JobOffice:
+    """Return what does jobs."""
+    return JobOffice(here.sessions, {kind: partial(does, here) for kind, does in KINDS.items()}, here.clock)
+
+
+def a_worker_is_alive(here: Mounted) -> bool:
+    """Say whether a worker has given a sign of life within a minute."""
+    with here.sessions() as session:
+        return workers.some_worker_is_alive(session, here.clock())
+
+
+def _in_own(here: Mounted, work: Callable[[Session], Result]) -> Result:
+    with here.sessions() as session:
+        return committed(session, lambda: work(session))
+
+
+# --- Jobs -----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _sweep(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Remove files that were chosen in a form and never sent."""
+
+    def tell(swept: int) -> None:
+        job.tell(Progress(swept))
+
+    with here.sessions() as session:
+        return {"files": files.sweep(session, here.files, here.clock() - files.UNUSED_LASTS, tell=tell)}
+
+
+def _purge(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Erase the threads that have lain in the bin for long enough."""
+    before = here.clock() - desk.BIN_KEEPS
+    due = select(func.count()).select_from(Thread).where(Thread.folder == Folder.BIN, Thread.binned_at < before)
+    with here.sessions() as session:
+        total = job.progress.done + (session.scalar(due) or 0)
+
+    def some(session: Session) -> Progress:
+        erased = desk.purge_bin(here.bench(session), older_than=desk.BIN_KEEPS)
+        return replace(job.progress, done=job.progress.done + erased, total=total)
+
+    done = -1
+    while job.progress.done > done:
+        done = job.progress.done
+        job.advance(some)
+    return {"threads": job.progress.done}
+
+
+def _tidy(here: Mounted, _job: JobAtWork) -> Mapping[str, Any]:
+    """Forget the jobs that ended long ago, and workers that nobody has seen for a day."""
+
+    def work(session: Session) -> int:
+        workers.forget_the_dead(session, here.clock())
+        return jobs.forget(session, here.clock() - jobs.KEPT_FOR)
+
+    return {"jobs": _in_own(here, work)}
+
+
+def _retry_failed_mails(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Let mails that have failed for good be tried again: those of `payload["ids"]`, or all that had failed when the job was put.
+
+    The payload says {"ids": [1, 2]} or {"all": true}.
+    """
+    wanted = sorted({int(one) for one in job.payload.get("ids", ()) if can_be_id(int(one))}) if not job.payload.get("all") else None
+    if not job.progress.kept:
+        _begin_to_retry(here, job, wanted)
+
+    def some(session: Session) -> Progress:
+        kept = job.progress.kept
+        if wanted is None:
+            ids = outbox.failed_ids(session, after=kept["after"], up_to=kept["up_to"], most=_MAILS_AT_ONCE)
+        else:
+            ids = [one for one in wanted if one > kept["after"]][:_MAILS_AT_ONCE]
+        retried = kept["retried"] + outbox.retry_many(session, ids, here.clock())
+        end = ids[-1] if ids else kept["up_to"]
+        return Progress(job.progress.done + len(ids), job.progress.total, {**kept, "after": end, "retried": retried})
+
+    while job.progress.kept["after"] < job.progress.kept["up_to"]:
+        job.advance(some)
+    retried = job.progress.kept["retried"]
+    return {"retried": retried, "left": job.progress.done - retried}
+
+
+def _begin_to_retry(here: Mounted, job: JobAtWork, wanted: list[int] | None) -> None:
+    """Write down how much there is to do, and where it ends: what fails meanwhile is not tried for ever."""
+    failed = select(func.count(), func.max(OutboxItem.id)).where(OutboxItem.state == OutboxState.FAILED)
+    with here.sessions() as session:
+        total, last = session.execute(failed).one() if wanted is None else (len(wanted), wanted[-1] if wanted else 0)
+    job.tell(Progress(0, total, {"after": 0, "up_to": last or 0, "retried": 0}))
+
+
+# Who does which job. A name stays once jobs of it may lie in somebody's queue.
+KINDS: Mapping[str, Callable[[Mounted, JobAtWork], Mapping[str, Any]]] = {
+    "sweep": _sweep,
+    "purge": _purge,
+    "tidy": _tidy,
+    "retry_failed_mails": _retry_failed_mails,
+}
