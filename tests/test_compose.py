@@ -10,6 +10,7 @@ import re
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parseaddr
+from pathlib import Path
 from typing import IO
 
 import jinja2
@@ -18,11 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cs_plugin.errors import UndeliverableError
+from cs_plugin.extension import _mail_templates
 from cs_plugin.mail.compose import Composer, Letter, lines, short_references, to_message
 from cs_plugin.mail.headers import wire_address
 from cs_plugin.rules.inquiry import StoredFile, clean_line, clean_text
 from cs_plugin.rules.outgoing import Mailbox, OutgoingMail
 from cs_plugin.rules.shops import Shop
+from tests.hosts.store import make_store
+from tests.hosts.writing import begin, messages_of
 from tests.servers.smtp import SMTPServer
 
 NOW = dt.datetime(2026, 11, 21, 18, 0, tzinfo=dt.UTC)
@@ -249,11 +253,16 @@ def test_a_queued_mail_is_the_same_when_it_is_read_back() -> None:
     assert whole.recipients == ("c@x.example",)
 
 
-def test_a_host_overrides_a_mail_and_its_frame() -> None:
-    """Templates are looked for in the host's folder first, each file by itself."""
-    of_the_host = jinja2.DictLoader({"cs_plugin/mail/_base.html": "<h1>House style</h1>{% block heading %}{% endblock %}"})
+def path_of(name: str) -> str:
+    """Return the path of a template: in `name`, two underscores stand for a slash and the last one for the dot."""
+    return f"cs_plugin/mail/{'.'.join(name.replace('__', '/').rsplit('_', 1))}"
+
+
+def written_by(**templates: str) -> OutgoingMail:
+    """Return a confirmation as a host with these templates of its own would send it."""
+    of_the_host = {path_of(name): text for name, text in templates.items()}
     environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([of_the_host, jinja2.PackageLoader("cs_plugin", "templates")]),
+        loader=jinja2.ChoiceLoader([jinja2.DictLoader(of_the_host), jinja2.PackageLoader("cs_plugin", "templates")]),
         autoescape=jinja2.select_autoescape(["html"], default=False),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -261,9 +270,53 @@ def test_a_host_overrides_a_mail_and_its_frame() -> None:
     )
     words = {"thread": None, "link": "", "tag": "", "answers_by_mail": False}
     letter = Letter("confirmation", Shop("1", "Paris"), "en", Mailbox("a@x.example"), (Mailbox("b@x.example"),), words)
-    written = Composer(environment, "x.example").compose(letter)
+    return Composer(environment, "x.example").compose(letter)
+
+
+def test_a_host_overrides_a_mail_and_its_frame() -> None:
+    """Templates are looked for in the host's folder first, each file by itself."""
+    written = written_by(_base_html="<h1>House style</h1>{% block heading %}{% endblock %}")
     assert "<h1>House style</h1>Your message has been received" in written.html
     assert "Thank you for your message." in written.text
+    assert written_by(confirmation__body_txt="Hello from {{ shop.name }}.").text == "Hello from Paris.\n"
+
+
+@pytest.mark.parametrize(
+    "broken", ["{{ nobody.knows }}", "{% if %}", "{{ 1 / 0 }}", "{% include 'not/there.html' %}", "{{ shop.name.nothing() }}", "{% extends 7 %}"]
+)
+@pytest.mark.parametrize("name", ["confirmation__subject_txt", "confirmation__body_txt", "confirmation__body_html", "_base_html"])
+def test_a_broken_template_of_a_host_is_passed_over_for_ours(name: str, broken: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The mail is what it would be without it, and the log names the template."""
+    written, ours = written_by(**{name: broken}), written_by()
+    assert (written.subject, written.text, written.html) == (ours.subject, ours.text, ours.html)
+    assert path_of("confirmation__body_html" if name == "_base_html" else name) in caplog.text
+
+
+def test_what_a_host_writes_well_stays_where_another_file_is_broken() -> None:
+    """A broken HTML part does not take the text part with it."""
+    written = written_by(confirmation__body_html="{% if %}", confirmation__body_txt="Hello from {{ shop.name }}.")
+    assert written.text == "Hello from Paris.\n"
+    assert "Your message has been received" in written.html
+
+
+@pytest.mark.shows("2.8", "11.3")
+def test_a_customers_message_outlives_a_broken_template(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In a store whose own folder holds one: the message is kept, and both mails go out."""
+    (tmp_path / "templates/cs_plugin/mail/confirmation").mkdir(parents=True)
+    (tmp_path / "templates/cs_plugin/mail/confirmation/body.html").write_text("{{ nobody.knows }}")
+    (tmp_path / "templates/cs_plugin/mail/contact_notice").mkdir()
+    (tmp_path / "templates/cs_plugin/mail/contact_notice/subject.txt").write_text("Somebody wrote: {{ customer }}")
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path)
+    store.app.jinja_loader = jinja2.FileSystemLoader(tmp_path / "templates")
+    store.desk.composer = Composer(_mail_templates(store.app), "x.example")
+    thread_id = begin(store)
+    with store.app.app_context():
+        store.desk.office.deliver()
+    subjects = [str(mail.message["Subject"]) for mail in store.desk.transport.sent]   # type: ignore[attr-defined]
+    assert len(messages_of(store, thread_id)) == 1
+    assert subjects[0] == "Your message has been received"
+    assert subjects[1].startswith("Somebody wrote: ")
+    assert "cs_plugin/mail/confirmation/body.html" in caplog.text
 
 
 def test_a_message_id_of_ours_tells_nothing_and_has_an_ascii_domain() -> None:

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cs_plugin import Employee, Language, Shop, desk
+from cs_plugin import Employee, Language, Shop, desk, hookimpl
+from cs_plugin.desk import letters
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.mail.transport import SentMail, SmtpTransport
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile
 from cs_plugin.rules.shops import Breadth
 from cs_plugin.rules.signing import TagKind, read_tag
-from cs_plugin.store.models import Contact, ContactText, EmployeeName, Mailbox, Message, Thread
-from tests.hosts.store import JOHN, MARIE, Store, make_store
+from cs_plugin.store.models import Contact, ContactText, Delivery, EmployeeName, Mailbox, Message, OutboxItem, OutboxState, Thread
+from tests.hosts.store import JAN as JAN_SIGNED_IN
+from tests.hosts.store import JOHN, LAYLA, MARIE, Store, make_store
 from tests.servers.smtp import SMTPServer
 
 JAN = "jan@example.com"
@@ -509,3 +511,306 @@ def test_two_employees_sign_with_their_own_names(store: Store) -> None:
     answer(store, thread_id, by=MARIE)
     answer(store, thread_id, by=JOHN)
     assert [text_of(mail).partition(" ")[0] for mail in sent(store)] == ["Marie", "John"]
+
+
+# --- Orders -----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def write_about_order(store: Store, text: str = QUESTION) -> int:
+    """Let Jan write on the page of an order, and return the thread's id."""
+    sender = Sender(JAN, "Jan", "Kowalski", JAN_SIGNED_IN.id, verified=True)
+    return write(store, text, channel=Channel.ORDER_PAGE, order_id="15", product_id="4", product_name="Stoneware jug", contact_id=None, sender=sender)
+
+
+def say_about_order(store: Store, thread_id: int, text: str = "It leaves tomorrow.", *, reference: str = "XKBKNABJK") -> bool:
+    """Let Marie's answer to a thread go out as a message about its order; say whether a mail does."""
+
+    def work(bench: desk.Bench) -> bool:
+        message = desk.reply(bench, store.actor(), thread_id, desk.Answer(text))
+        bench.session.query(OutboxItem).filter_by(message_id=message.id).update({OutboxItem.state: OutboxState.CANCELLED})
+        message.product_name = "Stoneware jug"
+        return letters.send_order_message(bench, bench.session.get_one(Thread, thread_id), message, "Marie", (), reference=reference)
+
+    with store.app.app_context():
+        return store.desk.do(work)
+
+
+@pytest.mark.shows("4.3", "11.4")
+def test_a_message_on_an_order_page_is_told_to_the_shops_default_contact(any_store: Store) -> None:
+    """On every database: it has no contact of its own. Once somebody has the thread, they are told instead."""
+    store = any_store
+    thread_id = write_about_order(store)
+    (notice,) = sent(store)
+    assert notice.recipients == ("paris@shop.example",)
+    assert notice.message["From"].addresses[0].display_name == "Paris · Customer service"
+    assert "Product: Stoneware jug" in text_of(notice)
+    answer(store, thread_id)
+    sent(store)
+    store.clock.forward(minutes=11)
+    write_about_order(store)
+    assert [mail.recipients for mail in sent(store)] == [(MARIE.email,)]
+
+
+@pytest.mark.shows("11.3", "11.4")
+def test_a_message_about_an_order_tells_which_one(store: Store) -> None:
+    """Its reference and product stand in both parts, under the subject of its own; link and conversation are an answer's."""
+    fetch(store)
+    thread_id = write_about_order(store)
+    sent(store)
+    assert say_about_order(store, thread_id)
+    (mail,) = sent(store)
+    assert re.fullmatch(r"New message regarding your order \[#\S+\]", str(mail.message["Subject"]))
+    assert mail.recipients == (JAN,)
+    for part in (text_of(mail), text_of(mail, "html")):
+        for words in ("XKBKNABJK", "Stoneware jug", "It leaves tomorrow.", "/thread/", "because of your order"):
+            assert words in part
+    assert text_of(mail).startswith("Marie has written to you about your order:\n\nOrder: XKBKNABJK\nProduct: Stoneware jug\n\nIt leaves tomorrow.")
+    assert str(mail.message["Reply-To"]) == "Paris <box@shop.example>"
+    assert mail.message["Auto-Submitted"] is None
+
+
+@pytest.mark.shows("5.4")
+def test_what_became_of_a_message_about_an_order_stands_on_it(store: Store) -> None:
+    """As it does for an answer."""
+    thread_id = write_about_order(store)
+    sent(store)
+    say_about_order(store, thread_id)
+    sent(store)
+    with store.desk.sessions() as session:
+        (message,) = session.scalars(select(Message).where(Message.text == "It leaves tomorrow."))
+    assert (message.delivery, message.delivered_at) == (Delivery.SENT, store.clock())
+
+
+# --- To employees -----------------------------------------------------------------------------------------------------------------------------------
+
+
+def assign(store: Store, thread_id: int, to: Employee | None, *, by: Employee = MARIE) -> None:
+    """Give a thread to somebody."""
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.assign(bench, store.actor(by), thread_id, to.id if to else None))
+
+
+@pytest.mark.shows("11.4")
+def test_an_employee_hears_that_somebody_else_has_given_them_a_thread(any_store: Store) -> None:
+    """On every database: who did it, what the customer wrote, and the way to the thread; no note."""
+    store = any_store
+    thread_id = write(store)
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.add_note(bench, store.actor(), thread_id, "Careful."))
+    sent(store)
+    assign(store, thread_id, JOHN)
+    (mail,) = sent(store)
+    assert (mail.recipients, mail.message["Auto-Submitted"]) == ((JOHN.email,), "auto-generated")
+    assert mail.message["Subject"] == f"[Paris] A thread has been assigned to you (#{thread_id})"
+    for part in (text_of(mail), text_of(mail, "html")):
+        for words in ("Marie Dubois has assigned a thread to you", "on Monday.", JAN, f"https://paris.example/cs-admin/customer-service/{thread_id}/"):
+            assert words in part
+        assert "Careful." not in part
+
+
+@pytest.mark.shows("11.4")
+def test_nobody_is_told_of_what_they_did_themselves_or_no_longer_have(store: Store) -> None:
+    """Taking a thread, giving it back, and giving it to who has it already are told to nobody."""
+    thread_id = write(store)
+    sent(store)
+    assign(store, thread_id, MARIE)
+    assign(store, thread_id, None)
+    assign(store, thread_id, JOHN, by=JOHN)
+    assign(store, thread_id, JOHN)
+    assert sent(store) == []
+
+
+def test_a_thread_without_a_customers_message_is_assigned_with_a_mail_too(store: Store) -> None:
+    """One that holds a note alone tells whom it is about."""
+    thread_id = write(store)
+    with store.desk.sessions() as session:
+        session.query(Thread).update({Thread.last_customer_message_id: None})
+        session.commit()
+    sent(store)
+    assign(store, thread_id, JOHN)
+    (mail,) = sent(store)
+    assert f"From: Jan Kowalski <{JAN}>" in text_of(mail)
+
+
+@pytest.mark.shows("11.4", "9.2")
+def test_employees_are_written_to_in_their_own_language(any_store: Store) -> None:
+    """On every database: the assignee in theirs, whatever the thread's; a contact in the shop's."""
+    store = any_store
+    store.answers.grants[LAYLA.id] = {"view": ["1"], "reply": ["1"]}
+    thread_id = write(store, language="fr")
+    confirmation, notice = sent(store)
+    assert [mail.message["Content-Language"] for mail in (confirmation, notice)] == ["fr", "en"]
+    assign(store, thread_id, LAYLA)
+    write(store, "Encore moi.", link=link_in(confirmation))
+    for mail in sent(store):
+        assert mail.recipients == (LAYLA.email,)
+        assert mail.message["Content-Language"] == "ar"
+
+
+def test_a_host_that_cannot_list_its_employees_costs_no_message(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """The customer's words are kept and told, in the shop's language; the log says what was wrong."""
+    thread_id = write(store)
+    link = link_in(sent(store)[0])
+    assign(store, thread_id, JOHN)
+    sent(store)
+
+    class NoDirectory:
+        @hookimpl(tryfirst=True)
+        def cs_list_employees(self) -> list[str]:
+            return ["Marie"]
+
+    store.desk.manager.register(NoDirectory())
+    write(store, "Still nothing.", link=link)
+    assert [mail.recipients for mail in sent(store)] == [(JOHN.email,)]
+    assert "notices to employees go out in the shop's language" in caplog.text
+
+
+@pytest.mark.shows("11.4")
+def test_no_notice_of_any_kind_goes_to_a_fetched_mailbox(store: Store) -> None:
+    """Neither of a new message, nor of a thread given or forwarded: it would come back as a message."""
+    fetch(store, JOHN.email.upper())
+    thread_id = write(store)
+    link = re.search(r"https://\S+/thread/\S+", text_of(sent(store)[0]))
+    assert link is not None
+    assign(store, thread_id, JOHN)
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.forward(bench, store.actor(), thread_id, desk.Target(employee_id=JOHN.id)))
+    write(store, "Still nothing.", link=link[0])
+    assert sent(store) == []
+
+
+# --- Switches ---------------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows("11.4")
+@pytest.mark.parametrize("switch", ["assigned", "forward"])
+def test_an_employees_mail_is_switched_per_contact(store: Store, switch: str) -> None:
+    """What is switched off is not written, what is done is done."""
+    change(store, mails={switch: False})
+    thread_id = write(store)
+    sent(store)
+    assign(store, thread_id, JOHN)
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.forward(bench, store.actor(), thread_id, desk.Target(employee_id=JOHN.id)))
+    left = {"assigned": "Fwd: Customer message", "forward": "[Paris] A thread has been assigned to you"}[switch]
+    assert [mail.message["Subject"] for mail in sent(store)] == [f"{left} (#{thread_id})"]
+
+
+@pytest.mark.shows("11.4", "5.4")
+def test_an_answer_that_is_not_mailed_says_so(any_store: Store) -> None:
+    """On every database: it is stored and public, nothing waits, and nothing pretends to."""
+    store = any_store
+    change(store, mails={"reply": False})
+    thread_id = write(store)
+    sent(store)
+    answer(store, thread_id)
+    assert sent(store) == []
+    with store.desk.sessions() as session:
+        (message,) = session.scalars(select(Message).where(Message.text == "It is on its way."))
+    assert (message.delivery, message.released_at) == (Delivery.NONE, store.clock())
+    page = store.client(employee=MARIE).get(f"/cs-admin/customer-service/{thread_id}/").text
+    assert "Not mailed: this mail is switched off for the contact." in page
+    assert "No mail goes out: answers are switched off for this contact." in page
+    assert "Waiting to be sent" not in page
+    assert 'name="cc"' not in page
+
+
+@pytest.mark.shows("11.4")
+def test_nobody_gets_a_copy_of_an_answer_that_is_not_mailed(store: Store) -> None:
+    """It is refused at its field rather than left out without a word."""
+    change(store, mails={"reply": False})
+    thread_id = write(store)
+    with pytest.raises(InvalidInputError, match="not mailed, so nobody can get a copy") as caught:
+        answer(store, thread_id, cc=("eva@example.com",))
+    assert caught.value.field == "cc"
+
+
+@pytest.mark.shows("11.4")
+def test_a_message_about_an_order_is_switched_by_itself(store: Store) -> None:
+    """Answers still go out; the contact that stands for the shop has the switch."""
+    change(store, mails={"order_message": False})
+    thread_id = write_about_order(store)
+    sent(store)
+    assert not say_about_order(store, thread_id)
+    assert sent(store) == []
+    answer(store, thread_id)
+    assert len(sent(store)) == 1
+
+
+# --- Through a real server --------------------------------------------------------------------------------------------------------------------------
+
+NOTE = "The customer is difficult."
+
+
+def forward(store: Store, thread_id: int, target: desk.Target) -> None:
+    """Forward a thread as Marie."""
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.forward(bench, store.actor(), thread_id, target, "Please look."))
+
+
+def pass_on(store: Store, _thread_id: int) -> None:
+    """Let a contact keep nothing, and Jan write to it."""
+    change(store, save_messages=False, mails={"confirmation": False})
+    write(store, "Another question.")
+
+
+# For each kind of mail: what causes it, its recipient, the beginning of its subject, its sender's name, Reply-To and Auto-Submitted.
+ROUND_TRIPS: dict[str, tuple[Any, str, str, str | None, str | None]] = {
+    "confirmation": (lambda store, _: write(store, "Another question."), JAN, "Your message has been received", None, "auto-replied"),
+    "contact_notice": (
+        lambda store, _: write(store, "Another question."), "paris@shop.example", "[Paris] New message from Jan Kowalski", None, "auto-generated",
+    ),
+    "reply": (answer, JAN, "[Paris] An answer to your message is available", None, None),
+    "copy": (lambda store, id_: answer(store, id_, cc=("eva@example.com",)), "eva@example.com", "[Paris] Copy of an answer to", None, None),
+    "order_message": (say_about_order, JAN, "New message regarding your order", None, None),
+    "new_message": (
+        lambda store, id_: (assign(store, id_, MARIE), write_about_order(store, "Again.")), MARIE.email, "[Paris] Jan Kowalski has written",
+        None, "auto-generated",
+    ),
+    "assigned": (lambda store, id_: assign(store, id_, JOHN), JOHN.email, "[Paris] A thread has been assigned to you", None, "auto-generated"),
+    "forward_notice": (
+        lambda store, id_: forward(store, id_, desk.Target(employee_id=JOHN.id)), JOHN.email, "Fwd: Customer message", None, "auto-generated",
+    ),
+    "forward": (
+        lambda store, id_: forward(store, id_, desk.Target(address="eva@supplier.example")), "eva@supplier.example", "Fwd: Customer message",
+        MARIE.email, None,
+    ),
+    "passed_on": (pass_on, "paris@shop.example", "[Paris] New message from Jan Kowalski", JAN, None),
+}
+
+
+def test_every_mail_has_its_round_trip() -> None:
+    """What is written as a template is sent below."""
+    folder = Path(letters.__file__).parent.parent / "templates" / "cs_plugin" / "mail"
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == set(ROUND_TRIPS)
+
+
+@pytest.mark.shows("11.3", "11.4")
+@pytest.mark.parametrize("kind", ROUND_TRIPS)
+def test_a_mail_arrives_whole_at_a_real_server(store: Store, smtp_server: SMTPServer, kind: str) -> None:
+    """Text and HTML, from the contact, to whom it is for, saying whether a machine wrote it; and no word of a note."""
+    cause, recipient, subject, reply_to, automatic = ROUND_TRIPS[kind]
+    thread_id = write_about_order(store)
+    with store.app.app_context():
+        store.desk.do(lambda bench: desk.add_note(bench, store.actor(), thread_id, NOTE))
+    sent(store)
+    store.clock.forward(minutes=11)
+    cause(store, thread_id)
+    store.desk.transport = SmtpTransport(smtp_server.host, smtp_server.port)
+    with store.app.app_context():
+        store.desk.office.deliver()
+    (mail,) = (one for one in smtp_server.received if one.recipients == (recipient,))
+    assert str(mail.message["Subject"]).startswith(subject)
+    assert mail.message["From"].addresses[0].addr_spec == "paris@shop.example"
+    assert mail.message["From"].addresses[0].display_name == "Paris · Customer service"
+    assert [one.addr_spec for one in mail.message["To"].addresses] == [recipient]
+    assert (mail.message["Reply-To"].addresses[0].addr_spec if mail.message["Reply-To"] else None) == reply_to
+    assert mail.message["Auto-Submitted"] == automatic
+    parts = [part.get_content_type() for part in mail.message.walk() if not part.is_multipart()]
+    assert parts == ["text/plain", "text/html"]
+    html = mail.message.get_body(("html",))
+    assert html is not None
+    for part in mail.message.walk():
+        assert part.is_multipart() or NOTE not in part.get_content()
+    # Nothing is fetched when it is read, and nothing runs.
+    assert not re.findall(r"<script|<link|<img|<iframe|url\(|(?:src|background)=", html.get_content())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cs_plugin import outbox
@@ -39,7 +40,7 @@ class Answer:
 
 
 def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message:
-    """Answer the customer: the answer is stored and queued, the thread moves, and an unassigned one is taken.
+    """Answer the customer: the answer is stored, and queued unless that mail is switched off; an unassigned thread is taken, and it moves.
 
     Raise InvalidInputError for an empty text, NewerMessagesError where somebody has written in the thread since
     (the customer, a colleague, or the same employee whose form was posted twice), NotFoundError and NotPermittedError.
@@ -50,19 +51,16 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
         raise InvalidInputError("cc", _("Too many addresses: %(most)s at most."), most=MAX_CC)
     thread = locked(bench, actor, Permission.REPLY, thread_id)
     _check_open_to_reply(bench, thread, answer)
-    waited = (bench.now - thread.waiting_since).total_seconds() if thread.waiting_since else None
-    message = _write(bench, actor, thread, text, private=False)
-    message.released_at, message.delivery = bench.now, Delivery.QUEUED
-    message.response_seconds = max(0.0, waited) if waited is not None else None
-    message.cc = list(cc) or None
-    files.attach(bench.session, message.id, answer.files, bench.now)
+    if cc and not letters.is_sent(bench, thread, "reply"):
+        raise InvalidInputError("cc", _("Answers of this contact are not mailed, so nobody can get a copy."))
     options = bench.options(thread.shop_id)
-    if thread.assignee_id is None and options["assign_on_first_reply"]:
-        give_to(bench, actor, thread, actor.employee, because="first_reply")
-    letters.send_reply(bench, thread, message, name_shown(bench, options, actor, thread), cc, answer.files)
-    move(bench, actor, thread, _status_after(answer, options), message=message)
-    threads.recompute(bench.session, [thread.id])
-    bench.announce("cs_reply_sent", thread=facts_of_thread(thread), message=facts_of_message(message))
+    message = _write(bench, actor, thread, text, private=False)
+    message.cc = list(cc) or None
+
+    def send(author: str) -> None:
+        letters.send_reply(bench, thread, message, author, cc, answer.files)
+
+    _release(bench, actor, thread, message, answer.files, options, then=_status_after(answer, options), send=send)
     return message
 
 
@@ -70,12 +68,59 @@ def add_note(bench: Bench, actor: Actor, thread_id: int, text: str, stored: tupl
     """Note something that no customer ever sees. Raise as `reply` does."""
     text = _checked_text(text, _("This field cannot be empty"))
     thread = locked(bench, actor, Permission.REPLY, thread_id)
-    message = _write(bench, actor, thread, text, private=True)
+    return note_in(bench, actor, thread, text, stored)
+
+
+def write_in(bench: Bench, actor: Actor, thread: Thread, text: str, *, begun: bool, reference: str) -> Message:
+    """Write to the customer in a locked thread, from the page of its order, whose `reference` the mail tells; the text has been checked.
+
+    A thread that was `begun` with this message keeps the status that it began with. Raise InvalidInputError where no mail can go to the customer.
+    """
+    answer, options = Answer(text), bench.options(thread.shop_id)
+    _check_open_to_reply(bench, thread, answer)
+    message = _write(bench, actor, thread, text, private=False, channel=Channel.ORDER_PAGE)
+
+    def send(author: str) -> None:
+        letters.send_order_message(bench, thread, message, author, (), reference=reference)
+
+    _release(bench, actor, thread, message, (), options, then=None if begun else _status_after(answer, options), send=send)
+    return message
+
+
+def note_in(
+    bench: Bench, actor: Actor, thread: Thread, text: str, stored: tuple[StoredFile, ...] = (), *, channel: Channel = Channel.DESK
+) -> Message:
+    """Note something in a locked thread; the text has been checked."""
+    message = _write(bench, actor, thread, text, private=True, channel=channel)
     files.attach(bench.session, message.id, stored, bench.now)
     move(bench, actor, thread, AFTER[Happening.NOTE_ADDED], message=message)
     threads.recompute(bench.session, [thread.id])
     bench.announce("cs_note_added", thread=facts_of_thread(thread), message=facts_of_message(message))
     return message
+
+
+def _release(
+    bench: Bench,
+    actor: Actor,
+    thread: Thread,
+    message: Message,
+    stored: tuple[StoredFile, ...],
+    options: Options,
+    *,
+    then: Status | None,
+    send: Callable[[str], None],
+) -> None:
+    """Make a message the customer's to see: it is timed and mailed (`send` is given the author's name), its thread is taken and moved."""
+    waited = (bench.now - thread.waiting_since).total_seconds() if thread.waiting_since else None
+    message.released_at, message.delivery = bench.now, Delivery.QUEUED
+    message.response_seconds = max(0.0, waited) if waited is not None else None
+    files.attach(bench.session, message.id, stored, bench.now)
+    if thread.assignee_id is None and options["assign_on_first_reply"]:
+        give_to(bench, actor, thread, actor.employee, because="first_reply")
+    send(name_shown(bench, options, actor, thread))
+    move(bench, actor, thread, then, message=message)
+    threads.recompute(bench.session, [thread.id])
+    bench.announce("cs_reply_sent", thread=facts_of_thread(thread), message=facts_of_message(message))
 
 
 def retry_mail(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> None:
@@ -127,7 +172,7 @@ def _checked_text(text: str, blank: str) -> str:
     return text
 
 
-def _write(bench: Bench, actor: Actor, thread: Thread, text: str, *, private: bool) -> Message:
+def _write(bench: Bench, actor: Actor, thread: Thread, text: str, *, private: bool, channel: Channel = Channel.DESK) -> Message:
     remember(bench.session, [actor.employee], bench.now)
     message = Message(
         thread_id=thread.id,
@@ -138,7 +183,7 @@ def _write(bench: Bench, actor: Actor, thread: Thread, text: str, *, private: bo
         author_name=clean_line(actor.employee.name, MAX_NAME),
         author_address=clean_line(actor.employee.email, MAX_ADDRESS),
         private=private,
-        channel=Channel.DESK,
+        channel=channel,
         text=text,
         preview=preview(text),
         language=thread.language,

@@ -7,17 +7,20 @@ from collections.abc import Collection
 from sqlalchemy import select, update
 
 from cs_plugin import outbox
+from cs_plugin.desk import letters
 from cs_plugin.desk.bench import Bench, facts_of_thread
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.people import Employee
-from cs_plugin.rules.permissions import NO_GRANTS, Actor, Permission
+from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants, Permission
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.employees import remember
 from cs_plugin.store.locking import lock_thread, lock_threads
 from cs_plugin.store.models import Delivery, Message, OutboxItem, OutboxState, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
+
+CANNOT_TAKE = _("This employee cannot take threads of this shop.")
 
 
 def locked(bench: Bench, actor: Actor, permission: Permission, thread_id: int) -> Thread:
@@ -49,16 +52,19 @@ def move(bench: Bench, actor: Actor, thread: Thread, status: Status | None, *, m
 
 
 def assign(bench: Bench, actor: Actor, thread_id: int, assignee_id: str | None) -> None:
-    """Give a thread to an employee, or to nobody (None). Raise InvalidInputError for an employee who may not see its shop."""
-    # The host is asked before the lock: nobody waits for its answer.
-    assignee = None if assignee_id is None else _employee(bench, actor, assignee_id)
-    theirs = bench.host.grants(assignee) if assignee is not None else NO_GRANTS
+    """Give a thread to an employee, who is told unless they did it themselves, or to nobody (None).
+
+    Raise InvalidInputError for an employee who may not see its shop.
+    """
+    assignee, theirs = (None, NO_GRANTS) if assignee_id is None else colleague(bench, actor, assignee_id)
     thread = locked(bench, actor, Permission.REPLY, thread_id)
     if assignee_id == thread.assignee_id:
         return
     if assignee_id is not None and (assignee is None or not theirs.allow(Permission.VIEW, thread.shop_id)):
-        raise InvalidInputError("assignee", _("This employee cannot take threads of this shop."))
+        raise InvalidInputError("assignee", CANNOT_TAKE)
     give_to(bench, actor, thread, assignee)
+    if assignee is not None and assignee.id != actor.employee.id and thread.folder is Folder.LIST:
+        letters.tell_assignee(bench, thread, assignee, actor.employee)
 
 
 def give_to(bench: Bench, actor: Actor, thread: Thread, assignee: Employee | None, *, because: str = "") -> None:
@@ -70,10 +76,12 @@ def give_to(bench: Bench, actor: Actor, thread: Thread, assignee: Employee | Non
     bench.announce("cs_thread_assigned", thread=facts_of_thread(thread), assignee_id=thread.assignee_id, employee=actor.employee)
 
 
-def _employee(bench: Bench, actor: Actor, employee_id: str) -> Employee | None:
+def colleague(bench: Bench, actor: Actor, employee_id: str) -> tuple[Employee | None, Grants]:
+    """Return an employee to whom something may be given, with their grants; None for one who has left. Call it before the lock: it asks the host."""
     candidates = {employee.id: employee for employee in bench.host.employees() if employee.active}
     candidates.setdefault(actor.employee.id, actor.employee)
-    return candidates.get(employee_id)
+    found = candidates.get(employee_id)
+    return found, bench.host.grants(found) if found is not None else NO_GRANTS
 
 
 def move_to_contact(bench: Bench, actor: Actor, thread_id: int, contact_id: int | None) -> None:

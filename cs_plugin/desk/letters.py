@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,25 +10,34 @@ from email.utils import parseaddr
 
 from sqlalchemy import select
 
-from cs_plugin import outbox
+from cs_plugin import i18n, outbox
 from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.compose import Letter
+from cs_plugin.rules.floods import mailbox_of
 from cs_plugin.rules.inquiry import AuthorKind, Channel, Inquiry, StoredFile, preview
+from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.outgoing import Mailbox, OutgoingMail
+from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import TagKind
+from cs_plugin.store import posts
 from cs_plugin.store.contacts import ContactWords, default_contact, find_contact
 from cs_plugin.store.employees import as_employee
 from cs_plugin.store.files import stored_files
 from cs_plugin.store.mailboxes import is_fetched, mailbox_for
-from cs_plugin.store.matching import SENT, message_id_key, remember_message_id
-from cs_plugin.store.models import EmployeeName, Message, Thread
+from cs_plugin.store.matching import FORWARDED, SENT, message_id_key, remember_message_id
+from cs_plugin.store.models import Delivery, EmployeeName, Message, Thread
 
 _MAX_LOCAL = 64      # octets of a local part (RFC 5321, section 4.5.3.1.1)
 _MAX_QUOTE = 300     # letters of the customer's last message: enough to know which it was
 _REFERENCES = 19     # newest Message-IDs, behind the one that began the conversation
+
+# What stands on a message whose mail is switched off.
+NOT_MAILED = _("Not mailed: this mail is switched off for the contact.")
+# Two mails of one switch.
+_SWITCH_OF = {"forward_notice": "forward"}
 
 
 # --- To customers ---------------------------------------------------------------------------------------------------------------------------------
@@ -36,23 +46,52 @@ _REFERENCES = 19     # newest Message-IDs, behind the one that began the convers
 def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: ContactWords | None, *, begins: bool) -> None:
     """Confirm a form's message to its sender, and tell the assignee or the contact of it."""
     if begins and message.channel is Channel.FORM and contact is not None and contact.sends("confirmation"):
-        _confirm(bench, thread, message, contact)
+        spent = _may_confirm(bench, thread.address)
+        for key in spent or ():
+            posts.lead_to(bench.session, key, thread.id, message.id)
+        if spent is not None:
+            _confirm(bench, thread, message, contact)
     recipient = _who_is_told(bench, thread, contact)
-    if recipient is not None and not is_fetched(bench.session, recipient.mailbox.address):
-        _notify(bench, thread, message, contact, recipient)
+    if recipient is not None:
+        _notify(bench, thread, message, recipient)
 
 
-def send_reply(bench: Bench, thread: Thread, message: Message, author: str, cc: Sequence[str], files: tuple[StoredFile, ...]) -> None:
-    """Queue an employee's answer to the customer, within the conversation that their mail program shows, and its copies."""
+def send_reply(bench: Bench, thread: Thread, message: Message, author: str, cc: Sequence[str], files: tuple[StoredFile, ...]) -> bool:
+    """Queue an employee's answer to the customer, within the conversation that their mail program shows, and its copies.
+
+    Return whether a mail goes out: the contact may have this mail switched off, and the message says so then.
+    """
+    return _send_to_customer(bench, thread, message, "reply", {"author": author}, cc=cc, files=files)
+
+
+def send_order_message(
+    bench: Bench, thread: Thread, message: Message, author: str, files: tuple[StoredFile, ...], *, reference: str = ""
+) -> bool:
+    """Queue what an employee wrote to the customer on the page of an order. `reference` is the order's as the customer knows it; else its id is told.
+
+    Return whether a mail goes out, as `send_reply` does.
+    """
+    words = {"author": author, "order": reference or thread.order_id or "", "product": message.product_name}
+    return _send_to_customer(bench, thread, message, "order_message", words, files=files)
+
+
+def _send_to_customer(
+    bench: Bench, thread: Thread, message: Message, kind: str, words: Mapping[str, object], *, cc: Sequence[str] = (), files: tuple[StoredFile, ...]
+) -> bool:
     contact = _contact_of(bench, thread)
+    if contact is not None and not contact.sends(kind):
+        message.delivery, message.delivery_text = Delivery.NONE, NOT_MAILED
+        bench.session.flush()
+        return False
+    message.delivery = Delivery.QUEUED
     sender = _sender(bench, thread.shop_id, contact)
     way_back = _way_back(bench, thread, sender)
     references = _message_ids(bench, thread)
     answers = _last_of_customer(bench, thread)
-    words = {"message": facts_of_message(message), "author": author, "signature": contact.signature if contact else ""}
+    words = {"message": facts_of_message(message), "signature": contact.signature if contact else "", **words}
     mail = bench.composer.compose(
         Letter(
-            kind="reply",
+            kind=kind,
             shop=bench.shop(thread.shop_id),
             language=thread.language,
             sender=sender,
@@ -71,6 +110,7 @@ def send_reply(bench: Bench, thread: Thread, message: Message, author: str, cc: 
     if copied:
         _send_copies(bench, thread, message, Letter("copy", bench.shop(thread.shop_id), thread.language, sender, copied, words, files=files))
     bench.session.flush()
+    return True
 
 
 def _send_copies(bench: Bench, thread: Thread, message: Message, letter: Letter) -> None:
@@ -102,6 +142,11 @@ def _confirm(bench: Bench, thread: Thread, message: Message, contact: ContactWor
     message.message_id, message.message_id_hash = mail.message_id, message_id_key(mail.message_id)
 
 
+def _may_confirm(bench: Bench, address: str) -> list[bytes] | None:
+    """Spend one of the confirmations that may go to a mailbox; None where none is left: the form must not fill a stranger's mailbox."""
+    return posts.spend(bench.session, f"confirmation {mailbox_of(address)}", bench.confirmations, bench.now)
+
+
 def _words_to_customer(bench: Bench, thread: Thread, way_back: _WayBack) -> dict[str, object]:
     return {
         "thread": facts_of_thread(thread),
@@ -128,52 +173,151 @@ def _quoted(bench: Bench, thread: Thread) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Who is told of a customer's message, and by which mail."""
+    """Who is told of something, by which mail and in which language."""
 
     kind: str
     mailbox: Mailbox
+    language: str
 
 
 def _who_is_told(bench: Bench, thread: Thread, contact: ContactWords | None) -> _Told | None:
     contact = contact or _contact_of(bench, thread)
+    shop = bench.shop(thread.shop_id)
     if thread.assignee_id is not None:
         row = bench.session.get(EmployeeName, thread.assignee_id)
         if row is not None and row.active and row.email:
             wanted = contact is None or contact.sends("new_message")
-            return _Told("new_message", Mailbox(row.email, as_employee(row).name)) if wanted else None
+            return _Told("new_message", Mailbox(row.email, as_employee(row).name), _language_of(bench, row.id, shop)) if wanted else None
     # A contact without an address of its own is told at the shop's.
-    address = contact.email or bench.shop(thread.shop_id).email if contact is not None else ""
+    address = contact.email or shop.email if contact is not None else ""
     if contact is None or not address or not contact.sends("contact_notice"):
         return None
-    return _Told("contact_notice", Mailbox(address, contact.title))
+    return _Told("contact_notice", Mailbox(address, contact.title), shop.default_language)
 
 
-def _notify(bench: Bench, thread: Thread, message: Message, contact: ContactWords | None, told: _Told) -> None:
+def tell_assignee(bench: Bench, thread: Thread, assignee: Employee, actor: Employee) -> None:
+    """Tell an employee that somebody else has given them a thread."""
+    _tell_colleague(bench, thread, assignee, "assigned", None, by=actor.name)
+
+
+def tell_of_forward(bench: Bench, thread: Thread, note: Message, colleague: Employee, actor: Employee, comment: str) -> None:
+    """Tell an employee that somebody else has forwarded them a thread."""
+    _tell_colleague(bench, thread, colleague, "forward_notice", note, by=actor.name, comment=comment)
+
+
+def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str, cause: Message | None, **words: object) -> None:
+    if not colleague.email or not is_sent(bench, thread, _SWITCH_OF.get(kind, kind)):
+        return
+    told = _Told(kind, Mailbox(colleague.email, colleague.name), _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague))
+    last = bench.session.get(Message, thread.last_customer_message_id) if thread.last_customer_message_id else None
+    _notify(bench, thread, last, told, cause=cause, **words)
+
+
+def _language_of(bench: Bench, employee_id: str, shop: Shop, employee: Employee | None = None) -> str:
+    """Return the language in which an employee is written to: their own where the desk speaks it, else the shop's."""
+    known = employee or next((one for one in bench.employees if one.id == employee_id), None)
+    return best_of([known.language if known else None], i18n.languages()) or shop.default_language
+
+
+def _notify(
+    bench: Bench, thread: Thread, message: Message | None, told: _Told, *, cause: Message | None = None, **words: object
+) -> None:
+    """Queue a notice that shows a customer's message, where there is one, and leads to the thread; never to a mailbox that would fetch it again."""
+    if is_fetched(bench.session, told.mailbox.address):
+        return
     shop = bench.shop(thread.shop_id)
-    language = shop.default_language
-    titled = find_contact(bench.session, thread.contact_id, language, bench.languages[0].code)
+    titled = find_contact(bench.session, thread.contact_id, told.language, bench.languages[0].code)
+    address = message.author_address if message is not None else thread.address
     mail = bench.composer.compose(
         Letter(
             kind=told.kind,
             shop=shop,
-            language=language,
-            sender=_sender(bench, thread.shop_id, contact or _contact_of(bench, thread)),
+            language=told.language,
+            sender=_sender(bench, thread.shop_id, _contact_of(bench, thread, told.language)),
             to=(told.mailbox,),
             words={
                 "thread": facts_of_thread(thread),
-                "message": facts_of_message(message),
+                "message": facts_of_message(message) if message is not None else None,
                 "link": bench.thread_page(shop, thread.id),
                 "contact": titled.title if titled else "",
-                "customer": message.author_name or message.author_address,
-                "address": message.author_address,
-                "subject_line": message.subject or thread.subject,
+                "customer": (message.author_name if message is not None else thread.customer_name) or address,
+                "address": address,
+                "subject_line": (message.subject if message is not None else "") or thread.subject,
                 "order": thread.order_id or "",
-                "product": message.product_name,
-                "file_names": [one.name for one in stored_files(bench.session, message.id)],
+                "product": message.product_name if message is not None else "",
+                "file_names": [one.name for one in stored_files(bench.session, message.id)] if message is not None else [],
+                **words,
             },
         )
     )
-    _put(bench, mail, thread, message)
+    _put(bench, mail, thread, cause or message)
+
+
+# --- To somebody else -----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of a conversation as somebody outside reads it. `at` is when the customer could see it."""
+
+    author: str
+    at: dt.datetime
+    text: str
+    product: str
+    file_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """What somebody outside is sent of a thread: an employee's comment, the public history (oldest first), and its files.
+
+    `earlier` counts the messages before those; `left_out` names the files that would have made the mail too large. `reference` is the order's.
+    """
+
+    address: str
+    by: Employee
+    comment: str
+    history: tuple[Said, ...]
+    earlier: int
+    files: tuple[StoredFile, ...]
+    left_out: tuple[str, ...]
+    reference: str = ""
+
+
+def send_forward(bench: Bench, thread: Thread, note: Message, forward: Forward) -> None:
+    """Queue the mail that takes a thread to somebody outside: without the customer's link, and without any tag that would open the thread.
+
+    What becomes of it stands on the note.
+    """
+    note.delivery = Delivery.QUEUED
+    shop = bench.shop(thread.shop_id)
+    mailbox = mailbox_for(bench.session, shop, thread.contact_id)
+    # An answer goes where it is fetched, by its plain address; where nothing is fetched, to whoever asked.
+    own = Mailbox(forward.by.email, forward.by.name) if forward.by.email else None
+    mail = bench.composer.compose(
+        Letter(
+            kind="forward",
+            shop=shop,
+            language=shop.default_language,
+            sender=_sender(bench, thread.shop_id, _contact_of(bench, thread, shop.default_language)),
+            to=(Mailbox(forward.address),),
+            reply_to=Mailbox(mailbox.address, shop.name) if mailbox is not None else own,
+            words={
+                "by": forward.by.name,
+                "comment": forward.comment,
+                "customer": thread.customer_name or thread.address,
+                "subject_line": thread.subject,
+                "order": forward.reference,
+                "history": forward.history,
+                "earlier": forward.earlier,
+                "file_names": [one.name for one in forward.files],
+                "left_out": forward.left_out,
+                "link": "",
+            },
+            files=forward.files,
+        )
+    )
+    _put(bench, mail, thread, note, kind=FORWARDED)
 
 
 def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords) -> None:
@@ -206,7 +350,7 @@ def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords) -> None:
         )
     )
     outbox.put(bench.session, mail, bench.now)
-    if contact.sends("confirmation"):
+    if contact.sends("confirmation") and _may_confirm(bench, inquiry.sender.address) is not None:
         words: dict[str, object] = {"thread": None, "link": "", "tag": "", "answers_by_mail": False}
         letter = Letter("confirmation", shop, inquiry.language, sender, (Mailbox(inquiry.sender.address),), words)
         outbox.put(bench.session, bench.composer.compose(letter), bench.now)
@@ -215,15 +359,23 @@ def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords) -> None:
 # --- From whom, and the way back ------------------------------------------------------------------------------------------------------------------
 
 
-def _put(bench: Bench, mail: OutgoingMail, thread: Thread, message: Message) -> None:
-    outbox.put(bench.session, mail, bench.now, thread_id=thread.id, message_id=message.id)
-    remember_message_id(bench.session, SENT, mail.message_id, thread, message.id, bench.now)
+def _put(bench: Bench, mail: OutgoingMail, thread: Thread, message: Message | None, *, kind: str = SENT) -> None:
+    message_id = message.id if message is not None else None
+    outbox.put(bench.session, mail, bench.now, thread_id=thread.id, message_id=message_id)
+    remember_message_id(bench.session, kind, mail.message_id, thread, message_id, bench.now)
 
 
-def _contact_of(bench: Bench, thread: Thread) -> ContactWords | None:
-    default_language = bench.languages[0].code
-    contact = find_contact(bench.session, thread.contact_id, thread.language, default_language)
-    return contact or default_contact(bench.session, thread.shop_id, thread.language, default_language)
+def _contact_of(bench: Bench, thread: Thread, language: str | None = None) -> ContactWords | None:
+    """Return a thread's contact, else the one that stands for its shop, in the thread's language or another."""
+    language, default_language = language or thread.language, bench.languages[0].code
+    contact = find_contact(bench.session, thread.contact_id, language, default_language)
+    return contact or default_contact(bench.session, thread.shop_id, language, default_language)
+
+
+def is_sent(bench: Bench, thread: Thread, kind: str) -> bool:
+    """Say whether the mail of that name is switched on for a thread's contact."""
+    contact = _contact_of(bench, thread)
+    return contact is None or contact.sends(kind)
 
 
 def _sender(bench: Bench, shop_id: str, contact: ContactWords | None) -> Mailbox:

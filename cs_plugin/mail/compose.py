@@ -6,6 +6,7 @@ A worker has no request: all that a mail says comes in as arguments.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from cs_plugin.rules.languages import direction
 from cs_plugin.rules.outgoing import Mailbox, OutgoingMail
 from cs_plugin.rules.shops import Shop
 
+log = logging.getLogger(__name__)
+
 # A mail client needs the first and the newest; RFC 5322 sets no limit, servers cut headers of many kilobytes.
 _MOST_REFERENCES = 20
 _MAX_SUBJECT = 250
@@ -37,7 +40,11 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
     "confirmation": _ANSWERED_BY_MACHINE,
     "contact_notice": _MADE_BY_MACHINE,
     "new_message": _MADE_BY_MACHINE,
+    "assigned": _MADE_BY_MACHINE,
+    "forward_notice": _MADE_BY_MACHINE,
 }
+
+_OWN = jinja2.PackageLoader("cs_plugin", "templates")
 
 # A type that may stand over an attachment; anything else, and what would be taken apart as a mail, is just bytes.
 _TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
@@ -71,7 +78,7 @@ class Composer:
     domain: str
 
     def compose(self, letter: Letter) -> OutgoingMail:
-        """Return the whole mail. Raise jinja2.TemplateError where a host's own template is wrong."""
+        """Return the whole mail. A host's own template that is wrong is passed over for ours: no customer's message is lost for it."""
         words = {
             "shop": letter.shop,
             "language": letter.language,
@@ -108,7 +115,13 @@ class Composer:
         return f"<{secrets.token_hex(16)}@{domain}>"
 
     def _render(self, kind: str, name: str, words: Mapping[str, object]) -> str:
-        return self.templates.get_template(f"cs_plugin/mail/{kind}/{name}").render(words)
+        path = f"cs_plugin/mail/{kind}/{name}"
+        try:
+            return self.templates.get_template(path).render(words)
+        except Exception:  # a template may raise anything, and what it is to tell of has happened
+            rendered = self.templates.overlay(loader=_OWN).get_template(path).render(words)
+            log.exception("the host's template %s, or one that it includes, is wrong: the mail goes out with the desk's own", path)
+            return rendered
 
 
 def lines(text: str) -> Markup:
