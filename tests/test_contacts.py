@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cs_plugin import Shop
+from cs_plugin.rules.mails import MAILS
 from cs_plugin.store.contacts import find_contact, list_contacts
 from cs_plugin.store.models import Contact, ContactText, Mailbox, ThreadEvent
 from tests.hosts.store import LAYLA, MARIE, Store
@@ -286,3 +287,34 @@ def test_deleting_in_a_context_takes_the_contact_out_of_its_shops_only(store: St
     assert shops_of(store, 1) == {"1"}
     assert post(client, "/1/delete/?shop=group-1").status_code == 303
     assert 1 not in {one.id for one in contacts(store)}
+
+
+# --- The mails of a contact
+
+
+@pytest.mark.shows("11.4")
+def test_each_mail_of_a_contact_has_its_box(store: Store, client: Any) -> None:
+    """All are on for a new one, and what is switched off is kept."""
+    page = client.get(f"{CONTACTS}/new/").text
+    boxes = re.findall(r'<input type="checkbox"[^>]+name="mails" value="(\w+)"[^>]*?( checked)?>', page)
+    assert {name for name, _ticked in boxes} == MAILS
+    assert all(ticked for _name, ticked in boxes)
+    assert post(client, "/new/", **GOOD, mails_shown="y", mails=sorted(MAILS - {"reply", "assigned"})).status_code == 303
+    contact = contacts(store)[-1]
+    assert contact.mails == {"assigned": False, "reply": False}
+    page = client.get(f"{CONTACTS}/{contact.id}/").text
+    off = [name for name, ticked in re.findall(r'name="mails" value="(\w+)"[^>]*?( checked)?>', page) if not ticked]
+    assert sorted(off) == ["assigned", "reply"]
+
+
+@pytest.mark.shows("11.4")
+def test_a_form_that_shows_no_boxes_switches_nothing(store: Store, client: Any) -> None:
+    """And one with all of them unticked switches every mail off; another name that is posted is none."""
+    assert post(client, "/2/", **GOOD).status_code == 303
+    assert contacts(store)[1].mails == {}
+    assert post(client, "/2/", **GOOD, mails_shown="y", mails=["nothing"]).status_code == 303
+    assert contacts(store)[1].mails == dict.fromkeys(MAILS, False)
+    assert post(client, "/2/", **{**GOOD, "title-en": ""}, mails_shown="y", mails=["reply"]).status_code == 422
+    assert contacts(store)[1].mails == dict.fromkeys(MAILS, False)
+    assert post(client, "/2/", **GOOD, mails_shown="y", mails=sorted(MAILS)).status_code == 303
+    assert contacts(store)[1].mails == {}

@@ -6,24 +6,33 @@ import datetime as dt
 import hashlib
 import io
 import os
+import signal
 import struct
+import subprocess
+import sys
+import tempfile
 import time
 import zipfile
 import zlib
 from pathlib import Path
 from typing import IO
 
+import fsspec
 import pytest
-from sqlalchemy import select
+from fsspec.implementations.memory import MemoryFileSystem
+from sqlalchemy import event, func, select
 
 from cs_plugin.desk import Bench
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.store import files
 from cs_plugin.store.files import TYPES, FileStore, check_content, extension_of, file_name, taken_down
-from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
-from tests.hosts.store import Store
-from tests.hosts.writing import begin, do, look, messages_of
+from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail, Thread
+from tests.hosts.store import MARIE, Store
+from tests.hosts.visitor import Visitor, a_file, value_of
+from tests.hosts.visitor import errors as told_at
+from tests.hosts.writing import begin, do, look, messages_of, token_of
+from tests.servers.processes import wait_until
 
 
 def png() -> bytes:
@@ -434,3 +443,156 @@ def test_a_sweep_lists_any_store_that_fsspec_opens(store: Store, tmp_path: Path)
         assert files.sweep(session, kept, dt.datetime.now(dt.UTC) + dt.timedelta(days=1)) == 1
     with pytest.raises(FileNotFoundError):
         kept.read(stored.key)
+
+
+def test_a_file_that_is_taken_into_use_while_the_sweep_looks_stays(any_store: Store, tmp_path: Path) -> None:
+    """Between the look and the deletion somebody attaches it: row and bytes are still there afterwards; on every database."""
+    store = any_store
+    stored = lay(store, tmp_path, age=dt.timedelta(hours=25))
+    message = messages_of(store, begin(store))[0].id
+    blob_id = look(store, lambda session: session.scalar(select(Blob.id)))
+    done: list[str] = []
+
+    def meanwhile(_connection: object, cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("DELETE FROM cs_blob") and not done:
+            done.append(statement)
+            columns = "(message_id, blob_id, position, name, content_type, size, content_id, scanned)"
+            values = f"({message}, {blob_id}, 0, 'a.pdf', 'application/pdf', 5, '', '')"
+            cursor.execute(f"INSERT INTO cs_attachment {columns} VALUES {values}")  # type: ignore[attr-defined]
+
+    with store.app.app_context(), store.desk.sessions() as session:
+        event.listen(session.get_bind(), "before_cursor_execute", meanwhile)
+        swept = files.sweep(session, store.desk.files, store.clock() - files.UNUSED_LASTS)
+        event.remove(session.get_bind(), "before_cursor_execute", meanwhile)
+    assert done
+    assert swept == 0
+    assert is_there(store, stored)
+    assert [one.key for one in look(store, lambda session: files.stored_files(session, message))] == [stored.key]
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing_that_is_served_and_the_sweep_clears_it(store: Store, tmp_path: Path) -> None:
+    """The process is killed in the middle of a file: no key leads to what it wrote, and a day later that is gone."""
+    pipe = tmp_path / "endless"
+    os.mkfifo(pipe)
+    code = "import sys, pathlib; from cs_plugin.store.files import FileStore; FileStore(sys.argv[1]).keep(pathlib.Path(sys.argv[2]), 'a.pdf', 'x/y')"
+    folder = Path(store.desk.files.url)
+    with subprocess.Popen([sys.executable, "-c", code, str(folder), str(pipe)]) as killed, pipe.open("wb", buffering=0) as writing:
+        writing.write(b"%PDF" * 10_000)
+        wait_until(lambda: any(folder.rglob("*.part")), seconds=30, what="the beginning of the file")
+        killed.kill()
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = [path for path in folder.rglob("*") if path.is_file()]
+    with pytest.raises(FileNotFoundError):
+        store.desk.files.open(left.name.removesuffix(".part"))
+    assert store.app.test_cli_runner().invoke(args=["cs", "sweep"]).output == "0 files removed.\n"
+    assert left.exists()
+    os.utime(left, (0, 0))
+    assert store.app.test_cli_runner().invoke(args=["cs", "sweep"]).output == "1 files removed.\n"
+    assert not left.exists()
+
+
+def test_what_a_killed_upload_left_in_the_temporary_folder_is_cleared_after_a_day(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ours alone, and never what is being taken down at this moment; a link that somebody laid there leads nowhere."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    old, others = tmp_path / "cs_plugin-upload-old", tmp_path / "somebody-elses"
+    for folder in (old, others):
+        folder.mkdir()
+        (folder / "upload").write_bytes(PDF)
+        os.utime(folder, (0, 0))
+    link = tmp_path / "cs_plugin-upload-link"
+    link.symlink_to(precious)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    with taken_down(io.BytesIO(PDF), 1000) as present, store.desk.sessions() as session:
+        files.sweep(session, store.desk.files, dt.datetime.now(dt.UTC))
+        assert present.exists()
+    assert (old.exists(), others.exists(), precious.exists()) == (False, True, True)
+
+
+# --- A store that is full, or out of reach
+
+
+class Refusing(MemoryFileSystem):
+    """A file store whose client has an error of its own, as those of object stores do."""
+
+    protocol = "refusing"
+
+    def _open(self, path: str, mode: str = "rb", **options: object) -> object:
+        raise LookupError(f"no bucket for {path}: {mode}, {len(options)}")
+
+
+def test_whatever_a_file_store_raises_is_an_error_of_the_system(tmp_path: Path) -> None:
+    """Whoever sends a file is told of it like of a full disk."""
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    kept = FileStore("refusing://desk")
+    with pytest.raises(OSError, match="no bucket"):
+        kept.keep(source(tmp_path, PDF), "a.pdf", "application/pdf")
+    with pytest.raises(OSError, match="no bucket"):
+        kept.open("0" * 32)
+
+
+@pytest.mark.shows("2.8")
+@pytest.mark.parametrize("url", ["refusing://desk", "a file in the way"])
+def test_where_no_file_can_be_kept_the_sender_is_told_and_keeps_the_text(store: Store, tmp_path: Path, url: str) -> None:
+    """A store out of reach, or a folder that cannot be made: an error, the text still in the form, and no thread; without the file it goes."""
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    (tmp_path / "a file in the way").write_bytes(b"")
+    store.desk.files = FileStore(url if ":" in url else str(tmp_path / url))
+    visitor = Visitor(store)
+    visitor.open()
+    answer = visitor.write("Here is my receipt.", files=[a_file("receipt.txt")])
+    assert answer.status_code == 422
+    assert "An error occurred while sending the message, please try again." in told_at(answer.text)["file"]
+    assert value_of(answer.text, "text") == "Here is my receipt."
+    assert look(store, lambda session: session.scalar(select(func.count()).select_from(Thread))) == 0
+    assert visitor.write("Here is my receipt.").status_code == 303
+
+
+# --- Downloads
+
+
+def with_a_file(store: Store, folder: Path, name: str = "a.pdf") -> tuple[int, str, StoredFile]:
+    """Let a message with a file come in; return its thread, the address of the file in the admin, and the file."""
+    stored = store.desk.files.keep(source(folder, PDF), name, "application/pdf")
+    thread_id = begin(store, files=(stored,))
+    message = messages_of(store, thread_id)[0].id
+    attachment = look(store, lambda session: session.scalar(select(Attachment.id)))
+    return thread_id, f"/files/{message}/{attachment}", stored
+
+
+@pytest.mark.parametrize(
+    ("headers", "method"), [({}, "GET"), ({}, "HEAD"), ({"Range": "bytes=0-3"}, "GET"), ({"Range": "bytes=-1,9-"}, "GET"), ({"Range": "x"}, "HEAD")]
+)
+def test_a_download_is_whole_and_says_how_long_it_is(store: Store, tmp_path: Path, headers: dict[str, str], method: str) -> None:
+    """Whatever range is asked for, and also where only its head is: one length, the true one."""
+    thread_id, path, _stored = with_a_file(store, tmp_path, "résumé ”x” .pdf")
+    client = store.client(employee=MARIE)
+    for address in (f"/cs-admin/customer-service/{thread_id}{path}", f"/customer-service/thread/{token_of(store, thread_id)}{path}"):
+        answer = client.open(address, method=method, headers=headers)
+        assert answer.status_code == 200, address
+        assert answer.headers["Content-Length"] == str(len(PDF))
+        assert answer.data == (PDF if method == "GET" else b"")
+        assert answer.headers["Content-Type"] == "application/pdf"
+        assert "filename*=UTF-8''r%C3%A9sum%C3%A9" in answer.headers["Content-Disposition"]
+        assert answer.headers["Accept-Ranges"] == "none"
+        assert "no-store" in answer.headers["Cache-Control"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox")
+
+
+@pytest.mark.parametrize("why", ["gone", "unreadable"])
+def test_a_file_whose_bytes_cannot_be_had_says_so(store: Store, tmp_path: Path, why: str) -> None:
+    """404, and a page with the reason, for employee and customer alike; the log names the file."""
+    thread_id, path, stored = with_a_file(store, tmp_path)
+    kept = Path(store.desk.files.url) / stored.key[:2] / stored.key
+    kept.unlink()
+    if why == "unreadable":
+        kept.mkdir()
+    client = store.client(employee=MARIE)
+    for address in (f"/cs-admin/customer-service/{thread_id}{path}", f"/customer-service/thread/{token_of(store, thread_id)}{path}"):
+        answer = client.get(address)
+        assert answer.status_code == 404
+        assert "This file is no longer there" in answer.text

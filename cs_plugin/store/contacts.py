@@ -72,8 +72,12 @@ def find_contact(session: Session, contact_id: int | None, language: str, defaul
 
 
 def default_contact(session: Session, shop_id: str, language: str, default_language: str) -> ContactWords | None:
-    """Return the contact that stands for a shop where none was chosen: its last one that saves messages, else its first."""
-    contacts = list_contacts(session, [shop_id], language, default_language)
+    """Return the contact that stands for a shop where none was chosen."""
+    return standing_for(list_contacts(session, [shop_id], language, default_language))
+
+
+def standing_for(contacts: Sequence[ContactWords]) -> ContactWords | None:
+    """Return which of a shop's contacts stands for the shop: the last one that saves messages, else the first."""
     saving = [contact for contact in contacts if contact.save_messages]
     return saving[-1] if saving else next(iter(contacts), None)
 

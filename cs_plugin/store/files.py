@@ -11,6 +11,7 @@ import secrets
 import shutil
 import struct
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -77,25 +78,31 @@ class FileStore:
     url: str
 
     def keep(self, source: Path, name: str, content_type: str) -> StoredFile:
-        """Copy a local file into the store and return what a row has to know of it. It is whole and on the disk when this returns."""
-        filesystem, root = self._open()
+        """Copy a local file into the store and return what a row has to know of it. It is whole and on the disk when this returns.
+
+        Raise OSError where the store is full, not writable or out of reach.
+        """
         key = secrets.token_hex(16)
-        final = f"{root}/{key[:2]}/{key}"
-        filesystem.makedirs(final.rsplit("/", 1)[0], exist_ok=True)
-        try:
-            size, digest = _copy(source, filesystem, final + ".part")
-            filesystem.mv(final + ".part", final)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                filesystem.rm(final + ".part")
-            raise
-        _sync_folder(filesystem, final.rsplit("/", 1)[0])
+        with _errors_of_the_system():
+            filesystem, root = self._open()
+            final = f"{root}/{key[:2]}/{key}"
+            filesystem.makedirs(final.rsplit("/", 1)[0], exist_ok=True)
+            try:
+                size, digest = _copy(source, filesystem, final + ".part")
+                filesystem.mv(final + ".part", final)
+            except BaseException:
+                # What went wrong is told, and not that nothing could be cleared away either: that is swept.
+                with suppress(Exception):
+                    filesystem.rm(final + ".part")
+                raise
+            _sync_folder(filesystem, final.rsplit("/", 1)[0])
         return StoredFile(file_name(name), content_type, size, digest, key)
 
     def open(self, key: str) -> IO[bytes]:
-        """Open the bytes of a key. Raise FileNotFoundError where they are gone."""
-        filesystem, root = self._open()
-        opened: IO[bytes] = filesystem.open(f"{root}/{key[:2]}/{key}", "rb")
+        """Open the bytes of a key. Raise FileNotFoundError where they are gone, OSError where the store cannot be read."""
+        with _errors_of_the_system():
+            filesystem, root = self._open()
+            opened: IO[bytes] = filesystem.open(f"{root}/{key[:2]}/{key}", "rb")
         return opened
 
     def read(self, key: str) -> bytes:
@@ -104,11 +111,12 @@ class FileStore:
             return reading.read()
 
     def remove(self, key: str) -> None:
-        """Remove the bytes of a key, if they are there."""
-        filesystem, root = self._open()
-        path = f"{root}/{key[:2]}/{key}"
-        if filesystem.exists(path):
-            filesystem.rm(path)
+        """Remove the bytes of a key, if they are there. Raise OSError where the store does not let us."""
+        with _errors_of_the_system(), suppress(FileNotFoundError):
+            filesystem, root = self._open()
+            path = f"{root}/{key[:2]}/{key}"
+            if filesystem.exists(path):
+                filesystem.rm(path)
 
     def older_than(self, before: dt.datetime) -> Iterator[list[str]]:
         """Yield the keys of what was kept before a moment, folder by folder; also of what was never kept whole. What is not ours is passed over."""
@@ -121,6 +129,17 @@ class FileStore:
     def _open(self) -> tuple[Any, str]:
         filesystem, root = fsspec.core.url_to_fs(self.url)
         return filesystem, str(root).rstrip("/")
+
+
+@contextmanager
+def _errors_of_the_system() -> Iterator[None]:
+    """Let what a file store raises be an OSError: the clients of object stores have errors of their own, and whoever sends a file is to be told."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"the file store failed: {type(error).__name__}: {error}") from error
 
 
 def _is_older(filesystem: Any, path: str, before: dt.datetime) -> bool:
@@ -159,10 +178,13 @@ def _sync_folder(filesystem: Any, folder: str) -> None:
             os.close(descriptor)
 
 
+_TAKEN_DOWN = "cs_plugin-upload-"
+
+
 @contextmanager
 def taken_down(stream: IO[bytes], limit: int) -> Iterator[Path]:
     """Copy a stream into a local file of at most `limit` bytes and yield its path. Raise InvalidInputError where it is longer."""
-    with tempfile.TemporaryDirectory(prefix="cs_plugin") as folder:
+    with tempfile.TemporaryDirectory(prefix=_TAKEN_DOWN) as folder:
         path = Path(folder) / "upload"
         with path.open("wb") as writing:
             shutil.copyfileobj(_bounded(stream, limit), writing)
@@ -353,18 +375,25 @@ UNUSED_LASTS = dt.timedelta(days=1)
 _ROWS_AT_ONCE = 500
 
 
-def sweep(session: Session, store: FileStore, before: dt.datetime) -> int:
+def sweep(session: Session, store: FileStore, before: dt.datetime, *, tell: Callable[[int], object] = lambda _swept: None) -> int:
     """Remove bytes from before a moment that nothing refers to, with a row or without one, and return how many files they were.
 
-    It commits on its way: bytes go only after their row is gone for good, and no transaction stays open while the store is asked.
+    It commits on its way: bytes go only after their row is gone for good, and no transaction stays open while the store is asked. `tell` is told
+    on the way how many they are so far.
     """
     swept = 0
+    _clear_uploads_cut_off()
     while rows := session.execute(select(Blob.id, Blob.key).where(Blob.created_at < before, _unused()).limit(_ROWS_AT_ONCE)).all():
-        session.execute(delete(Blob).where(Blob.id.in_([row.id for row in rows])), execution_options={"synchronize_session": False})
+        ids = [row.id for row in rows]
+        # Asked again by the very statement that deletes: somebody may have taken one of them into use meanwhile.
+        session.execute(delete(Blob).where(Blob.id.in_(ids), _unused()), execution_options={"synchronize_session": False})
+        kept = set(session.scalars(select(Blob.id).where(Blob.id.in_(ids))))
         session.commit()
-        for row in rows:
-            store.remove(row.key)
-        swept += len(rows)
+        gone = [row.key for row in rows if row.id not in kept]
+        for key in gone:
+            store.remove(key)
+        swept += len(gone)
+        tell(swept)
     session.commit()
     for keys in store.older_than(before):
         known = set(session.scalars(select(Blob.key).where(Blob.key.in_(keys)))) if keys else set()
@@ -372,7 +401,18 @@ def sweep(session: Session, store: FileStore, before: dt.datetime) -> int:
         for key in set(keys) - known:
             store.remove(key)
             swept += 1
+        tell(swept)
     return swept
+
+
+def _clear_uploads_cut_off() -> None:
+    """Remove what uploads have left in the system's temporary folder whose process was killed: nobody else ever does."""
+    yesterday = time.time() - UNUSED_LASTS.total_seconds()
+    for folder in Path(tempfile.gettempdir()).glob(f"{_TAKEN_DOWN}*"):
+        with suppress(OSError):
+            # Whatever anybody may lay there under such a name: a link is not followed, and what is not ours cannot be removed.
+            if folder.lstat().st_mtime < yesterday:
+                shutil.rmtree(folder)
 
 
 def _unused() -> ColumnElement[bool]:

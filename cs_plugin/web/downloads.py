@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from flask import Response, abort, send_file
+import logging
+
+from flask import Response, send_file
+from werkzeug.exceptions import NotFound
 
 from cs_plugin.store.files import content_types
 from cs_plugin.store.models import Attachment, Blob
 from cs_plugin.web.mounted import Mounted
 
+log = logging.getLogger(__name__)
+
 _UNKNOWN = "application/octet-stream"
 _KNOWN = content_types()
 
 
-def send_attachment(desk: Mounted, attachment: Attachment, blob: Blob) -> Response:
-    """Return an attachment as a download. Whoever calls has made sure that it is this person's to see. A file whose bytes are gone is a 404.
+class FileGoneError(NotFound):
+    """Say that a file is known and its bytes cannot be had: whoever asked for it may have it, and is told so."""
 
-    The name is quoted as RFC 6266 and RFC 5987 want it, so that it reaches the disk in every alphabet.
+
+def send_attachment(desk: Mounted, attachment: Attachment, blob: Blob) -> Response:
+    """Return an attachment as a download. Whoever calls has made sure that it is this person's to see. Raise FileGoneError where its bytes are gone.
+
+    The name is quoted as RFC 6266 and RFC 5987 want it, so that it reaches the disk in every alphabet. It is sent whole, whatever range is asked for
+    (RFC 9110, section 14.2, allows that): a part of a file says nothing of what it is.
     """
     content_type = attachment.content_type if attachment.content_type in _KNOWN else _UNKNOWN
     try:
         opened = desk.files.open(blob.key)
-    except FileNotFoundError:
-        abort(404)
+    except OSError as error:
+        log.error("file %s, attachment %s, cannot be read: %s", blob.key, attachment.id, error)  # noqa: TRY400 - where it happened tells nothing
+        raise FileGoneError from error
     response = send_file(opened, mimetype=content_type, as_attachment=True, download_name=attachment.name, conditional=False, etag=False)
     response.content_length = blob.size
+    response.headers["Accept-Ranges"] = "none"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # Should a browser show it all the same, nothing in it may run or load.
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
