@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import Attachment, Message, Thread
 from cs_plugin.store.options import set_option
 from cs_plugin.web.posting import FORM_LASTS
-from tests.hosts.store import MARIE, Store
-from tests.hosts.visitor import Visitor, a_file, errors, kept, value_of
+from tests.hosts.store import JAN, MARIE, Store
+from tests.hosts.visitor import Visitor, a_file, errors, hidden, kept, value_of
 from tests.hosts.writing import JAN_SIGNED_IN, begin, do, look, messages_of, thread_of, token_of
 
 NOTE = "the note that no customer may read"
@@ -77,20 +78,20 @@ def test_the_link_shows_the_public_messages_and_nothing_else(store: Store, threa
     page = store.client().get(link_of(store, thread_id)).text
     for shown in ("Where is my parcel?", "It is on its way.", "receipt.txt", "label.txt", "Parcel XKB", "Jan Kowalski"):
         assert shown in page
-    for hidden in (NOTE, SCHEDULED, OUTSIDER, "note.txt", "later.txt", "Carrier"):
-        assert hidden not in page
+    for private in (NOTE, SCHEDULED, OUTSIDER, "note.txt", "later.txt", "Carrier"):
+        assert private not in page
 
 
 @pytest.mark.shows("3.5")
 @pytest.mark.parametrize(
-    ("option", "shown", "hidden"), [("first", "Marie", "Dubois"), ("full", "Marie Dubois", ""), ("shop", "<bdi>Paris</bdi></b>", "Marie")]
+    ("option", "shown", "left_out"), [("first", "Marie", "Dubois"), ("full", "Marie Dubois", ""), ("shop", "<bdi>Paris</bdi></b>", "Marie")]
 )
-def test_an_employee_is_shown_under_the_name_that_the_option_allows(store: Store, thread_id: int, option: str, shown: str, hidden: str) -> None:
+def test_an_employee_is_shown_under_the_name_that_the_option_allows(store: Store, thread_id: int, option: str, shown: str, left_out: str) -> None:
     """First name, full name, or the shop's, also for what was answered before the option was changed."""
     do(store, lambda bench: set_option(bench.session, "name_shown", option, bench.now, context=ALL_SHOPS))
     page = store.client().get(link_of(store, thread_id)).text
     assert shown in page
-    assert not hidden or hidden not in page
+    assert not left_out or left_out not in page
     assert MARIE.email not in page
 
 
@@ -151,6 +152,38 @@ def test_forged_revoked_and_unknown_links_are_answered_alike(store: Store, threa
 
 
 @pytest.mark.shows("3.5")
+def test_an_employee_revokes_the_link_and_the_next_mail_carries_a_new_one(store: Store, thread_id: int) -> None:
+    """From the thread's page, in one click; the timeline says who did it, and the customer's account still opens the conversation."""
+    old, client = link_of(store, thread_id), store.client(employee=MARIE)
+    address = f"/cs-admin/customer-service/{thread_id}/"
+    token = hidden(client.get(address).text)["csrf_token"]
+    assert client.post(f"{address}revoke-link", data={"csrf_token": token}).status_code == 303
+    page = client.get(address).text
+    assert "The old links open nothing any more" in page
+    assert re.search(r"Marie Dubois.{0,3} revoked the customer&#39;s link", page)
+    assert store.client().get(old).status_code == 404
+    assert store.client().get(link_of(store, thread_id)).status_code == 200
+    do(store, lambda bench: desk.reply(bench, store.actor(), thread_id, desk.Answer("Once more")))
+    with store.app.app_context():
+        store.desk.office.deliver()
+    mail = store.desk.transport.sent[-1].message.get_body(("plain",)).get_content()
+    assert link_of(store, thread_id) in mail
+    assert old not in mail
+    assert store.client(customer=JAN).get(f"/customer-service/my-messages/{thread_id}").status_code == 200
+
+
+@pytest.mark.shows("12.1")
+def test_a_link_is_revoked_by_whoever_may_reply(store: Store, thread_id: int) -> None:
+    """The verb asks for the permission in the thread's shop."""
+    from cs_plugin import errors as desk_errors
+    from cs_plugin.rules.permissions import Actor, Grants
+
+    for grants, error in (({"view": ["1"]}, desk_errors.NotPermittedError), ({"view": ["2"], "reply": ["2"]}, desk_errors.NotFoundError)):
+        with pytest.raises(error):
+            do(store, lambda bench, grants=grants: desk.revoke_link(bench, Actor(MARIE, Grants.of(grants)), thread_id))
+
+
+@pytest.mark.shows("3.5")
 def test_the_address_is_kept_from_other_sites_caches_and_search_engines(store: Store, thread_id: int) -> None:
     """The page sends no referrer, is not stored and not indexed, and nothing of it may stand in a frame."""
     for path in (link_of(store, thread_id), "/customer-service/thread/none"):
@@ -169,8 +202,8 @@ def test_the_page_speaks_the_language_of_the_conversation(store: Store) -> None:
     assert '<html lang="fr" dir="ltr">' in store.client().get(f"{link_of(store, arabic)}?language=fr").text
 
 
-def test_a_long_conversation_shows_its_newest_messages(store: Store) -> None:
-    """Two hundred messages are shown, and that there were more is said."""
+def test_a_long_conversation_is_read_page_by_page(store: Store) -> None:
+    """The newest two hundred messages are shown and lead to those before them, where no form stands; nonsense in the address shows the newest."""
     begun = begin(store, "The very first words")
 
     def go_on(bench: Any) -> None:
@@ -184,11 +217,21 @@ def test_a_long_conversation_shows_its_newest_messages(store: Store) -> None:
             )
 
     do(store, go_on)
-    page = store.client().get(link_of(store, begun)).text
-    assert "Older messages are not shown." in page
+    client, link = store.client(), link_of(store, begun)
+    page = client.get(link).text
     assert "The very first words" not in page
     assert "Message 0." in page
     assert "Message 199." in page
+    older = re.search(r'href="([^"]+)">Older messages', page)
+    assert older is not None
+    first_page = client.get(older[1]).text
+    assert "The very first words" in first_page
+    assert "Message 0." not in first_page
+    assert "Older messages" not in first_page
+    assert "<textarea" not in first_page
+    assert f'href="{link}">Newest messages' in first_page
+    for nonsense in ("1", "0", "-5", "x", "%00", "9" * 18, "9" * 40, "١"):
+        assert "Message 199." in client.get(f"{link}?before={nonsense}").text
 
 
 def test_what_was_written_is_shown_as_text(store: Store) -> None:

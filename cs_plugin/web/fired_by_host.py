@@ -20,10 +20,13 @@ from cs_plugin.rules.people import Customer
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.types import can_be_id
+from cs_plugin.web import customer_order, order_panel
 from cs_plugin.web.mounted import Mounted, mounted
 from cs_plugin.web.uploads import UploadLimits, keep_uploads
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from cs_plugin.extension import CustomerService
 
 log = logging.getLogger(__name__)
@@ -120,12 +123,14 @@ class FiredByHost:
             return desk.receive(bench, inquiry)
 
     @hookimpl
-    def cs_order_panel(self, order_id: str) -> None:
-        """Answer nothing yet."""
+    def cs_order_panel(self, order_id: str) -> Markup | None:
+        """Return the panel for the order's page in the admin."""
+        return order_panel.panel(order_id)
 
     @hookimpl
-    def cs_customer_order_panel(self, order_id: str, token: str | None) -> None:
-        """Answer nothing yet."""
+    def cs_customer_order_panel(self, order_id: str, token: str | None) -> Markup | None:
+        """Return messages and form for the customer's page of the order."""
+        return customer_order.panel(order_id, token)
 
     @hookimpl
     def cs_admin_header(self) -> None:

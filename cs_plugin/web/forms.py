@@ -59,6 +59,30 @@ class AnswerForm(SpokenForm):
         self.check_text(field.data or "", _("The message cannot be blank."))
 
 
+class OrderForm(SpokenForm):
+    """What a customer writes about an order. `products` are (id, name) pairs."""
+
+    product = SelectField(validate_choice=False)
+    text = TextAreaField(filters=[_text])
+    # Hidden from people: what fills it in is a program.
+    website = StringField()
+
+    def __init__(self, formdata: Any = None, *, say: Say, products: Sequence[tuple[str, str]], **values: Any) -> None:
+        """Offer the products of the order."""
+        super().__init__(formdata, say=say, **values)
+        self.product.choices = [("", say(_("-- choose a product --"))), *products]
+        self._products: Collection[str] = {"", *(value for value, _label in products)}
+
+    def validate_product(self, field: SelectField) -> None:
+        """Refuse a product that is not of this order."""
+        if (field.data or "") not in self._products:
+            raise ValidationError(self.say(_("Please choose a product of this order, or none.")))
+
+    def validate_text(self, field: TextAreaField) -> None:
+        """Refuse a blank text."""
+        self.check_text(field.data or "", _("The message cannot be blank."))
+
+
 class ContactForm(SpokenForm):
     """The contact form. `contacts` and `orders` are (value, label) pairs; without a consent text none is asked for."""
 
@@ -123,6 +147,9 @@ class ContactEditor(SpokenForm):
     email = EmailField(filters=[_line])
     save_messages = BooleanField()
     shops = SelectMultipleField(validate_choice=False)
+    mails = SelectMultipleField(validate_choice=False)
+    # Boxes that are not ticked are not posted: this says whether they stood on the form.
+    mails_shown = BooleanField()
 
 
 def contact_editor(languages: Sequence[str]) -> type[ContactEditor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from cs_plugin.web import contact_form, guest_thread
+from cs_plugin.web import contact_form, customer_order, guest_thread, my_messages, order_panel
 from cs_plugin.web.reading import exempt_from_csrf_protect
 
 
@@ -14,7 +14,16 @@ def mount(app: Flask) -> None:
     blueprint.add_url_rule("/contact", "contact", contact_form.contact, methods=["GET", "POST"])
     blueprint.add_url_rule("/thread/<token>", "thread", guest_thread.thread, methods=["GET", "POST"])
     blueprint.add_url_rule("/thread/<token>/files/<message>/<attachment>", "thread_file", guest_thread.file)
+    blueprint.add_url_rule("/order", "order", customer_order.order, methods=["GET", "POST"])
+    blueprint.add_url_rule("/order/files/<message>/<attachment>", "order_file", customer_order.order_file)
+    blueprint.add_url_rule("/my-messages", "my_messages", my_messages.my_messages)
+    blueprint.add_url_rule("/my-messages/<thread_id>", "my_thread", my_messages.my_thread, methods=["GET", "POST"])
+    blueprint.add_url_rule("/my-messages/<thread_id>/files/<message>/<attachment>", "my_file", my_messages.my_file)
     exempt_from_csrf_protect(app, blueprint)
     app.register_blueprint(blueprint, url_prefix=app.config["CS_STOREFRONT_PREFIX"])
     app.add_template_global(contact_form.embedded, "cs_contact_form")
     app.add_template_global(contact_form.address, "cs_contact_url")
+    app.add_template_global(customer_order.embedded, "cs_customer_order_panel")
+    app.add_template_global(order_panel.embedded, "cs_order_panel")
+    app.add_template_global(my_messages.embedded, "cs_my_messages")
+    app.add_template_global(my_messages.address, "cs_my_messages_url")

@@ -46,3 +46,11 @@ def strictly(response: AnyResponse) -> AnyResponse:
     # Each form is one visitor's own; a step back may show it again, with what was written.
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
+
+
+def secretly(response: AnyResponse) -> AnyResponse:
+    """Keep an address that is the key to a conversation, and what is personal, from other sites, caches and search engines."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response

@@ -23,7 +23,7 @@ from cs_plugin import (
     Shop,
     hookimpl,
 )
-from examples.shop import accounts, models
+from examples.shop import accounts, models, whereabouts
 from examples.shop.database import db
 from examples.shop.languages import LANGUAGES
 from examples.shop.mails import BRAND
@@ -128,6 +128,8 @@ class HostAnswers:
             return url_for(f"{kind}s.details_view", id=id)
         if kind == "admin_sign_in":
             return url_for("staff.sign_in", next=id)
+        if kind == "sign_in":
+            return url_for("shop.sign_in", shop_slug=_this_shop(), next=id)
         return _storefront_url(kind, id)
 
     @hookimpl
@@ -164,6 +166,11 @@ def _storefront_url(kind: str, identity: str) -> str | None:
         product = db.session.get(models.Product, int(identity))
         return url_for("shop.product", shop_slug=_first_shop(), slug=product.slug) if product else None
     return None
+
+
+def _this_shop() -> str:
+    here = whereabouts.current_shop()
+    return here.slug if here else _first_shop()
 
 
 def _first_shop() -> str:

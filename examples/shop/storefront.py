@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_currency, gettext, lazy_gettext
 from markupsafe import Markup
@@ -130,14 +130,19 @@ def _place_order(form: CheckoutForm, customer: Customer | None) -> str:
 
 
 @shop.get("/orders/<reference>")
-def order(reference: str) -> str:
+def order(reference: str) -> Response:
     """Show an order to the customer whose it is, or to a guest who holds its token."""
     found = db.session.scalar(db.select(Order).where(Order.reference == reference, Order.shop_id == g.shop.id))
     token = request.args.get("token")
     if not found or not accounts.may_see(found, token):
         abort(404)
     panel = desk.customer_service.hook.cs_customer_order_panel(order_id=str(found.id), token=token)
-    return render_template("shop/order.html", order=found, panel=panel)
+    response = make_response(render_template("shop/order.html", order=found, panel=panel))
+    if token is not None:
+        # The address is a guest's key to the order: no other site and no cache is told of it.
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @shop.route("/sign-in", methods=["GET", "POST"])

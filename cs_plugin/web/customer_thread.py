@@ -1,0 +1,347 @@
+"""A conversation as its customer reads and answers it, by whichever door they came: the link of our mails, or their account."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from cs_plugin import i18n
+from cs_plugin.desk.answering import name_for_customers
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import AuthorKind, Channel, Inquiry, Sender, clean_text
+from cs_plugin.rules.languages import best_of
+from cs_plugin.rules.people import Employee
+from cs_plugin.rules.shops import Shop
+from cs_plugin.rules.status import Folder
+from cs_plugin.store.employees import employees_by_id
+from cs_plugin.store.files import attachment_of
+from cs_plugin.store.models import Attachment, Blob, Message, Thread
+from cs_plugin.store.options import Options, read_options
+from cs_plugin.store.threads import public_message, public_messages
+from cs_plugin.web import floods
+from cs_plugin.web.downloads import FileGoneError, send_attachment
+from cs_plugin.web.floods import Flooded
+from cs_plugin.web.forms import AnswerForm, errors_of
+from cs_plugin.web.posting import EXPIRED, FAILED, FormKey, Posting, file_sentences, files_allowed, read_posting
+from cs_plugin.web.reading import Visit, visitor_language, visitor_shop
+from cs_plugin.web.storefront_page import page, secretly, strictly
+from cs_plugin.web.uploads import NO_FILES, UploadLimits
+
+log = logging.getLogger(__name__)
+
+MOST_MESSAGES = 200
+# In the visitor's session: the thread whose answer was taken and not yet told of.
+_TAKEN = "cs_answer_taken"
+_MOST_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The way by which somebody has come to a conversation.
+
+    `endpoint` and `file_endpoint` are those of its page and of its files, `values` what their addresses hold. `token` is the thread's link token, by
+    which an answer finds its thread; `sender` is who writes. `back` leads to the list that they came from, empty where there is none.
+    """
+
+    endpoint: str
+    file_endpoint: str
+    values: Mapping[str, Any]
+    token: str
+    sender: Sender
+    back: str = ""
+
+    def address(self, **more: Any) -> str:
+        """Return the address of the conversation, in the language that this page was asked for."""
+        return url_for(self.endpoint, **self.values, language=request.args.get("language"), **more)
+
+    def file(self, message: Message, attachment: Attachment) -> str:
+        """Return the address of a file."""
+        return url_for(self.file_endpoint, **self.values, message=message.id, attachment=attachment.id)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file of a message; `size` counts bytes, `url` leads to it."""
+
+    name: str
+    size: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """A message as the customer sees it. `by_customer` says which side it stands on."""
+
+    id: int
+    by_customer: bool
+    author: str
+    at: dt.datetime
+    product: str
+    text: str
+    quoted: str
+    language: str
+    files: tuple[ShownFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation as its customer sees it, read in one go.
+
+    `older` leads to the messages before these, empty where there are none; `shows_newest` says that nothing newer is left out.
+    """
+
+    door: Door
+    thread_id: int
+    shop: Shop
+    language: str
+    thread_language: str
+    contact_id: int | None
+    subject: str
+    closed: bool
+    messages: tuple[ShownMessage, ...]
+    older: str
+    shows_newest: bool
+    limits: UploadLimits
+    newest: str = field(default="")
+
+    def say(self, message: str, **values: object) -> str:
+        """Return a text in the language of the page."""
+        return i18n.gettext(self.language, message, **values)
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def read_conversation(here: Visit, found: Thread, door: Door) -> Conversation:
+    """Read a thread that its customer may see: the newest messages, or those before the one that the address names."""
+    database = here.desk.session()
+    shop = here.desk.bench(database).shop(found.shop_id)
+    options = read_options(database, shop)
+    closed = found.folder is Folder.BIN
+    before = number_in(request.args.get("before", "")) if request.method == "GET" else None
+    messages = [] if closed else public_messages(database, found.id, here.now, newest=MOST_MESSAGES + 1, before=before)
+    if before is not None and not messages and not closed:
+        before = None
+        messages = public_messages(database, found.id, here.now, newest=MOST_MESSAGES + 1)
+    shown = shown_messages(database, messages[-MOST_MESSAGES:], door.file, options, shop)
+    return Conversation(
+        door=door,
+        thread_id=found.id,
+        shop=shop,
+        language=visitor_language(here, shop, request.args.get("language") or found.language),
+        thread_language=found.language,
+        contact_id=found.contact_id,
+        subject=found.subject,
+        closed=closed,
+        messages=shown,
+        older=door.address(before=shown[0].id) if len(messages) > MOST_MESSAGES else "",
+        shows_newest=before is None,
+        limits=files_allowed(options),
+        newest=door.address(),
+    )
+
+
+def shown_messages(
+    database: Session, messages: Sequence[Message], file_url: Callable[[Message, Attachment], str], options: Options, shop: Shop
+) -> tuple[ShownMessage, ...]:
+    """Return messages as a customer sees them, in their order: employees under the name that the option allows."""
+    by_employees = {message.author_id for message in messages if message.author_kind is AuthorKind.EMPLOYEE and message.author_id}
+    employees = employees_by_id(database, by_employees)
+    return tuple(
+        ShownMessage(
+            id=message.id,
+            by_customer=message.author_kind is AuthorKind.CUSTOMER,
+            author=_author(message, employees, options, shop),
+            at=message.released_at or message.created_at,
+            product=message.product_name,
+            text=message.text,
+            quoted=message.quoted or "",
+            language=message.language,
+            files=tuple(ShownFile(one.name, one.size, file_url(message, one)) for one in message.attachments),
+        )
+        for message in messages
+    )
+
+
+def _author(message: Message, employees: Mapping[str, Employee], options: Options, shop: Shop) -> str:
+    if message.author_kind is AuthorKind.CUSTOMER:
+        return message.author_name or message.author_address
+    # One whom nobody knows any more is shown as the message remembers them, as far as the option lets their name out.
+    known = employees.get(message.author_id or "") or Employee(message.author_id or "", last_name=message.author_name)
+    return name_for_customers(options, known, shop.name)
+
+
+def file_shown(here: Visit, found: Thread | None, message: str, attachment: str) -> tuple[Attachment, Blob] | None:
+    """Return a file of a message that the customer of this thread sees; None for any other, and where there is no thread."""
+    message_id, attachment_id = number_in(message), number_in(attachment)
+    if found is None or found.folder is Folder.BIN or message_id is None or attachment_id is None:
+        return None
+    database = here.desk.session()
+    shown = public_message(database, found.id, message_id, here.now)
+    return attachment_of(database, shown.id, attachment_id) if shown is not None else None
+
+
+def number_in(text: str) -> int | None:
+    """Return the id that an address names; None for what can be none, so that it is answered as our pages answer, and never an error."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+# --- Showing ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def show(here: Visit, conversation: Conversation) -> ResponseReturnValue:
+    """Show a conversation, and take what its customer answers. No transaction is open any more."""
+    if request.method == "POST":
+        return _post(here, conversation)
+    if conversation.closed:
+        return _closed(conversation)
+    return _page(conversation, _form(conversation), Posting(), FormKey.new(here.now), {})
+
+
+def send(here: Visit, kept: tuple[Attachment, Blob] | None) -> ResponseReturnValue:
+    """Send a file that was found to be this person's to see; None is answered as what is not there."""
+    if kept is None:
+        return nothing_there(here)
+    try:
+        return secretly(send_attachment(here.desk, *kept))
+    except FileGoneError:
+        return _nothing(here, "file_gone.html", _("This file is no longer there"))
+
+
+def nothing_there(here: Visit) -> Response:
+    """Answer what opens nothing, whatever the reason: the answer rests on the request alone, and not on what was asked for."""
+    return _nothing(here, "nothing.html", _("There is no such conversation."))
+
+
+def _nothing(here: Visit, template: str, title: str) -> Response:
+    shop = visitor_shop(here)
+    language = visitor_language(here, shop, best_of([request.args.get("language")], [one.code for one in here.languages]))
+    form_url = url_for("cs_plugin.contact", shop=shop.id, language=language)
+    return secretly(page(template, shop=shop, language=language, title=i18n.gettext(language, title), status=404, form_url=form_url))
+
+
+def too_many(here: Visit, flooded: Flooded) -> Response:
+    """Answer a network that has tried too many links which open nothing; known ones and unknown ones alike."""
+    shop = visitor_shop(here)
+    language = visitor_language(here, shop, best_of([request.args.get("language")], [one.code for one in here.languages]))
+    form_url = url_for("cs_plugin.contact", shop=shop.id, language=language)
+    title = i18n.gettext(language, _("Too many links were tried"))
+    # Bounded as a form without files is, and nothing of it is kept.
+    text = clean_text(read_posting(here.desk, NO_FILES, here.now).fields.get("text", "")) if request.method == "POST" else ""
+    words: dict[str, Any] = {"title": title, "form_url": form_url, "minutes": flooded.minutes, "text": text}
+    return flooded.tell(secretly(page("too_many.html", shop=shop, language=language, status=429, **words)))
+
+
+def _form(conversation: Conversation, fields: Any = None) -> AnswerForm:
+    return AnswerForm(fields, say=conversation.say)
+
+
+def _page(
+    conversation: Conversation, form: AnswerForm, posting: Posting, key: FormKey, errors: Mapping[str, str], status: int = 200
+) -> Response:
+    taken = not errors and session.get(_TAKEN) == conversation.thread_id
+    if taken:
+        session.pop(_TAKEN)
+    return secretly(
+        page(
+            "thread.html",
+            shop=conversation.shop,
+            language=conversation.language,
+            title=conversation.say(_("Not sent yet")) if errors else conversation.say(_("Your conversation with us")),
+            status=status,
+            conversation=conversation,
+            form=form,
+            errors=errors,
+            file_errors=file_sentences(posting, conversation.say),
+            kept=posting.kept,
+            key=key,
+            limits=conversation.limits,
+            taken=taken,
+            zone=i18n.UTC,
+            action=conversation.door.address(),
+        )
+    )
+
+
+def _closed(conversation: Conversation, text: str = "", status: int = 200) -> Response:
+    """Say that the conversation is closed, and offer the form; what was being written is given back."""
+    form_url = url_for("cs_plugin.contact", shop=conversation.shop.id, language=conversation.language)
+    title = conversation.say(_("This conversation is closed."))
+    response = page(
+        "closed.html", shop=conversation.shop, language=conversation.language, title=title, status=status, form_url=form_url, text=text
+    )
+    return secretly(response)
+
+
+# --- Taking an answer -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _post(here: Visit, conversation: Conversation) -> ResponseReturnValue:
+    posting = read_posting(here.desk, conversation.limits, here.now)
+    form = _form(conversation, posting.fields)
+    if conversation.closed:
+        return _closed(conversation, form.text.data or "", 410)
+    errors, status = _judge(conversation, posting, form)
+    if not errors:
+        errors, status = _take(here, conversation, posting, form)
+    if status in floods.REFUSED:
+        errors, status = floods.count_refused(conversation.language, errors, status)
+    if errors:
+        return _page(conversation, form, posting, posting.next_key(here.now), errors, status)
+    session[_TAKEN] = conversation.thread_id
+    return secretly(strictly(redirect(conversation.door.address(_anchor="cs-contact-form"), 303)))
+
+
+def _judge(conversation: Conversation, posting: Posting, form: AnswerForm) -> tuple[dict[str, str], int]:
+    """Return what is wrong with a post, by field ("" for the whole), and the status that says so."""
+    if posting.too_large:
+        return {"file": ""}, 413
+    form.validate()
+    errors = dict(errors_of(form))
+    if posting.file_errors:
+        errors["file"] = ""
+    if posting.expired:
+        return {**errors, "": conversation.say(EXPIRED)}, 400
+    return errors, 422
+
+
+def _take(here: Visit, conversation: Conversation, posting: Posting, form: AnswerForm) -> tuple[dict[str, str], int]:
+    """Hand a good answer to the desk; return what is wrong where it was not taken."""
+    inquiry = _inquiry(conversation, posting, form)
+    try:
+        flooded = floods.admit(here.desk, inquiry)
+        if flooded is not None:
+            return {"": flooded.told(conversation.language)}, 429
+        here.desk.receive(inquiry)
+    except InvalidInputError as error:
+        return {"text" if error.field == "text" else "": conversation.say(error.message, **error.values)}, 422
+    except Exception:
+        # Whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote.
+        log.exception("a customer's answer in their conversation could not be stored")
+        return {"": conversation.say(FAILED)}, 503
+    return {}, 303
+
+
+def _inquiry(conversation: Conversation, posting: Posting, form: AnswerForm) -> Inquiry:
+    text, door = form.text.data or "", conversation.door
+    return Inquiry(
+        channel=Channel.LINK,
+        shop_id=conversation.shop.id,
+        language=conversation.thread_language,
+        sender=door.sender,
+        text=text,
+        contact_id=conversation.contact_id,
+        files=posting.files,
+        thread_token=door.token,
+        post_key=posting.key.of_post(text, door.token, files=posting.files) if posting.key else None,
+        network=request.remote_addr or "",
+        agent=request.user_agent.string,
+    )
