@@ -122,7 +122,7 @@ def test_a_store_without_a_sender_is_told(tmp_path: Path, caplog: pytest.LogCapt
     words = "customer-service@localhost.localdomain where neither contact nor shop has an address: set CS_MAIL_FROM"
     assert [one.getMessage() for one in caplog.records if "CS_MAIL_FROM" in one.getMessage()] == [f"mail comes from {words}"]
     checked = run(store, "check")
-    assert f"Mail comes from {words}." in checked.output
+    assert f"Mail comes from {words}." in " ".join(checked.output.split())
     assert checked.exit_code == 0
 
 
@@ -139,6 +139,6 @@ def test_the_check_says_where_nobody_is_told_of_messages(store: Store) -> None:
     with store.desk.sessions() as session:
         session.query(Contact).update({Contact.email: ""})
         session.commit()
-    assert words not in run(store, "check").output
+    assert words not in " ".join(run(store, "check").output.split())
     store.answers.shops = (Shop("1", "Paris"),)
-    assert words in run(store, "check").output
+    assert words in " ".join(run(store, "check").output.split())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from email_validator import EmailNotValidError, validate_email
+from sqlalchemy.orm import Session
 
 from cs_plugin.desk import letters
 from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
 from cs_plugin.errors import InvalidInputError
+from cs_plugin.host import Host
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.facts import Received
 from cs_plugin.rules.inquiry import (
@@ -29,7 +31,7 @@ from cs_plugin.rules.inquiry import (
     fold,
     preview,
 )
-from cs_plugin.rules.matching import Decision, carries_a_thread_link, decide
+from cs_plugin.rules.matching import Decision, carries_a_thread_link, decide, is_about_an_order_that_has_a_thread
 from cs_plugin.rules.orders import Order
 from cs_plugin.rules.status import AFTER, Folder, Happening
 from cs_plugin.store import files, posts, search, threads
@@ -43,25 +45,79 @@ from cs_plugin.store.types import can_be_id
 _CLOSED = _("This conversation is closed.")
 
 
-def receive(bench: Bench, inquiry: Inquiry) -> Received:
+@dataclass(frozen=True, slots=True)
+class Vetted:
+    """An inquiry that every database and every header can hold, and whether the host holds it for spam."""
+
+    inquiry: Inquiry
+    spam: bool
+
+
+def vet(host: Host, inquiry: Inquiry) -> Vetted:
+    """Clean an inquiry and ask the host about its order, and whether it is spam: outside any transaction, since a filter may ask a server far away.
+
+    Raise InvalidInputError naming the field that is wrong.
+    """
+    inquiry = _checked(host, inquiry)
+    # A link opens a conversation that is there already; what begins none is never held for spam.
+    return Vetted(inquiry, inquiry.channel is not Channel.LINK and host.is_spam(inquiry))
+
+
+def receive(bench: Bench, inquiry: Inquiry | Vetted) -> Received:
     """Store an inquiry, or mail it on where its contact keeps none, and queue what has to be mailed about it.
 
     The same post, or the same text from the same sender within ten minutes, is taken once. Raise InvalidInputError naming the field that is wrong.
+    One that was not vetted is vetted here, before anything is locked: so does a host that stands in a transaction of its own.
     """
+    vetted = inquiry if isinstance(inquiry, Vetted) else vet(bench.host, inquiry)
+    inquiry = vetted.inquiry
     # All that can be refused is refused before the first row is written: a host that catches the error may commit what stands until then.
-    inquiry = _checked(bench, inquiry)
+    if inquiry.shop_id not in {shop.id for shop in bench.shops}:
+        raise InvalidInputError("shop", _("This shop does not exist."))
     decision = decide(inquiry, StoredThreads(bench.session, _scope(inquiry), bench.signer))
     contact = find_contact(bench.session, inquiry.contact_id, inquiry.language, bench.languages[0].code)
+    ours: list[bytes] = []
     if decision.thread_id is None:
         _check_beginning(bench, inquiry, contact)
-    spam = decision.thread_id is None and (_blocked(bench, inquiry) or bench.host.is_spam(inquiry))
-    ours: list[bytes] = []
+        decision = _one_after_the_other(bench, inquiry, decision, ours)
+    spam = decision.thread_id is None and (vetted.spam or _blocked(bench, inquiry))
     for key, lasts in _post_keys(inquiry):
         earlier = posts.claim(bench.session, key, bench.now, lasts=lasts)
         if earlier is not None:
             return _lead(bench, ours, Received(earlier.thread_id, earlier.message_id, repeated=True))
         ours.append(key)
     return _lead(bench, ours, _take(bench, inquiry, contact, decision, spam=spam))
+
+
+def was_taken(session: Session, inquiry: Inquiry) -> bool:
+    """Say whether this very post has been received before."""
+    return inquiry.post_key is not None and posts.was_taken(session, _key_of_form(inquiry.post_key))
+
+
+def _one_after_the_other(bench: Bench, inquiry: Inquiry, decision: Decision, ours: list[bytes]) -> Decision:
+    """Let those who begin a thread about one order of theirs at the same moment wait for each other: the second goes on in the first one's thread.
+
+    The claim is added to `ours`. What it leads to is read by the lock itself: on MariaDB `decide` has seen only what was there when it first looked.
+    """
+    sender = inquiry.sender
+    if inquiry.order_id is None or not sender.verified or inquiry.channel not in (Channel.FORM, Channel.ORDER_PAGE):
+        return decision
+    who = sender.customer_id if sender.customer_id is not None else address_key(sender.address).hex()
+    key = digest("order", inquiry.shop_id, inquiry.order_id, "account" if sender.customer_id is not None else "guest", who)
+    earlier = posts.claim(bench.session, key, bench.now)
+    ours.append(key)
+    if earlier is None or earlier.thread_id is None:
+        return decision
+    thread = lock_thread(bench.session, _scope(inquiry), earlier.thread_id)
+    if thread is None or thread.folder is not Folder.LIST or thread.order_id != inquiry.order_id or not _is_of(thread, sender):
+        return decision
+    return Decision(thread.id, is_about_an_order_that_has_a_thread.__name__)
+
+
+def _is_of(thread: Thread, sender: Sender) -> bool:
+    if sender.customer_id is not None:
+        return thread.customer_verified and thread.customer_id == sender.customer_id
+    return thread.customer_verified and thread.customer_id is None and thread.address_hash == address_key(sender.address)
 
 
 def _lead(bench: Bench, keys: list[bytes], received: Received) -> Received:
@@ -194,22 +250,24 @@ def _post_keys(inquiry: Inquiry) -> list[tuple[bytes, dt.timedelta | None]]:
     """Return the keys under which the same post would come again, each with how long it counts (None: for ever)."""
     keys: list[tuple[bytes, dt.timedelta | None]] = []
     if inquiry.post_key:
-        keys.append((digest("post", inquiry.post_key), None))
+        keys.append((_key_of_form(inquiry.post_key), None))
     if not inquiry.files and inquiry.channel is not Channel.MAIL:
         target = inquiry.thread_token or f"{inquiry.contact_id}/{inquiry.order_id}/{inquiry.product_id}"
         keys.append((digest("text", fold(inquiry.sender.address), inquiry.shop_id, target, inquiry.text), SAME_TEXT_WINDOW))
     return keys
 
 
-def _checked(bench: Bench, inquiry: Inquiry) -> Inquiry:
+def _key_of_form(post_key: str) -> bytes:
+    return digest("post", post_key)
+
+
+def _checked(host: Host, inquiry: Inquiry) -> Inquiry:
     """Return an inquiry that every database and every header can hold. Raise InvalidInputError for what cannot be mended."""
     text = clean_text(inquiry.text).strip()
     if not text and inquiry.channel is not Channel.MAIL:
         raise InvalidInputError("text", _("The message cannot be blank."))
     if len(text) > MAX_TEXT and inquiry.channel is not Channel.MAIL:
         raise InvalidInputError("text", _("The message is too long: %(most)s characters at most."), most=MAX_TEXT)
-    if inquiry.shop_id not in {shop.id for shop in bench.shops}:
-        raise InvalidInputError("shop", _("This shop does not exist."))
     sender = replace(
         inquiry.sender,
         address=checked_address(inquiry.sender.address),
@@ -222,7 +280,7 @@ def _checked(bench: Bench, inquiry: Inquiry) -> Inquiry:
         sender=sender,
         language=clean_line(inquiry.language, 16),
         contact_id=inquiry.contact_id if inquiry.contact_id is not None and can_be_id(inquiry.contact_id) else None,
-        order_id=_checked_order(bench, inquiry),
+        order_id=_checked_order(host, inquiry),
         product_id=clean_line(inquiry.product_id, 64) if inquiry.product_id else None,
         subject=clean_line(inquiry.subject, MAX_SUBJECT),
         product_name=clean_line(inquiry.product_name, 255),
@@ -231,11 +289,11 @@ def _checked(bench: Bench, inquiry: Inquiry) -> Inquiry:
     )
 
 
-def _checked_order(bench: Bench, inquiry: Inquiry) -> str | None:
+def _checked_order(host: Host, inquiry: Inquiry) -> str | None:
     """Return the host's id of the order that is written about. A form may name only an order of the account that is signed in."""
     if not inquiry.order_id:
         return None
-    order = bench.host.find_order(order_id=clean_line(inquiry.order_id, 64), shop_id=inquiry.shop_id)
+    order = host.find_order(order_id=clean_line(inquiry.order_id, 64), shop_id=inquiry.shop_id)
     if order is None or (inquiry.channel is Channel.FORM and not _owns(order, inquiry.sender)):
         raise InvalidInputError("order", _("The order is no longer valid."))
     return order.id

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from cs_plugin.rules.floods import Allowance
+from cs_plugin.rules.inquiry import digest
 from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Post
 
@@ -26,8 +29,35 @@ def claim(session: Session, key: bytes, now: dt.datetime, *, lasts: dt.timedelta
     return post
 
 
+def was_taken(session: Session, key: bytes) -> bool:
+    """Say whether a post has been taken and what became of it is committed."""
+    return session.scalar(select(Post.id).where(Post.hash == key)) is not None
+
+
 def lead_to(session: Session, key: bytes, thread_id: int | None, message_id: int | None) -> None:
     """Note what a post that is ours became."""
     session.execute(
         update(Post).where(Post.hash == key).values(thread_id=thread_id, message_id=message_id), execution_options={"synchronize_session": False}
     )
+
+
+def spend(session: Session, what: str, allowances: Iterable[Allowance], now: dt.datetime) -> list[bytes] | None:
+    """Spend one of what is allowed, in the caller's transaction: return the claims that it took, or None where nothing is left.
+
+    Each of the `most` times is a claim of its own, which is given away again after the span: no more can be spent within it, however many
+    transactions try at once, and what is rolled back is not spent.
+    """
+    spent: list[bytes] = []
+    for allowance in allowances:
+        key = next((key for key in _free(session, what, allowance, now) if claim(session, key, now, lasts=allowance.within) is None), None)
+        if key is None:
+            return None
+        spent.append(key)
+    return spent
+
+
+def _free(session: Session, what: str, allowance: Allowance, now: dt.datetime) -> Iterator[bytes]:
+    """Return the claims that seem to be free; only taking one tells."""
+    keys = [digest("allowance", what, str(allowance.within), str(number)) for number in range(allowance.most)]
+    taken = set(session.scalars(select(Post.hash).where(Post.hash.in_(keys), Post.created_at >= now - allowance.within)))
+    return (key for key in keys if key not in taken)

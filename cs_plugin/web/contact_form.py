@@ -7,14 +7,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
-from cs_plugin import desk, i18n, plugins
+from cs_plugin import i18n, plugins
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender
@@ -25,18 +24,30 @@ from cs_plugin.rules.shops import Shop, shop_at
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.options import Options, read_options
+from cs_plugin.web import floods
 from cs_plugin.web.forms import ContactForm, errors_of
-from cs_plugin.web.posting import EXPIRED, FAILED, FormKey, Posting, file_sentences, files_allowed, read_posting
+from cs_plugin.web.posting import (
+    EXPIRED,
+    FAILED,
+    FormKey,
+    Posting,
+    file_sentences,
+    files_allowed,
+    filled_in_by_a_program,
+    min_fill,
+    read_posting,
+)
 from cs_plugin.web.reading import Visit, visit, visitor_language, visitor_shop
 from cs_plugin.web.storefront_page import fragment, page, strictly
 from cs_plugin.web.uploads import UploadLimits
+from cs_plugin.web.way_back import at, same_site, this_page
 
 log = logging.getLogger(__name__)
 
 # In the visitor's session: the moment of a post that was taken and not yet told of.
 _TAKEN, _TOLD_WITHIN = "cs_message_taken", dt.timedelta(minutes=5)
 _MOST_ORDERS = 200
-_LONGEST_PATH = 2000
+_PLACE = "cs-contact-form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +111,7 @@ def embedded(shop_id: str | None = None, language: str | None = None) -> Markup:
         return fragment("embedded_away.html", shop=shop, language=visitor_language(here, shop, language), url=address(shop.id, language))
     if _just_taken(here):
         return fragment("embedded_sent.html", shop=offer.shop, language=offer.language, again=_address(offer))
-    back = request.full_path if request.query_string else request.path
-    words = _words(offer, _form(offer), Posting(), FormKey.new(here.now), {}, f"{request.script_root}{back}")
+    words = _words(offer, _form(offer), Posting(), FormKey.new(here.now), {}, this_page())
     return fragment("embedded.html", shop=offer.shop, language=offer.language, **words)
 
 
@@ -192,7 +202,7 @@ def _words(offer: Offer, form: ContactForm, posting: Posting, key: FormKey, erro
         "closed": offer.answered and not offer.contacts,
         "extra": plugins.collect(visit().desk.manager, "cs_contact_form_fields", shop_id=offer.shop.id),
         "action": _address(offer),
-        "next": back if _same_site(back) else "",
+        "next": back if same_site(back) else "",
     }
 
 
@@ -213,13 +223,15 @@ def _post(here: Visit, offer: Offer) -> ResponseReturnValue:
     form = _form(offer, posting.fields)
     errors, status = _judge(here, offer, posting, form)
     if not errors:
-        errors, status = _take(here, offer, posting, form)
+        errors, status = _take(here, offer, posting, _inquiry(offer, posting, form))
+    if status in floods.REFUSED:
+        errors, status = floods.count_refused(offer.language, errors, status)
     if errors:
         form.website.data = ""
-        return _page(offer, form, posting, posting.next_key(here.now, _min_fill()), errors, status)
+        return _page(offer, form, posting, posting.next_key(here.now, min_fill()), errors, status)
     session[_TAKEN] = here.now.timestamp()
     back = posting.fields.get("next", "")
-    return strictly(redirect(_with_anchor(back) if _same_site(back) else _address(offer), 303))
+    return strictly(redirect(at(back, _PLACE) if same_site(back) else _address(offer), 303))
 
 
 def _judge(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tuple[dict[str, str], int]:
@@ -232,29 +244,20 @@ def _judge(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tu
     errors = dict(errors_of(form))
     if posting.file_errors:
         errors["file"] = ""
-    if not here.desk.host.captcha_solved(posting.fields.to_dict()):
-        errors["extra"] = offer.say(_("Please answer the question that keeps robots out."))
     if posting.expired:
         return {**errors, "": offer.say(EXPIRED)}, 400
-    if not errors and _is_trapped(here, posting, form):
+    if not errors and filled_in_by_a_program(posting, form.website.data, here.now):
         return {"": offer.say(FAILED)}, 422
     return errors, 422
 
 
-def _is_trapped(here: Visit, posting: Posting, form: ContactForm) -> bool:
-    """Say whether a program filled in the form: it wrote where people see nothing, or faster than people read."""
-    return bool(form.website.data) or posting.key is None or here.now - posting.key.at < _min_fill()
-
-
-def _min_fill() -> dt.timedelta:
-    return dt.timedelta(seconds=float(current_app.config["CS_FORM_MIN_SECONDS"]))
-
-
-def _take(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tuple[dict[str, str], int]:
+def _take(here: Visit, offer: Offer, posting: Posting, inquiry: Inquiry) -> tuple[dict[str, str], int]:
     """Hand a good post to the desk; return what is wrong where it was not taken."""
-    inquiry = _inquiry(offer, posting, form)
     try:
-        here.desk.do(lambda bench: desk.receive(bench, inquiry))
+        errors, status = _admit(here, offer, posting, inquiry)
+        if errors:
+            return errors, status
+        here.desk.receive(inquiry)
     except InvalidInputError as error:
         field = error.field if error.field in {"contact", "email", "text", "order"} else ""
         return {field: offer.say(error.message, **error.values)}, 422
@@ -263,6 +266,19 @@ def _take(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tup
         log.exception("a message of the contact form could not be stored")
         return {"": offer.say(FAILED)}, 503
     return {}, 303
+
+
+def _admit(here: Visit, offer: Offer, posting: Posting, inquiry: Inquiry) -> tuple[dict[str, str], int]:
+    """Count a good post, and ask the host's captcha of those alone whose post would be taken."""
+
+    def captcha() -> bool:
+        return here.desk.host.captcha_solved(posting.fields.to_dict())
+
+    try:
+        flooded = floods.admit(here.desk, inquiry, captcha)
+    except floods.CaptchaUnsolvedError:
+        return {"extra": offer.say(_("Please answer the question that keeps robots out."))}, 422
+    return ({"": flooded.told(offer.language)}, 429) if flooded else ({}, 303)
 
 
 def _inquiry(offer: Offer, posting: Posting, form: ContactForm) -> Inquiry:
@@ -284,18 +300,3 @@ def _inquiry(offer: Offer, posting: Posting, form: ContactForm) -> Inquiry:
         network=request.remote_addr or "",
         agent=request.user_agent.string,
     )
-
-
-def _same_site(path: str) -> bool:
-    """Say whether a path leads back into this site and nowhere else: browsers read "//host", "/\\host" and what hides behind a tab as other sites."""
-    if not path.startswith("/") or path.startswith(("//", "/\\")) or len(path) > _LONGEST_PATH or not path.isprintable() or "\\" in path:
-        return False
-    try:
-        parts = urlsplit(path)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc
-
-
-def _with_anchor(path: str) -> str:
-    return f"{path.partition('#')[0]}#cs-contact-form"

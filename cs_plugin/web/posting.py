@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flask import request
+from flask import current_app, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
@@ -17,6 +17,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, digest
 from cs_plugin.store.files import file_name
 from cs_plugin.store.options import Options
+from cs_plugin.web import floods
 from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.oversized import texts_of_oversized_post
 from cs_plugin.web.reading import form_is_genuine
@@ -117,6 +118,16 @@ def files_allowed(options: Options) -> UploadLimits:
     return UploadLimits.of(options) if options["allow_file_uploading"] else NO_FILES
 
 
+def min_fill() -> dt.timedelta:
+    """Return how long people need at least for a form (CS_FORM_MIN_SECONDS)."""
+    return dt.timedelta(seconds=float(current_app.config["CS_FORM_MIN_SECONDS"]))
+
+
+def filled_in_by_a_program(posting: Posting, website: str | None, now: dt.datetime) -> bool:
+    """Say whether a program filled in the form: it wrote where people see nothing (`website`), or faster than people read."""
+    return bool(website) or posting.key is None or now - posting.key.at < min_fill()
+
+
 def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime, *, of_employee: bool = False) -> Posting:
     """Read the posted form of this request and keep its good files; what is wrong with the others stands in `file_errors`.
 
@@ -131,6 +142,7 @@ def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime, *, of_em
     expired = key is None or key.expired(now) or not form_is_genuine(limits)
     chosen = [upload for upload in uploads if upload.filename]
     may_leave = not expired or _may_leave_files(key, limits, now, of_employee=of_employee)
+    may_leave = may_leave and (of_employee or not chosen or floods.keeps_files())
     kept, errors = _keep_files(desk, fields.getlist("kept_file"), chosen if may_leave else [], limits, now)
     if not may_leave:
         errors = (*errors, *(FileError(InvalidInputError("file", _CHOOSE_AGAIN), file_name(one.filename or "")) for one in chosen[:_MOST_TOLD]))
