@@ -11,7 +11,7 @@ ARGS ?=
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell \
   $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: help environment programs demo test test-long check lint types contracts docs pictures lock clean
+.PHONY: help environment programs demo test test-versions test-long check lint types contracts docs pictures lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -32,6 +32,9 @@ demo: $(READY)  ## serve the example shop with sample data
 
 test: $(READY) programs  ## run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not long" tests $(ARGS)
+
+test-versions: $(READY)  ## run the tests of hosts with the lowest and the newest versions, on each Python of the machine
+	$(BIN)/python -m tools.versions $(ARGS)
 
 test-long: $(READY) programs  ## run the tests that take minutes
 	$(BIN)/python -m pytest -m long tests $(ARGS)
@@ -58,5 +61,5 @@ lock:  ## resolve the development requirements anew
 	$(PYTHON) -m tools.lock
 
 clean:  ## remove the environment, the demo and all caches
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .versions .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

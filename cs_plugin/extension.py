@@ -14,6 +14,7 @@ import jinja2
 import pluggy
 from flask import Flask, current_app
 from flask_admin import Admin
+from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import scoped_session
 
 from cs_plugin import plugins
@@ -21,11 +22,13 @@ from cs_plugin.cli import cs
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
+from cs_plugin.mail.rates import mail_rates
 from cs_plugin.mail.transport import Transport, transport_of
 from cs_plugin.rules.signing import Signer
+from cs_plugin.store import schema
 from cs_plugin.store.files import FileStore
 from cs_plugin.web import admin as admin_pages
-from cs_plugin.web import background, fired_by_host, migrations, storefront
+from cs_plugin.web import background, fired_by_host, floods, migrations, storefront
 from cs_plugin.web.mounted import EXTENSION, Mounted
 from cs_plugin.web.storefront_page import CSP
 
@@ -43,6 +46,12 @@ class Setting:
 
 # Every configuration key. docs/configuration.md is made from these rows.
 SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "CS_BIND_KEY",
+        None,
+        "The key of `SQLALCHEMY_BINDS` under which the desk's tables have a database of their own, with Flask-SQLAlchemy; the same for all "
+        "applications of a process. Without it they are in the store's own. Other sessions route by their own `binds`.",
+    ),
     Setting("CS_STOREFRONT_PREFIX", "/customer-service", "The path under which the contact form, the thread links and the desk's static files live."),
     Setting(
         "CS_STOREFRONT_URL",
@@ -75,6 +84,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("CS_MAIL_TIMEOUT", 20.0, "How many seconds each step of handing over a mail may take."),
     Setting(
+        "CS_MAIL_CA",
+        None,
+        "A file of certificates (PEM) of an authority of one's own, trusted beside the system's, from which the mail server's certificate may come.",
+    ),
+    Setting("CS_MAIL_RATE", None, "How many mails may leave in a time, such as `100/minute` or `100/minute; 2000/day`. Without it no limit."),
+    Setting("CS_MAIL_DOMAIN_RATE", None, "How many mails may leave in a time to one domain, such as `30/minute`. Without it no limit."),
+    Setting(
         "CS_MAIL_FROM",
         None,
         "The address that mail comes from where neither the contact nor the shop has one. Without it `MAIL_DEFAULT_SENDER` counts.",
@@ -84,8 +100,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "CS_BACKGROUND",
         True,
-        "Whether web processes deliver mail in a thread of their own while no worker shows signs of life. It starts at a process's first request.",
+        "Whether web processes deliver mail and do jobs in a thread of their own while no worker (`flask cs work`) shows signs of life. It starts at "
+        "a process's first request.",
     ),
+    Setting("CS_WORKER_NOTICE", True, "Whether the Customer Service page tells those who may configure the desk that no worker runs."),
     Setting("CS_ENTRY_POINTS", True, "Whether installed plugins of the entry-point group `cs_plugin` are loaded."),
     Setting(
         "CS_ADMIN_CSP",
@@ -101,6 +119,29 @@ SETTINGS: tuple[Setting, ...] = (
         "`{\"en\": \"…\", \"fr\": \"…\"}`. Without it there is no such box.",
     ),
     Setting("CS_FORM_MIN_SECONDS", 2.0, "How many seconds a contact form must have been open: whoever posts it sooner is a machine."),
+    Setting(
+        "CS_LIMITS_URL",
+        "memory://",
+        "Where it is counted who sends how much: `memory://` counts in each process by itself, `redis://host:6379/0` for all of them.",
+    ),
+    Setting(
+        "CS_FORM_RATE",
+        "20/hour;5/minute",
+        "How many messages may come from one network (an IPv4 address, or the /64 of an IPv6 one) by contact form, thread link and order page "
+        "together. None or an empty text: no limit.",
+    ),
+    Setting(
+        "CS_SENDER_RATE",
+        "10/hour;4/minute",
+        "How many messages one sender may leave: an account, a thread link, or an address that was typed. None or an empty text: no limit.",
+    ),
+    Setting("CS_TOKEN_RATE", "60/hour;20/minute", "How many unknown thread links one network may try. None or an empty text: no limit."),
+    Setting(
+        "CS_CONFIRMATION_RATE",
+        "3/hour",
+        "How many confirmations of the contact form are mailed to one address; messages beyond them are kept all the same. None or an empty text: "
+        "no limit.",
+    ),
 )
 
 
@@ -124,6 +165,9 @@ class CustomerService:
         db = _with_session(db or self._db)
         if EXTENSION in app.extensions:
             raise ConfigurationError("the desk is mounted on this application already")
+        if app.url_map.host_matching:
+            raise ConfigurationError("the desk's pages have no host of their own, and host_matching would find none of them: use subdomain_matching")
+        floods.read_none_as_off(app)
         for setting in SETTINGS:
             if app.config.get(setting.key) is None:
                 app.config[setting.key] = setting.default
@@ -140,7 +184,10 @@ class CustomerService:
             transport=_transport(app),
             files=FileStore(app.config["CS_FILES_URL"] or str(Path(app.instance_path) / "cs_files")),
             default_sender=_default_sender(app),
+            rates=mail_rates(app.config["CS_MAIL_RATE"], app.config["CS_MAIL_DOMAIN_RATE"], app.config["CS_LIMITS_URL"]),
         )
+        floods.mount(app)
+        schema.bind_to(_bind_key(app, db))
         storefront.mount(app)
         admin_pages.mount(app, db, admin)
         migrations.hide_our_tables(app)
@@ -188,6 +235,17 @@ def _with_session(db: Any) -> Any:
     return db
 
 
+def _bind_key(app: Flask, db: Any) -> str | None:
+    key: str | None = app.config["CS_BIND_KEY"]
+    if key is None:
+        return None
+    if not isinstance(db, SQLAlchemy):
+        raise ConfigurationError("CS_BIND_KEY is for Flask-SQLAlchemy; other sessions are told by `binds` where cs_plugin.store.models.Base is")
+    if key not in (app.config.get("SQLALCHEMY_BINDS") or {}):
+        raise ConfigurationError(f"CS_BIND_KEY: SQLALCHEMY_BINDS has no {key!r}")
+    return key
+
+
 def _signing_keys(app: Flask) -> list[str]:
     secret, keys = app.config["SECRET_KEY"], app.config["CS_SIGNING_KEYS"]
     if not secret:
@@ -203,7 +261,7 @@ def _transport(app: Flask) -> Transport:
         raise ConfigurationError("CS_MAIL_TIMEOUT: expected a number of seconds above zero")
     if not isinstance(url, str):
         raise ConfigurationError("CS_MAIL_URL: expected an address such as smtp://localhost:25")
-    return transport_of(url, timeout=timeout)
+    return transport_of(url, timeout=timeout, authorities=app.config["CS_MAIL_CA"])
 
 
 def _default_sender(app: Flask) -> str:

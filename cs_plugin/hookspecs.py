@@ -239,8 +239,8 @@ def cs_send_mail(mail: OutgoingMail) -> bool | None:
 def cs_url(kind: str, id: str) -> str | None:  # noqa: A002 - the hook's published argument
     """Ask for the address of a page of the host's.
 
-    `kind` is "customer" or "order" (in the admin), "admin_sign_in" (`id` is the path to come back to), "product" or "order_page" (on the storefront).
-    None: the name is shown without a link.
+    `kind` is "customer" or "order" (in the admin), "admin_sign_in" (`id` is the path to come back to), "product" or "order_page" (on the storefront), or
+    "sign_in" (the customers' own; `id` is the path to come back to). None: the name is shown without a link, and a page that wants a sign-in says so.
 
     ```python
     @hookimpl
@@ -342,9 +342,7 @@ def cs_thread_assigned(thread: ThreadFacts, assignee_id: str | None, employee: E
 
 @hookspec
 def cs_thread_forwarded(thread: ThreadFacts, message: MessageFacts, recipient: str, employee: Employee) -> None:
-    """Hear that a thread was forwarded, to an employee's id or to an address outside.
-
-    *Has no caller yet: forwarding comes with the whole thread page.*
+    """Hear that a thread was forwarded, to an employee's id or to an address outside; `message` is the private note that says so.
 
     ```python
     @hookimpl
@@ -568,9 +566,11 @@ def cs_order_message_posted(
 
 @hookspec(firstresult=True)
 def cs_order_panel(order_id: str) -> Markup | None:
-    """Ask the desk for the panel "Messages" of an order's page in the admin, as an HTML fragment.
+    """Ask the desk for the panel "Messages" of an order's page in the admin, as an HTML fragment: the last messages, and a form to write one.
 
-    *Answers None yet: it comes with the order pages.*
+    It stands in any page, brings its own style sheet and script from this site, and its form leads back to the page. In a template it is
+    `{{ cs_order_panel(order.id) }}`. It reads in the caller's transaction and writes nothing. None: nobody is signed in to the admin, they may not view
+    the order's shop, or `cs_find_order` knows no such order.
 
     ```python
     panel = customer_service.hook.cs_order_panel(order_id="15")
@@ -580,9 +580,11 @@ def cs_order_panel(order_id: str) -> Markup | None:
 
 @hookspec(firstresult=True)
 def cs_customer_order_panel(order_id: str, token: str | None) -> Markup | None:
-    """Ask the desk for the messages and the form on a customer's order page. *Answers None yet: it comes with the order pages.*
+    """Ask the desk for the messages and the form on a customer's order page, as an HTML fragment.
 
-    `token` is the host's own order token for a guest's order.
+    `token` is the host's own order token, by which `cs_find_order` opens a guest's order; without one the order must be that of the customer who is
+    signed in. It stands in any page, and its form leads back to it. In a template it is `{{ cs_customer_order_panel(order.id, token) }}`. It reads in
+    the caller's transaction and writes nothing. None: the order is not this visitor's, or there is none.
 
     ```python
     panel = customer_service.hook.cs_customer_order_panel(order_id="15", token=None)

@@ -23,6 +23,13 @@ def marked(message: str) -> str:
     return message
 
 
+@lru_cache(maxsize=1)
+def languages() -> tuple[str, ...]:
+    """Return the languages into which the desk's own texts are translated, English first."""
+    folders = (files("cs_plugin") / "translations").iterdir()
+    return ("en", *sorted(folder.name.replace("_", "-") for folder in folders if folder.is_dir() and not folder.name.startswith("_")))
+
+
 @lru_cache(maxsize=64)
 def _catalogue(language: str) -> NullTranslations:
     return Translations.load(str(files("cs_plugin") / "translations"), [language.replace("-", "_")], domain=DOMAIN)

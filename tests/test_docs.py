@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 
-from cs_plugin import plugins
+from cs_plugin import CustomerService, Orders, People, StoreAnswers, plugins
+from cs_plugin.adapters import orders, people
+from cs_plugin.cli import cs
 from cs_plugin.extension import SETTINGS
 from cs_plugin.rules.options import OPTIONS
 from tools import docs
@@ -21,7 +28,7 @@ def test_the_generated_pages_are_current() -> None:
     assert docs.main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("name", ["hooks.md", "configuration.md", "options.md"])
+@pytest.mark.parametrize("name", ["hooks.md", "configuration.md", "options.md", "commands.md"])
 def test_the_check_fails_for_a_page_that_is_not_current(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A page that lacks a line, or that is not there, stops the check and is named; nothing is written."""
     assert docs.main(["--check"], tmp_path) == 1
@@ -81,8 +88,50 @@ def test_every_option_stands_in_the_page_with_its_default() -> None:
     assert "| Files per message | number, 0 to 50 | `5` |" in page
 
 
+def test_every_command_stands_in_the_page_with_its_options() -> None:
+    """What `flask cs COMMAND --help` says can be read without the program, and every command says what it is for."""
+    page = docs.commands_page()
+    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == sorted(cs.commands)
+    for name, command in cs.commands.items():
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert command.help, name
+        assert command.help.split("\n")[0].strip() in section, name
+        options = [text for one in command.params for text in one.opts if text.startswith("--")]
+        assert [text for text in options if text not in section] == [], name
+    assert "| `--retry ID&#124;all` | " in page
+
+
+WRITTEN = " ".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def test_everything_that_a_template_can_call_is_documented() -> None:
+    """What the desk adds to a host's templates is known to nobody unless it is written down, with its arguments."""
+    app = Flask("store")
+    app.config.update(SECRET_KEY="a secret that is long enough", SQLALCHEMY_DATABASE_URI="sqlite://", CS_MAIL_URL="memory:", CS_ENTRY_POINTS=False)
+    CustomerService(app, db=SQLAlchemy(app))
+    added = sorted(name for name in app.jinja_env.globals if name.startswith("cs_"))
+    assert {"cs_contact_form", "cs_order_panel", "cs_my_messages"} <= set(added)
+    assert [name for name in added if f"{{{{ {name}(" not in WRITTEN] == []
+
+
+@pytest.mark.parametrize(("title", "usual"), [("of people", people.USUAL), ("of orders", orders.USUAL)])
+def test_the_usual_names_are_those_that_are_tried(title: str, usual: Mapping[str, tuple[str, ...]]) -> None:
+    """Whoever reads the page knows what has to be named, and what is found in which order."""
+    table = (ROOT / "docs/another-kind-of-store.md").read_text().partition(f"| {title} | names |\n")[2].partition("\n\n")[0]
+    written = {row.split("`")[1]: tuple(re.findall(r"`([^`]+)`", row.split("|")[2])) for row in table.splitlines()[1:]}
+    assert written == usual
+
+
+@pytest.mark.parametrize("declared", [People, Orders, StoreAnswers])
+def test_every_argument_of_the_ready_answers_is_explained(declared: type[Any]) -> None:
+    """Each is named in the docstring or in the page for stores of another kind."""
+    explained = f"{declared.__doc__} {(ROOT / 'docs/another-kind-of-store.md').read_text()}"
+    names = [one.name for one in fields(declared) if one.name not in ("db", "model")]
+    assert [name for name in names if not re.search(rf"\b{name}\b", explained)] == []
+
+
 def test_no_cell_of_a_table_breaks_its_row() -> None:
     """A line end or a bar in a text would end the cell there."""
-    for text in (docs.configuration_page(), docs.options_page()):
+    for text in (docs.configuration_page(), docs.options_page(), docs.commands_page()):
         rows = [line for line in text.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in rows}) == 1

@@ -401,6 +401,10 @@ EVENTS: Mapping[str, tuple[Callable[[Listening], None], Callable[[dict[str, Any]
         lambda here: here.do(lambda bench: desk.assign(bench, here.store.actor(), here.thread_id, JOHN.id)),
         lambda told: (told["assignee_id"], told["employee"], told["thread"].assignee_id) == (JOHN.id, MARIE, JOHN.id),
     ),
+    "cs_thread_forwarded": (
+        lambda here: here.do(lambda bench: desk.forward(bench, here.store.actor(), here.thread_id, desk.Target(address="eva@supplier.example"))),
+        lambda told: (told["recipient"], told["employee"], told["message"].private) == ("eva@supplier.example", MARIE, True),
+    ),
     "cs_thread_deleted": (
         lambda here: here.do(lambda bench: desk.delete(bench, here.store.actor(), [here.thread_id])),
         lambda told: (told["thread"].folder, told["employee"]) == (Folder.BIN, MARIE),
@@ -585,6 +589,23 @@ def fire_customers_merged(store: Store) -> None:
     assert thread.customer_id == EVA.id
 
 
+def fire_order_panel(store: Store) -> None:
+    """The panel of an order is drawn for the employee who may view its shop, on the host's page alone."""
+    with store.app.test_request_context(headers={"X-Employee": MARIE.id}):
+        assert "Messages (0)" in store.customer_service.hook.cs_order_panel(order_id="15")
+    with store.app.test_request_context():
+        assert store.customer_service.hook.cs_order_panel(order_id="15") is None
+
+
+def fire_customer_order_panel(store: Store) -> None:
+    """Messages and form are drawn for whoever holds the order's token, and for its customer."""
+    with store.app.test_request_context():
+        assert "-- choose a product --" in store.customer_service.hook.cs_customer_order_panel(order_id="15", token="token-15")
+        assert store.customer_service.hook.cs_customer_order_panel(order_id="15", token=None) is None
+    with store.app.test_request_context(headers={"X-Customer": JAN.id}):
+        assert "-- choose a product --" in store.customer_service.hook.cs_customer_order_panel(order_id="15", token=None)
+
+
 def answers_none_yet(name: str, **arguments: object) -> Callable[[Store], None]:
     """A hook that the desk does not answer yet, as its documentation says; when it does, a test of its own comes here."""
 
@@ -599,8 +620,8 @@ FIRED: Mapping[str, Callable[[Store], None]] = {
     "cs_mount": fire_mount,
     "cs_contact_form_submitted": fire_contact_form,
     "cs_order_message_posted": fire_order_message,
-    "cs_order_panel": answers_none_yet("cs_order_panel", order_id="15"),
-    "cs_customer_order_panel": answers_none_yet("cs_customer_order_panel", order_id="15", token=None),
+    "cs_order_panel": fire_order_panel,
+    "cs_customer_order_panel": fire_customer_order_panel,
     "cs_admin_header": answers_none_yet("cs_admin_header"),
     "cs_customer_changed": fire_customer_changed,
     "cs_customers_merged": fire_customers_merged,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from flask_migrate import Migrate
 
 from cs_plugin.store import schema
@@ -140,6 +145,113 @@ def test_a_hosts_own_choice_of_names_still_holds(tmp_path: Path, order: str) -> 
     assert "cs_" not in found
 
 
+OWN_FILTER = """
+def include_name(name, kind, parents):
+    return kind != "table" or name != "report"
+"""
+# Two ways in which a store's env.py has a filter of its own: as an argument beside ours, and in the place of ours.
+WAYS = {"an argument": "include_name=include_name,\n            **conf_args", "in our place": '**{**conf_args, "include_name": include_name}'}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_filter_that_stands_in_the_hosts_env_py_holds_beside_ours(tmp_path: Path, order: str, way: str) -> None:
+    """It neither clashes with ours nor takes its place: what it leaves out and what is ours stay, what the host forgot is found."""
+    url = f"sqlite:///{tmp_path}/store.sqlite"
+    run(store_with_baskets(url, tmp_path, order), "db", "init")
+    env = tmp_path / "migrations" / "env.py"
+    text = env.read_text()
+    assert text.count("**conf_args") == 1
+    env.write_text(text.replace("**conf_args", WAYS[way]).replace("def get_engine", OWN_FILTER + "\n\ndef get_engine", 1))
+    store = store_with_baskets(url, tmp_path, order)
+    run(store, "cs", "upgrade")
+    run(store, "db", "migrate", "-m", "first")
+    run(store, "db", "upgrade")
+    assert new_revisions(store) == ""
+    with store.app.app_context(), store.db.engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE report (id INTEGER)"))
+        connection.execute(sa.text("CREATE TABLE forgotten (id INTEGER)"))
+    found = new_revisions(store)
+    assert "op.drop_table('forgotten')" in found
+    assert "report" not in found
+    assert "cs_" not in found
+
+
+def test_tables_that_a_filter_lets_through_are_left_alone_unless_they_are_the_hosts(tmp_path: Path) -> None:
+    """A host that calls a table of its own `cs_…` goes on migrating it."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/store.sqlite")
+    schema.upgrade(engine)
+    theirs = sa.MetaData()
+    sa.Table("cs_catalogue", theirs, sa.Column("id", sa.Integer, primary_key=True), sa.Column("words", sa.String(20)))
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE cs_catalogue (id INTEGER NOT NULL PRIMARY KEY)"))
+        found = compare_metadata(MigrationContext.configure(connection), theirs)
+    assert [(one[0], one[2]) for one in found] == [("add_column", "cs_catalogue")]
+    engine.dispose()
+
+
+# What each database keeps besides tables, by name.
+LEFTOVERS = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE name LIKE '%cs\\_%' ESCAPE '\\'",
+    "postgresql": "SELECT relname FROM pg_class WHERE relname LIKE '%cs\\_%' UNION SELECT typname FROM pg_type WHERE typname LIKE '%cs\\_%'",
+    "mysql": "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE '%cs\\_%'",
+}
+
+
+def leftovers(store: Store) -> list[str]:
+    """Whatever of the desk's is left in the database: tables, indexes, sequences, types."""
+    with store.app.app_context(), store.db.engine.connect() as connection:
+        return list(connection.execute(sa.text(LEFTOVERS["mysql" if connection.dialect.name == "mariadb" else connection.dialect.name])).scalars())
+
+
+def test_nothing_is_left_of_the_desk_after_it_was_taken_down(migrated: Store) -> None:
+    """On every database: no table, index, sequence or type of ours, no version table; and the store without the desk has nothing to migrate."""
+    assert leftovers(migrated)
+    run(migrated, "cs", "downgrade", "base", "--yes")
+    assert leftovers(migrated) == []
+    folder, url = Path(migrated.app.instance_path), migrated.app.config["SQLALCHEMY_DATABASE_URI"]
+    alone = make_store(url, folder, mount=False)
+    give_baskets(alone)
+    Migrate(alone.app, alone.db, directory=str(folder / "migrations"))
+    checked = alone.app.test_cli_runner().invoke(args=["db", "check"]).output
+    assert "Detected removed" not in checked
+    assert "New upgrade operations" not in checked
+    assert new_revisions(alone) == ""
+    with alone.app.app_context():
+        alone.db.engine.dispose()
+
+
+# A store in a process that has never heard of the desk.
+FORGOTTEN = """
+    import sys
+    from flask import Flask
+    from flask_migrate import Migrate
+    from flask_sqlalchemy import SQLAlchemy
+
+    app = Flask("store")
+    app.config["SQLALCHEMY_DATABASE_URI"] = sys.argv[1]
+    db = SQLAlchemy(app)
+    db.Table("basket", db.Column("id", db.Integer, primary_key=True), db.Column("words", db.String(20)))
+    Migrate(app, db, directory=sys.argv[2])
+    for words in (["db", "migrate", "-m", "clean"], ["db", "upgrade"]):
+        done = app.test_cli_runner().invoke(args=words)
+        assert done.exit_code == 0, done.output
+    assert "cs_plugin" not in sys.modules
+"""
+
+
+def test_a_store_that_was_not_taken_down_first_can_drop_our_tables_by_its_own_migration(tmp_path: Path) -> None:
+    """Once the desk is gone, nothing hides its tables: the store's next migration proposes to drop them, and does it."""
+    url = f"sqlite:///{tmp_path}/store.sqlite"
+    store = store_with_baskets(url, tmp_path, ORDERS[0])
+    for words in (("db", "init"), ("db", "migrate", "-m", "first"), ("db", "upgrade"), ("cs", "upgrade")):
+        run(store, *words)
+    command = (sys.executable, "-c", textwrap.dedent(FORGOTTEN), url, str(tmp_path / "migrations"))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert leftovers(store) == []
+    assert tables(store) == {"basket", "alembic_version"}
+
+
 def test_the_host_is_asked_once_however_many_contexts_were_entered(tmp_path: Path) -> None:
     """The filter is put around the host's once, not once a request."""
     asked: list[str | None] = []
@@ -176,3 +288,7 @@ def test_flask_alembic_sees_no_change_either(tmp_path: Path, order: str) -> None
         alembic.upgrade()
         assert not alembic.compare_metadata()
     assert OURS | {"basket"} <= tables(store)
+    run(store, "cs", "downgrade", "base", "--yes")
+    with store.app.app_context():
+        assert not alembic.compare_metadata()
+    assert leftovers(store) == []

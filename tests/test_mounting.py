@@ -539,6 +539,11 @@ def walk_with_other_session(tmp_path: Path, make: Callable[[Flask, str], Any]) -
 # Every address of the desk in an admin of its own, with the methods that it takes; the admin's part begins with its own address.
 STOREFRONT_URLS = {
     "/customer-service/contact GET POST",
+    "/customer-service/my-messages GET",
+    "/customer-service/my-messages/<thread_id> GET POST",
+    "/customer-service/my-messages/<thread_id>/files/<message>/<attachment> GET",
+    "/customer-service/order GET POST",
+    "/customer-service/order/files/<message>/<attachment> GET",
     "/customer-service/static/<path:filename> GET",
     "/customer-service/thread/<token> GET POST",
     "/customer-service/thread/<token>/files/<message>/<attachment> GET",
@@ -548,9 +553,11 @@ ADMIN_URLS = {
     "/customer-service/<thread_id>/ GET POST",
     "/customer-service/<thread_id>/assignee POST",
     "/customer-service/<thread_id>/files/<message_id>/<attachment_id> GET",
+    "/customer-service/<thread_id>/forward POST",
     "/customer-service/<thread_id>/messages/<message_id>/retry POST",
     "/customer-service/<thread_id>/not-spam POST",
     "/customer-service/<thread_id>/restore POST",
+    "/customer-service/<thread_id>/revoke-link POST",
     "/customer-service/<thread_id>/status POST",
     "/customer-service/<thread_id>/type POST",
     "/customer-service/bulk POST",
@@ -559,6 +566,17 @@ ADMIN_URLS = {
     "/customer-service/status POST",
     "/customer-service/unanswered GET",
     "/customer-service/undo POST",
+    "/customer-service-orders/ GET POST",
+    "/customer-service-failed-mails/ GET",
+    "/customer-service-failed-mails/<int:item_id>/ GET",
+    "/customer-service-failed-mails/<int:item_id>/discard/ GET",
+    "/customer-service-failed-mails/retry-all POST",
+    "/customer-service-failed-mails/selected POST",
+    "/customer-service-predefined-messages/ GET",
+    "/customer-service-predefined-messages/<int:predefined_id>/ GET POST",
+    "/customer-service-predefined-messages/<int:predefined_id>/delete/ GET POST",
+    "/customer-service-predefined-messages/bulk POST",
+    "/customer-service-predefined-messages/new/ GET POST",
     "/customer-service-contacts/ GET",
     "/customer-service-contacts/<int:contact_id>/ GET POST",
     "/customer-service-contacts/<int:contact_id>/delete/ GET POST",
@@ -673,7 +691,7 @@ def test_the_background_outlives_a_database_that_is_not_there(tmp_path: Path, sm
     failed = threading.Event()
     watcher = logging.Handler()
     watcher.emit = lambda record: failed.set() if record.exc_info else None  # type: ignore[method-assign]
-    logger = logging.getLogger("cs_plugin.web.background")
+    logger = logging.getLogger("cs_plugin.web.patience")
     logger.addHandler(watcher)
     background = Background(store.app, pause=0.01)
     try:
@@ -684,7 +702,7 @@ def test_the_background_outlives_a_database_that_is_not_there(tmp_path: Path, sm
     finally:
         background.stop()
         logger.removeHandler(watcher)
-    assert "background delivery failed" in caplog.text
+    assert "work in the background failed" in caplog.text
 
 
 def test_requests_are_told_apart_by_the_host_alone(store: Store) -> None:

@@ -310,7 +310,7 @@ def test_an_id_that_no_thread_has_is_not_found(store: Store, text: str) -> None:
     token = {"csrf_token": re.search(r'name="csrf_token" value="([^"]+)"', client.get(f"{LIST}1/").get_data(as_text=True))[1]}   # type: ignore[index]
     assert client.get(f"{LIST}{text}/").status_code == 404
     assert client.post(f"{LIST}{text}/", data=token).status_code == 404
-    for what in ("status", "assignee", "type", "restore", "not-spam", "messages/1/retry"):
+    for what in ("status", "assignee", "type", "restore", "not-spam", "forward", "messages/1/retry"):
         assert client.post(f"{LIST}{text}/{what}", data=token).status_code == 404
     assert client.get(f"{LIST}{text}/files/1/1").status_code == 404
     assert client.get(f"{LIST}1/files/{text}/{text}").status_code == 404
@@ -501,7 +501,7 @@ def test_every_small_form_wants_its_token(store: Store) -> None:
     before = row(store, Thread, thread_id).version
     forms: dict[str, dict[str, str]] = {
         "status": {"status": "closed"}, "assignee": {"assignee": "1"}, "type": {"contact": "1"}, "messages/1/retry": {}, "restore": {},
-        "not-spam": {},
+        "not-spam": {}, "forward": {"target": "employee-2"},
     }
     for what, fields in forms.items():
         page = Opened.of(store, thread_id).change(what, **fields, csrf_token="")
@@ -699,7 +699,7 @@ def test_who_may_only_look_has_no_box_and_no_buttons(store: Store) -> None:
     assert "Delete" not in page.text
     token = Opened.of(store, thread_id).hidden("csrf_token")
     assert page.client.post(page.address, data={"csrf_token": token, "text": "x", "then": "close"}).status_code == 403
-    for what in ("status", "assignee", "type", "restore", "not-spam", "messages/1/retry"):
+    for what in ("status", "assignee", "type", "restore", "not-spam", "forward", "messages/1/retry"):
         assert page.client.post(f"{page.address}{what}", data={"csrf_token": token}).status_code == 403
     assert len(messages_of(store, thread_id)) == 1
 

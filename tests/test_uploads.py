@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from flask import url_for
 
+from cs_plugin.desk.predefined import PredefinedDraft, save_predefined
 from tests.hosts.store import MARIE, Store
-from tests.hosts.writing import begin, token_of
+from tests.hosts.writing import begin, do, token_of
 from tests.servers.flask_server import serving
 
 GIGABYTE = 1_000_000_000
@@ -60,7 +61,9 @@ def upload(url: str, headers: bytes, most: int) -> tuple[int, bytes]:
 def posting_pages(store: Store) -> list[str]:
     """Return the path of every page of ours that takes a form, with the ids of what is there."""
     thread_id = begin(store)
-    ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "contact_id": 1, "token": token_of(store, thread_id)}
+    draft = PredefinedDraft({"en": "Name"}, {"en": "Text"}, position=0, active=True, shop_ids=frozenset({"1"}))
+    do(store, lambda bench: save_predefined(bench, store.actor(), None, draft))
+    ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "contact_id": 1, "predefined_id": 1, "token": token_of(store, thread_id)}
     rules = [rule for rule in store.app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.startswith("cs_")]
     with store.app.test_request_context():
         return [url_for(rule.endpoint, **{name: ids[name] for name in rule.arguments}) for rule in rules]

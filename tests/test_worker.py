@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import playwright.sync_api
 import pytest
 from sqlalchemy import event, select, update
 
@@ -23,8 +24,10 @@ from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, Worke
 from cs_plugin.web import rounds
 from cs_plugin.web.background import BACKGROUND
 from cs_plugin.worker import WorkerProcess
+from tests.browser.axe import violations
 from tests.hosts.served import environment, worker
 from tests.hosts.store import JOHN, MARIE, Store, make_store
+from tests.servers.flask_server import serving
 from tests.servers.processes import wait_until
 from tests.servers.smtp import SMTPServer
 from tests.test_outbox import JAN, deliver, items, put
@@ -349,3 +352,13 @@ def test_a_setting_turns_the_notice_off(noticing: Store, key: str) -> None:
     """By itself, and where the web processes deliver nothing."""
     noticing.app.config[key] = False
     assert NOTICE not in noticing.client(employee=MARIE).get(LIST).text
+
+
+def test_the_notice_is_accessible(noticing: Store, page: playwright.sync_api.Page) -> None:
+    """Its colours and its role, on a phone too."""
+    page.set_extra_http_headers({"X-Employee": MARIE.id})
+    page.set_viewport_size({"width": 390, "height": 800})
+    with serving(noticing.app) as address:
+        page.goto(f"{address}{LIST}")
+        playwright.sync_api.expect(page.get_by_role("note")).to_contain_text("flask cs work")
+        assert violations(page) == []

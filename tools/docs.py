@@ -1,6 +1,6 @@
-"""The generated documentation: every hook, every configuration key, every option, made from where they are declared.
+"""The generated documentation: every hook, every configuration key, every option, every command, made from where they are declared.
 
-`python -m tools.docs` writes docs/hooks.md, docs/configuration.md and docs/options.md; `--check` only says which of them is not current.
+`python -m tools.docs` writes hooks.md, configuration.md, options.md and commands.md in docs/; `--check` only says which of them is not current.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from cs_plugin import hookspecs, plugins
+from cs_plugin.cli import cs
 from cs_plugin.extension import SETTINGS
 from cs_plugin.plugins import Kind
 from cs_plugin.rules.options import OPTIONS, Option
@@ -95,9 +98,18 @@ group, then from all shops, then from the column "default". They differ from [co
 """
 
 
+COMMANDS_HEAD = """# Commands
+
+*Made from `cs_plugin/cli/` by `python -m tools.docs`; change it there.*
+
+They stand in the `flask` command of every application that the desk is mounted on. `flask --app shop cs …` names the application where it is not
+`app.py` or `wsgi.py`. `flask cs COMMAND --help` says the same as this page.
+"""
+
+
 def pages() -> Mapping[str, str]:
     """Return the generated pages: their file names and their texts."""
-    return {"hooks.md": hooks_page(), "configuration.md": configuration_page(), "options.md": options_page()}
+    return {"hooks.md": hooks_page(), "configuration.md": configuration_page(), "options.md": options_page(), "commands.md": commands_page()}
 
 
 def hooks_page() -> str:
@@ -132,6 +144,25 @@ def configuration_page() -> str:
 def options_page() -> str:
     """Return the page of all options."""
     return OPTIONS_HEAD + _rows((one.label, _kind(one), _default(one), one.help) for one in OPTIONS)
+
+
+def commands_page() -> str:
+    """Return the page of all commands, in the order of the alphabet, as `flask cs --help` lists them: first a table, then each with its options."""
+    found = sorted(cs.commands.items())
+    table = "\n| command | what it does |\n| --- | --- |\n" + _rows((f"[`flask cs {name}`](#{name})", _first_sentence(one)) for name, one in found)
+    return COMMANDS_HEAD + table + "".join(_command(name, one) for name, one in found)
+
+
+def _command(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=f"flask cs {name}")
+    usage = " ".join(["flask cs", name, *command.collect_usage_pieces(context)])
+    records = [record for one in command.params if isinstance(one, click.Option) and (record := one.get_help_record(context))]
+    options = "\n| option | what it does |\n| --- | --- |\n" + _rows((f"`{option}`", meaning) for option, meaning in records) if records else ""
+    return f"\n## {name}\n\n```sh\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n{options}"
+
+
+def _first_sentence(command: click.Command) -> str:
+    return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
 def _kind(option: Option) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,16 +12,21 @@ import pluggy
 from sqlalchemy.orm import Session
 
 from cs_plugin import announce
+from cs_plugin.errors import BadHostAnswerError
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
 from cs_plugin.rules.facts import MessageFacts, ThreadFacts
+from cs_plugin.rules.floods import Allowance
 from cs_plugin.rules.inquiry import MAX_NAME, clean_line
 from cs_plugin.rules.languages import Language
+from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer, TagKind
 from cs_plugin.store.models import Message, Thread, ThreadEvent
 from cs_plugin.store.options import Options, read_options
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Bench:
     """Everything that a verb needs.
 
     `storefront` returns the address under which a shop's storefront pages of the desk begin; `thread_page` that of a thread's page in the admin,
-    as mails to employees may name it, or an empty text.
+    as mails to employees may name it, or an empty text. `confirmations` is how many of them may be mailed to one address.
     """
 
     session: Session
@@ -40,6 +46,7 @@ class Bench:
     storefront: Callable[[Shop], str]
     thread_page: Callable[[Shop, int], str]
     default_sender: str
+    confirmations: tuple[Allowance, ...] = ()
 
     @cached_property
     def shops(self) -> tuple[Shop, ...]:
@@ -51,14 +58,23 @@ class Bench:
         """Return the host's languages, the default first."""
         return self.host.languages()
 
+    @cached_property
+    def employees(self) -> tuple[Employee, ...]:
+        """Return the host's employees; nobody where its answer is none: no customer's message may be lost for want of a list of names."""
+        try:
+            return self.host.employees()
+        except BadHostAnswerError:
+            log.exception("notices to employees go out in the shop's language")
+            return ()
+
     def ask_host(self) -> None:
         """Ask the host now for what the verbs may want of it, so that they need not ask under a lock."""
-        _answers = self.shops, self.languages
+        _answers = self.shops, self.languages, self.employees
 
     def at(self, now: dt.datetime) -> Bench:
         """Return the bench at another moment, with the answers that the host has given."""
         later = replace(self, now=now)
-        vars(later).update((name, answer) for name, answer in vars(self).items() if name in ("shops", "languages"))
+        vars(later).update((name, answer) for name, answer in vars(self).items() if name in ("shops", "languages", "employees"))
         return later
 
     def shop(self, shop_id: str) -> Shop:

@@ -8,6 +8,9 @@ from typing import Any
 
 from cs_plugin.rules.inquiry import StoredFile
 
+# The mails that an employee's words wait for: what becomes of them stands on the message, or on the note that says that it was forwarded.
+CARRY_A_MESSAGE = frozenset({"reply", "order_message", "forward"})
+
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return first and last name of somebody of whom only the whole name is known: its first word, and the others."""
+    first, _, last = " ".join((name or "").split()).partition(" ")
+    return first, last
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,12 @@ class Employee:
     language: str | None = None
     timezone: str | None = None
     active: bool = True
+
+    @classmethod
+    def named(cls, id: str, name: str, **others: Any) -> Employee:  # noqa: A002 - the field's own name
+        """Return an employee of whom the host knows only the whole name; `others` are the other fields, by name."""
+        first_name, last_name = split_name(name)
+        return cls(id, first_name, last_name, **others)
 
     @property
     def name(self) -> str:
@@ -45,6 +58,12 @@ class Customer:
     last_name: str = ""
     language: str | None = None
     since: dt.date | None = None
+
+    @classmethod
+    def named(cls, id: str, email: str, name: str, **others: Any) -> Customer:  # noqa: A002 - the field's own name
+        """Return a customer of whom the host knows only the whole name; `others` are the other fields, by name."""
+        first_name, last_name = split_name(name)
+        return cls(id, email, first_name, last_name, **others)
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cs_plugin.sample.predefined import write_predefined
 from cs_plugin.sample.writing import write_sample
 
-__all__ = ["write_sample"]
+__all__ = ["write_predefined", "write_sample"]

@@ -34,7 +34,7 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequen
     """
     wanted = sorted({one for one in ids if can_be_id(one)})
     chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))
-    if session.get_bind().dialect.name == "sqlite":
+    if _dialect(session) == "sqlite":
         # SQLite has no row locks: the first write takes the database's only one.
         session.execute(update(Thread).where(*chosen).values(version=Thread.version + 1), execution_options={"synchronize_session": False})
     return session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
@@ -50,16 +50,19 @@ def insert_if_absent(session: Session, row: type[Base], key: Collection[str], va
 
     Whoever inserts the same one at the same time is waited for: no database reports an error that somebody would have to catch.
     """
-    dialect = session.get_bind().dialect.name
+    dialect = _dialect(session)
     table = cast(Table, row.__table__)
+    # A host may route our models to a database of their own; a plain table would not go there.
+    there = {"mapper": row}
     # The defaults that stand in the model are SQLAlchemy's, and these statements apply them too.
     if dialect == "postgresql":
-        unless_there = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=[*key])
-        return session.execute(unless_there.returning(*table.primary_key.columns)).first() is not None
+        for_postgresql = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=[*key])
+        return session.execute(for_postgresql.returning(*table.primary_key.columns), bind_arguments=there).first() is not None
     if dialect == "sqlite":
-        result: Any = session.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=[*key]))
+        for_sqlite = sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=[*key])
+        result: Any = session.execute(for_sqlite, bind_arguments=there)
     else:
-        result = session.execute(mysql.insert(table).values(**values).prefix_with("IGNORE"))
+        result = session.execute(mysql.insert(table).values(**values).prefix_with("IGNORE"), bind_arguments=there)
     return bool(result.rowcount == 1)
 
 
@@ -67,7 +70,12 @@ def locking(session: Session, query: Query) -> Query:
     """Return a query that reads rows as they are now, and locks them: on MariaDB a plain one shows what the transaction's first one saw."""
     query = query.execution_options(populate_existing=True)
     # SQLite has no row locks, and reads nothing old once a transaction has written.
-    return query if session.get_bind().dialect.name == "sqlite" else query.with_for_update()
+    return query if _dialect(session) == "sqlite" else query.with_for_update()
+
+
+def _dialect(session: Session) -> str:
+    # The host's session may have a database for each model, and none besides.
+    return session.get_bind(Thread).dialect.name
 
 
 def passing(error: DBAPIError) -> bool:

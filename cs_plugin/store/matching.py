@@ -13,7 +13,8 @@ from cs_plugin.rules.status import Folder
 from cs_plugin.store.models import Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 
-SENT, RECEIVED = "sent", "received"
+# FORWARDED: sent to somebody outside, whose answer is never the customer's.
+SENT, RECEIVED, FORWARDED = "sent", "received", "forwarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def message_id_key(message_id: str) -> bytes:
 
 
 def remember_message_id(session: Session, kind: str, message_id: str, thread: Thread, at_message: int | None, now: object) -> None:
-    """Let a Message-ID lead to a thread; `kind` is "sent" or "received"."""
+    """Let a Message-ID lead to a thread; `kind` is one of the three above."""
     session.add(
         ThreadAlias(kind=kind, hash=message_id_key(message_id), thread_id=thread.id, message_id=at_message, shop_id=thread.shop_id, created_at=now)
     )

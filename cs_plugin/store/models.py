@@ -125,7 +125,7 @@ class Thread(Base):
 
 
 class Delivery(StrEnum):
-    """Where a public message of an employee stands on its way to the customer; NONE for all that is not mailed."""
+    """Where a public message of an employee stands on its way to the customer, or a note's forward outside; NONE for all that is not mailed."""
 
     NONE = "none"
     HELD = "held"
@@ -395,6 +395,9 @@ class PredefinedMessage(Base):
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[dt.datetime] = _moment()
 
+    texts: Mapped[list[PredefinedText]] = relationship(back_populates="message", cascade="all, delete-orphan", order_by="PredefinedText.language")
+    shops: Mapped[list[PredefinedShop]] = relationship(back_populates="message", cascade="all, delete-orphan", order_by="PredefinedShop.shop_id")
+
 
 class PredefinedText(Base):
     """A predefined message in one language."""
@@ -408,6 +411,8 @@ class PredefinedText(Base):
     name: Mapped[str] = mapped_column(String(128), default="")
     text: Mapped[str] = mapped_column(LongText, default="")
 
+    message: Mapped[PredefinedMessage] = relationship(back_populates="texts")
+
 
 class PredefinedShop(Base):
     """A shop in which a predefined message is offered."""
@@ -418,6 +423,8 @@ class PredefinedShop(Base):
     id: Mapped[int] = _id()
     predefined_id: Mapped[int] = mapped_column(Id, ForeignKey("cs_predefined_message.id"))
     shop_id: Mapped[str] = mapped_column(HostId)
+
+    message: Mapped[PredefinedMessage] = relationship(back_populates="shops")
 
 
 class Option(Base):

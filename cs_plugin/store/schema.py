@@ -20,6 +20,9 @@ from cs_plugin.store.models import Base
 VERSION_TABLE = "cs_alembic_version"
 target_metadata = Base.metadata
 
+# Under which names metadata keeps the key of an engine: where Flask-SQLAlchemy looks for it, and what the first application of the process said.
+_BIND_KEY, _SETTLED = "bind_key", "cs_plugin.bind_key"
+
 # Any number that no other program is likely to lock in the same database.
 _LOCK = 0x63735F706C7567
 
@@ -35,6 +38,18 @@ def is_ours(name: str | None, kind: str, parents: Any = None) -> bool:  # noqa: 
 def is_not_ours(name: str | None, kind: str, parents: Any = None) -> bool:  # noqa: ARG001 - Alembic passes it
     """Say whether a host's migrations may look at a table: they neither see nor drop ours."""
     return kind != "table" or not (name or "").startswith("cs_")
+
+
+def bind_to(key: str | None) -> None:
+    """Let Flask-SQLAlchemy find the desk's tables in the database of this bind key; None for the host's own.
+
+    It holds for the process, since the tables are declared once in it. Raise ConfigurationError where another application has said otherwise.
+    """
+    settled = target_metadata.info.setdefault(_SETTLED, key)
+    if settled != key:
+        raise ConfigurationError(f"CS_BIND_KEY: another application of this process has set it to {settled!r}; {key!r} needs a process of its own")
+    if key is not None:
+        target_metadata.info[_BIND_KEY] = key
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:

@@ -342,9 +342,14 @@ def public(now: dt.datetime) -> ColumnElement[bool]:
     return and_(Message.private.is_(False), or_(by_customer, by_employee))
 
 
-def public_messages(session: Session, thread_id: int, now: dt.datetime, *, newest: int = 200) -> list[Message]:
-    """Return what the customer of a thread sees of it, oldest first: neither notes nor outsiders' answers nor replies not yet released."""
+def public_messages(session: Session, thread_id: int, now: dt.datetime, *, newest: int = 200, before: int | None = None) -> list[Message]:
+    """Return what the customer of a thread sees of it, oldest first: neither notes nor outsiders' answers nor replies not yet released.
+
+    Those before a message id, where one is given.
+    """
     query = select(Message).where(Message.thread_id == thread_id, public(now)).options(selectinload(Message.attachments))
+    if before is not None:
+        query = query.where(Message.id < min(before, MOST_ID))
     return list(reversed(session.scalars(query.order_by(Message.id.desc()).limit(newest)).all()))
 
 

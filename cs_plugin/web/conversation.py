@@ -16,7 +16,7 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads
-from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts
+from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts, standing_for
 from cs_plugin.store.employees import seen_employees
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery, Message, Thread
@@ -111,6 +111,15 @@ class Sheet:
     default_message: str
 
     @property
+    def mailed_by(self) -> ContactWords | None:
+        """Return the contact that the thread's mails come from, and whose switches hold: its own, else the one that stands for its shop."""
+        return self.contact or standing_for(self.contacts)
+
+    def sends(self, mail: str) -> bool:
+        """Say whether the mail of that name is switched on for this thread."""
+        return self.mailed_by is None or self.mailed_by.sends(mail)
+
+    @property
     def shows_newest(self) -> bool:
         """Say whether the page reaches to the end of the conversation."""
         return self.ends_at is None
@@ -190,10 +199,11 @@ def _default_message(options: Options, language: str, default_language: str) -> 
 
 def _entry(message: Message, say: Say) -> Entry:
     words = message_words(message, say)
-    return Entry(message.created_at, words.icon, words.text, _shown(message, say))
+    return Entry(message.created_at, words.icon, words.text, message_shown(message, say))
 
 
-def _shown(message: Message, say: Say) -> ShownMessage:
+def message_shown(message: Message, say: Say) -> ShownMessage:
+    """Return a message as an employee sees it; `say` speaks their language."""
     icon, way = CHANNELS[message.channel]
     return ShownMessage(
         id=message.id,

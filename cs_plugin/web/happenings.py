@@ -105,6 +105,15 @@ def _not_spam(event: ThreadEvent, say: Say) -> Words:
     return Words("refresh", say(_("%(name)s took the thread out of spam"), name=_actor(event, say)))
 
 
+def _forwarded(event: ThreadEvent, say: Say) -> Words:
+    to = isolated(str(event.details.get("name", "")))
+    return Words("forward", say(_("%(name)s forwarded the discussion to %(recipient)s"), name=_actor(event, say), recipient=to))
+
+
+def _link_revoked(event: ThreadEvent, say: Say) -> Words:
+    return Words("lock", say(_("%(name)s revoked the customer's link"), name=_actor(event, say)))
+
+
 def _failed(event: ThreadEvent, say: Say) -> Words:
     return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
 
@@ -120,5 +129,7 @@ _EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
     "deleted": _deleted,
     "restored": _restored,
     "not_spam": _not_spam,
+    "link_revoked": _link_revoked,
     "delivery_failed": _failed,
+    "forwarded": _forwarded,
 }

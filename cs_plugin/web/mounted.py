@@ -15,16 +15,21 @@ from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import Engine, event, inspect
 from sqlalchemy.orm import Session, sessionmaker
 
+from cs_plugin import desk
 from cs_plugin.desk import Bench
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
+from cs_plugin.mail.rates import NO_LIMITS, MailRates
 from cs_plugin.mail.transport import Transport
 from cs_plugin.outbox import PostOffice
+from cs_plugin.rules.facts import Received
+from cs_plugin.rules.inquiry import Inquiry
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer
 from cs_plugin.store.files import FileStore
 from cs_plugin.store.locking import committed, let_go
 from cs_plugin.store.models import Thread
+from cs_plugin.web.floods import floods_of
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +56,7 @@ class Mounted:
     transport: Transport
     files: FileStore
     default_sender: str
+    rates: MailRates = NO_LIMITS
     clock: Callable[[], dt.datetime] = utc_now
 
     def session(self) -> Session:
@@ -84,6 +90,7 @@ class Mounted:
             storefront=self.storefront,
             thread_page=self.thread_page,
             default_sender=self.default_sender,
+            confirmations=floods_of(self.app).confirmations,
         )
 
     def do(self, work: Callable[[Bench], Result]) -> Result:
@@ -96,10 +103,15 @@ class Mounted:
         let_go(session)
         return committed(session, lambda: work(bench.at(self.clock())))
 
+    def receive(self, inquiry: Inquiry) -> Received:
+        """Receive what a form took and commit it; the host is asked about it first, while nothing is locked. Raise as `desk.receive` does."""
+        vetted = desk.vet(self.host, inquiry)
+        return self.do(lambda bench: desk.receive(bench, vetted))
+
     @property
     def office(self) -> PostOffice:
         """Return what delivers queued mail."""
-        return PostOffice(self.sessions, self.host, self.manager, self.transport, self.files, self.clock)
+        return PostOffice(self.sessions, self.host, self.manager, self.transport, self.files, self.clock, self.rates)
 
     def storefront(self, shop: Shop) -> str:
         """Return the address under which the desk's storefront pages are reached for a shop, without a slash at its end; empty where none is known.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, request, session
@@ -138,8 +137,7 @@ def visitor_shop(here: Visit, wanted: str | None = None) -> Shop:
 
 def i18n_languages() -> list[str]:
     """Return the languages into which the desk's own texts are translated."""
-    folders = (files("cs_plugin") / "translations").iterdir()
-    return ["en", *sorted(folder.name.replace("_", "-") for folder in folders if folder.is_dir() and not folder.name.startswith("_"))]
+    return list(i18n.languages())
 
 
 def _babel_locale() -> str | None:

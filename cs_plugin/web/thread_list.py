@@ -36,6 +36,7 @@ from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
+from cs_plugin.web.worker_notice import no_worker
 
 _SIZE = "list_size"   # the name under which the page size is remembered
 _FIRST_CHARACTERS = 40
@@ -143,8 +144,9 @@ class ThreadListPages(DeskView):
         wanted, wrong = state.asked(around.choices, here.actor().employee.id)
         scope = here.scope(state.view.needs)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
+        notice = no_worker(here, session)
         let_go(session)
-        return self.page("threads.html", **self._words(state.at(page.number), page, around, wrong))
+        return self.page("threads.html", no_worker=notice, **self._words(state.at(page.number), page, around, wrong))
 
     @expose("/status", methods=("POST",))
     def save_status(self) -> ResponseReturnValue:

@@ -23,13 +23,15 @@ from cs_plugin.store import posts, threads
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.files import attachment_of
 from cs_plugin.store.locking import let_go
+from cs_plugin.store.models import Delivery
 from cs_plugin.store.options import read_options
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
 from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
 from cs_plugin.web.customer_block import CustomerBlock, ask_host
 from cs_plugin.web.desk_view import DeskView, guarded
-from cs_plugin.web.downloads import send_attachment
+from cs_plugin.web.downloads import FileGoneError, send_attachment
+from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
 from cs_plugin.web.list_state import ListState
 from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.reading import form_is_genuine
@@ -63,7 +65,10 @@ class ThreadPages(DeskView):
         for one in row:
             session.expunge(one)
         let_go(session)
-        return send_attachment(here.desk, *row)
+        try:
+            return send_attachment(here.desk, *row)
+        except FileGoneError:
+            return self.page("file_gone.html", name=row[0].name, back=url_for(".thread_page", thread_id=number_of(thread_id))), 404
 
     @expose("/unanswered")
     def next_unanswered(self) -> ResponseReturnValue:
@@ -95,6 +100,35 @@ class ThreadPages(DeskView):
         """Give the thread to an employee, or to nobody."""
         return self._handled(thread_id, lambda bench, actor, number: desk.assign(bench, actor, number, request.form.get("assignee") or None))
 
+    @expose("/<thread_id>/forward", methods=("POST",))
+    def thread_forward(self, thread_id: str) -> ResponseReturnValue:
+        """Forward the thread to a colleague, or to somebody outside."""
+        number, here = number_of(thread_id), self.here
+        guarded(lambda: self._shop(number, Permission.REPLY))
+        genuine = form_is_genuine()
+        form = forward_form_of(request.form, here.now)
+        if not genuine:
+            return self._opened(number, forward=form, problem={"form": self.say(_EXPIRED)})
+        actor, reference = here.actor(), self._order_reference(number)
+        try:
+            target = form.wanted()
+            guarded(lambda: here.desk.do(lambda bench: _forward(bench, actor, number, form, target, reference)))
+        except InvalidInputError as error:
+            return self._opened(number, forward=form, problem={error.field: self.say_error(error)})
+        say_good(self.say(_("The discussion was forwarded.")))
+        return redirect(self._url(number), 303)
+
+    def _order_reference(self, number: int) -> str:
+        """Return the reference of the thread's order, where it has one that the employee may know of."""
+        here, session = self.here, self.here.desk.session()
+        thread = threads.get(session, here.granted, number)
+        order_id = thread.order_id if thread is not None else None
+        let_go(session)
+        order = here.desk.host.find_order(order_id=order_id) if order_id else None
+        if order is None:
+            return order_id or ""
+        return order.reference if here.grants.allow(Permission.VIEW, order.shop_id) else ""
+
     @expose("/<thread_id>/type", methods=("POST",))
     def thread_type(self, thread_id: str) -> ResponseReturnValue:
         """Give the thread to another contact of its shop, or to none."""
@@ -122,6 +156,12 @@ class ThreadPages(DeskView):
                 raise InvalidInputError("form", _("There is no failed mail of this message any more.")) from error
 
         return self._handled(thread_id, work, said=_("The mail will be sent again."))
+
+    @expose("/<thread_id>/revoke-link", methods=("POST",))
+    def thread_revoke(self, thread_id: str) -> ResponseReturnValue:
+        """Let the links that were mailed to the customer open nothing any more."""
+        said = _("The old links open nothing any more; the next mail carries a new one.")
+        return self._handled(thread_id, desk.revoke_link, said=said)
 
     @expose("/<thread_id>/restore", methods=("POST",))
     def thread_restore(self, thread_id: str) -> ResponseReturnValue:
@@ -179,12 +219,12 @@ class ThreadPages(DeskView):
             return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422)
         actor = here.actor()
         try:
-            here.desk.do(lambda bench: _send(bench, actor, number, form))
+            mailed = here.desk.do(lambda bench: _send(bench, actor, number, form))
         except InvalidInputError as error:
             return self._opened(number, form=replace(form, errors={form.field_of(error): self.say_error(error)}))
         except NewerMessagesError:
             return self._opened(number, form=replace(form, held=True), code=409)
-        return self._sent(number, form)
+        return self._sent(number, form, mailed=mailed)
 
     def _wrong_with(self, posting: Posting, form: AnswerForm) -> dict[str, str]:
         """Return what keeps a post from being taken, a sentence for each field."""
@@ -195,9 +235,11 @@ class ThreadPages(DeskView):
             wrong["file"] = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in file_sentences(posting, self.say))
         return wrong
 
-    def _sent(self, number: int, form: AnswerForm) -> ResponseReturnValue:
+    def _sent(self, number: int, form: AnswerForm, *, mailed: bool) -> ResponseReturnValue:
         noted = form.then == NOTE
-        say_good(self.say(_("Comment successfully added.") if noted else _("The message was successfully sent to the customer.")))
+        sent = _("The message was successfully sent to the customer.")
+        answered = sent if mailed else _("The message was saved. No mail goes out for this contact.")
+        say_good(self.say(_("Comment successfully added.") if noted else answered))
         other = form.text if noted else form.note
         if not other.strip():
             return redirect(self._url(number), 303)
@@ -220,6 +262,7 @@ class ThreadPages(DeskView):
         *,
         form: AnswerForm | None = None,
         left: AnswerForm | None = None,
+        forward: ForwardForm | None = None,
         problem: dict[str, str] | None = None,
         code: int = 422,
     ) -> ResponseReturnValue:
@@ -238,13 +281,17 @@ class ThreadPages(DeskView):
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
         block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
-        return self._drawn(sheet, block, form or _fresh(sheet, left or AnswerForm(FormKey.new(here.now))), problem or {}), code if refused else 200
+        answer = form or _fresh(sheet, left or AnswerForm(FormKey.new(here.now)))
+        page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {})
+        return page, code if refused else 200
 
-    def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, problem: dict[str, str]) -> str:
+    def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, forward: ForwardForm, problem: dict[str, str]) -> str:
         here, facts = self.here, sheet.facts
         me = here.actor().employee
         shop = next((shop for shop in here.shops if shop.id == facts.shop_id), Shop(facts.shop_id, ""))
         may_reply = here.grants.allow(Permission.REPLY, shop.id)
+        may_forward = may_reply and facts.folder is Folder.LIST
+        employees = self._employees(sheet)
         limits = UploadLimits.of(sheet.options)
         language = i18n.locale_of(here.employee_language)
         return self.page(
@@ -261,7 +308,11 @@ class ThreadPages(DeskView):
             may_answer=may_reply and sheet.shows_newest and facts.folder is Folder.LIST,
             me=me,
             status_choices=[(status.value, self.say(STATUS_WORDS[status])) for status in Status],
-            employee_choices=[("", "--"), *((one.id, self._named(one)) for one in self._employees(sheet))],
+            employee_choices=[("", "--"), *((one.id, self._named(one)) for one in employees)],
+            may_forward=may_forward,
+            forward=forward,
+            forwards_by_mail=sheet.sends("forward"),
+            forward_choices=self._forward_choices(sheet, employees) if may_forward else (),
             contact_choices=_contacts(sheet),
             # A held answer now knows of the messages that it had not seen: they are marked.
             unseen_after=form.seen if form.held else sheet.newest_id,
@@ -301,6 +352,13 @@ class ThreadPages(DeskView):
         left = next(one for one in (*listed, *sheet.seen_employees, Employee(assignee)) if one.id == assignee)
         return [me, *others, left]
 
+    def _forward_choices(self, sheet: Sheet, employees: list[Employee]) -> list[tuple[str, str]]:
+        """Return to whom the thread can be forwarded: colleagues who have not left, and, where its mail is switched on, somebody else."""
+        me = self.here.actor().employee.id
+        someone = [(SOMEONE_ELSE, self.say(_("Someone else")))] if sheet.sends("forward") else []
+        colleagues = [(choice_of(one), one.short_name) for one in employees if one.id != me and one.active]
+        return [("", self.say(_("-- Choose --"))), *colleagues, *someone]
+
     def _elsewhere(self, number: int) -> ResponseReturnValue:
         """Offer to switch to the shop of a thread that lies outside the context; any other shop's thread does not exist."""
         session = self.here.desk.session()
@@ -338,17 +396,23 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 20 and str(int(text)) == text and can_be_id(int(text))
 
 
-def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> None:
-    """Do what the pressed button says; a form that comes twice is sent once."""
+def _forward(bench: Bench, actor: Actor, number: int, form: ForwardForm, target: desk.Target, reference: str) -> None:
+    """Forward a thread; a form that comes twice is sent once."""
+    if posts.claim(bench.session, digest("forward", actor.employee.id, str(number), form.post_key()), bench.now) is None:
+        desk.forward(bench, actor, number, target, form.comment, reference=reference)
+
+
+def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> bool:
+    """Do what the pressed button says, once for a form that comes twice; say whether a mail goes out, as far as it is known."""
     noted = form.then == NOTE
     words = (NOTE, form.note) if noted else ("reply", form.text, form.cc)
     key = form.key.of_post(*words, files=[kept.file for kept in form.kept])
     if posts.claim(bench.session, digest("answer", actor.employee.id, str(number), key), bench.now) is not None:
-        return
+        return True
     if noted:
         desk.add_note(bench, actor, number, form.note, tuple(kept.file for kept in form.kept))
-    else:
-        desk.reply(bench, actor, number, form.answer())
+        return False
+    return desk.reply(bench, actor, number, form.answer()).delivery is not Delivery.NONE
 
 
 def _fresh(sheet: Sheet, form: AnswerForm) -> AnswerForm:

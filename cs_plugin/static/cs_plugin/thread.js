@@ -30,7 +30,7 @@
 
   // On a phone: conversation first, the rest folds.
   function fold(root) {
-    all("details.cs-side-block", root).forEach((block) => (block.open = false));
+    all("details.cs-side-block:not(:has([aria-invalid]))", root).forEach((block) => (block.open = false));
   }
 
   // What handles the thread is done beside the answer that is being written: the page is fetched anew, and its other parts are changed.
@@ -46,8 +46,9 @@
       const response = await fetch(form.action, { method: "POST", body });
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
       if (!fresh.querySelector(".cs-thread-page")) throw new Error("no thread came back");
-      change(fresh);
-      document.getElementById(held)?.focus({ preventScroll: true });
+      change(fresh, form);
+      const wrong = form.closest(".cs-forward") && page.querySelector(".cs-forward [aria-invalid]");
+      (wrong || document.getElementById(held))?.focus({ preventScroll: !wrong });
     } catch {
       // Whatever it was, the plain way shows it.
       delete form.dataset.busy;
@@ -56,13 +57,17 @@
     }
   });
 
-  function change(fresh) {
+  function change(fresh, form) {
     all("[data-part]", page).forEach((part) => {
       const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
       if (!other) return;
-      const folded = all("details.cs-side-block", part).map((block) => block.open);
+      const blocks = "details.cs-side-block:not(.cs-forward)";
+      const folded = all(blocks, part).map((block) => block.open);
       const next = document.importNode(other, true);
-      all("details.cs-side-block", next).forEach((block, place) => (block.open = folded[place] ?? block.open));
+      all(blocks, next).forEach((block, place) => (block.open = folded[place] ?? block.open));
+      // What is being written to whoever it is forwarded to stays, unless it has just been sent.
+      const writing = part.querySelector(".cs-forward");
+      if (writing && !writing.contains(form)) next.querySelector(".cs-forward")?.replaceWith(writing);
       part.replaceWith(next);
       prepare(next);
     });
@@ -73,6 +78,14 @@
 
   // Dialogs and links of parts that were fetched later have no listeners of their own.
   page.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-unfolds]");
+    if (link) {
+      event.preventDefault();
+      link.closest("details.cs-menu")?.removeAttribute("open");
+      document.getElementById(link.dataset.unfolds).open = true;
+      document.querySelector(link.hash).focus();
+      return;
+    }
     const opener = event.target.closest("[data-opens]");
     const dialog = opener && document.getElementById(opener.dataset.opens);
     if (!dialog) return;
