@@ -32,6 +32,7 @@ KIND = Kind(
     refused=302,
 )  # fmt: skip
 
+BOOTSTRAP = Path(__file__).parents[2] / "browser" / "vendor" / "bootstrap-5"
 LAYOUT = """<!doctype html>
 <html lang="en">
 <head>
@@ -126,7 +127,7 @@ customer_service = CustomerService(plugins=[Answers()])
 
 def create_app(folder: Path, **config: Any) -> Flask:
     """Make the application."""
-    app = Flask("bakery", instance_path=str(folder), static_folder=config.pop("static_folder", None) or str(Path(__file__).parent / "bakery"))
+    app = Flask("bakery", instance_path=str(folder), static_folder=str(BOOTSTRAP))
     app.config.update(SECRET_KEY="a secret of the bakery, long enough", **config)
     app.jinja_loader = DictLoader(TEMPLATES)  # type: ignore[assignment]  # a folder of templates, in a file that tells all
     CSRFProtect(app)
