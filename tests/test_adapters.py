@@ -751,6 +751,34 @@ def test_a_row_is_shown_only_by_what_the_store_names_of_it(tmp_path: Path) -> No
 LINKED = (Orders(Linked, currency="EUR"), Orders(Linked, currency="EUR", status="status.label"))
 
 
+class Numbered(Odd):
+    """Somebody whose flag is a number."""
+
+    __tablename__ = "numbered"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(sa.String(200))
+    staff: Mapped[int | None]
+    rank: Mapped[int]
+
+    @hybrid_property
+    def leads(self) -> bool:
+        """Say whether they are staff, to Python and to SQL."""
+        return self.rank > 1
+
+
+@pytest.mark.parametrize("is_staff", ["staff", "leads", Numbered.rank.in_([2, 3])], ids=["number", "hybrid", "condition"])
+def test_staff_are_listed_by_any_kind_of_flag_on_every_database(database_url: str, tmp_path: Path, is_staff: Any) -> None:
+    """A number is a flag where it is 1; a hybrid property and a condition are what they say."""
+    keeper = Shopkeeper(tmp_path, database_url, Odd)
+    rows = ((1, 1, 2), (2, 0, 1), (3, None, 0), (4, 7, 1))
+    keeper.keep(*(Numbered(id=key, email=f"{key}@shop.example", staff=staff, rank=rank) for key, staff, rank in rows))
+    answers = StoreAnswers(keeper.db, user=Numbered, is_staff=is_staff, grants=ALL)
+    with keeper.app.app_context():
+        assert [one.id for one in answers.cs_list_employees() or ()] == ["1"]
+        assert [bool(answers.cs_list_grants(Employee(key))) for key in "1234"] == [True, False, False, False]
+        keeper.db.engine.dispose()
+
+
 class Unfinished(DeclarativeBase):
     """Models of which one points at what nobody has imported."""
 

@@ -19,7 +19,7 @@ from cs_plugin.store.models import Thread
 from cs_plugin.store.scope import Scope
 
 PACKAGE = Path(cs_plugin.__file__).parent
-EDGES = ("web", "cli.py", "extension.py", "tasks.py")
+EDGES = ("adapters", "cli", "extension.py", "health", "tasks.py", "web", "worker.py")
 
 # Functions of `store.threads` that take a session and neither a Scope nor a thread, each with the reason why it may.
 UNSCOPED = {

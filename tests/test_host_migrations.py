@@ -209,15 +209,23 @@ def test_nothing_is_left_of_the_desk_after_it_was_taken_down(migrated: Store) ->
     run(migrated, "cs", "downgrade", "base", "--yes")
     assert leftovers(migrated) == []
     folder, url = Path(migrated.app.instance_path), migrated.app.config["SQLALCHEMY_DATABASE_URI"]
-    alone = make_store(url, folder, mount=False)
-    give_baskets(alone)
-    Migrate(alone.app, alone.db, directory=str(folder / "migrations"))
-    checked = alone.app.test_cli_runner().invoke(args=["db", "check"]).output
-    assert "Detected removed" not in checked
-    assert "New upgrade operations" not in checked
-    assert new_revisions(alone) == ""
-    with alone.app.app_context():
-        alone.db.engine.dispose()
+    # An application for each command, as on a command line: Flask-Migrate keeps what the first one needed.
+    checked, migrating = (alone(url, folder) for _ in range(2))
+    said = checked.app.test_cli_runner().invoke(args=["db", "check"]).output
+    assert "Detected removed" not in said
+    assert "New upgrade operations" not in said
+    assert new_revisions(migrating) == ""
+    for store in (checked, migrating):
+        with store.app.app_context():
+            store.db.engine.dispose()
+
+
+def alone(database: str, folder: Path) -> Store:
+    """The store with baskets, without the desk."""
+    store = make_store(database, folder, mount=False)
+    give_baskets(store)
+    Migrate(store.app, store.db, directory=str(folder / "migrations"))
+    return store
 
 
 # A store in a process that has never heard of the desk.

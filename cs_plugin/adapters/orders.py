@@ -206,7 +206,8 @@ class OrderBook:
     def _brought_along(self) -> list[ORMOption]:
         """Return what lets a list of orders be read with a fixed number of queries."""
         parts = self.products.readers() if isinstance(self.products, _Parts) else ()
-        return self.model.load(self.email, self.customers_email, self.language, self.status, self.total, self.shop_id, *parts)
+        currency = self.currency if isinstance(self.currency, Reader) else None
+        return self.model.load(self.email, self.customers_email, self.language, self.status, self.total, self.shop_id, currency, *parts)
 
     def _shop_of(self, row: Any) -> str:
         return _read(self.shop_id, row) or self.only_shop

@@ -72,8 +72,7 @@ class Membership:
         if model.target(reader) is not None or model.kind(reader) not in (bool, int, None):
             attribute = f"{model.name}.{reader.path}"
             raise ConfigurationError(f"StoreAnswers: {attribute} does not say yes or no. Write a condition, such as {what}={attribute} == \"…\"")
-        expression = model.expression(reader)
-        return cls(what, condition=expression.is_(sa.true()) if expression is not None else None, reader=reader)
+        return cls(what, condition=_as_condition(model, reader), reader=reader)
 
     def holds(self, session: Session, key: Key, row: Any) -> bool:
         """Say whether a row belongs."""
@@ -83,6 +82,14 @@ class Membership:
             return self.condition is not None
         found = sa.select(key.column).where(key.column == getattr(row, key.attribute), self.condition)
         return session.execute(found.limit(1)).first() is not None
+
+
+def _as_condition(model: Model, reader: Reader) -> sa.ColumnElement[bool] | None:
+    """Return a flag as a condition for queries; None for one that only Python knows. PostgreSQL takes no number for a yes."""
+    expression = model.expression(reader)
+    if expression is None or model.kind(reader) is None:
+        return expression
+    return expression == 1 if model.kind(reader) is int else expression.is_(sa.true())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,8 @@ class Directory:
     def all_members(self, session: Session) -> Sequence[Any]:
         """Return all members."""
         condition = self.members.condition if self.members.condition is not None else sa.false()
-        return session.scalars(sa.select(self.model.mapped).where(condition).order_by(self.key.column)).all()
+        reached = self.model.load(self.email, self.first_name, self.last_name, self.language, self.timezone, self.active)
+        return session.scalars(sa.select(self.model.mapped).where(condition).options(*reached).order_by(self.key.column)).all()
 
     def member_at(self, session: Session, address: str) -> Any:
         """Return the member with an address, in whatever case it is written; the address as it was typed goes first."""

@@ -126,7 +126,7 @@ class StoreAnswers:
 
     def _here(self, directory: Directory | None) -> Any:
         """Return the row of who is signed in, if it is one of these people and their account is in use."""
-        row = asked_of(self.signed_in)()
+        row = asked_of(self.signed_in)() if directory is not None else None
         if directory is None or not isinstance(row, directory.model.mapped):
             return None
         if not all(_yes(row, name) for name in ("is_authenticated", "is_active")) or not directory.is_active(row):

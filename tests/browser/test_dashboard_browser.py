@@ -23,7 +23,7 @@ BAR = "() => { const s = getComputedStyle(document.querySelector('nav.navbar'));
 
 @pytest.mark.parametrize("viewport", WIDTHS)
 def test_the_desk_fits_into_a_dashboard_on_bootstrap_5(viewport: tuple[int, int], browser: Browser, smtp_server: SMTPServer, tmp_path: Path) -> None:
-    """List and thread stand in the dashboard's layout, as wide as the window and no wider; the bar is as on the dashboard's own pages; axe finds nothing."""
+    """List and thread stand in its layout, as wide as the window and no wider; its bar is as on its own pages; axe finds nothing."""
     kind, module = kind_of("dashboard"), module_of("dashboard")
     walk = Walk(kind, module, opened(kind, module, tmp_path, smtp_server), smtp_server)
     thread_id = walk.a_visitor_writes()
@@ -33,6 +33,7 @@ def test_the_desk_fits_into_a_dashboard_on_bootstrap_5(viewport: tuple[int, int]
         page.locator("[name=name]").fill("marie")
         page.locator("[name=name]").press("Enter")
         expect(page.get_by_role("heading", name="Ovens")).to_be_visible()
+        page.wait_for_load_state("load")
         own_bar = page.evaluate(BAR)
         page.get_by_role("link", name="Customer Service").click()
         expect(page.get_by_role("row").filter(has_text=IDA)).to_be_visible()
@@ -40,6 +41,7 @@ def test_the_desk_fits_into_a_dashboard_on_bootstrap_5(viewport: tuple[int, int]
             if name == "thread":
                 page.goto(f"{page.url.partition('?')[0]}{thread_id}/")
                 expect(page.get_by_text("Where is my parcel?").first).to_be_visible()
+            page.wait_for_load_state("load")
             page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
             assert page.evaluate(OVERFLOW) <= 0
             assert page.evaluate(BAR) == own_bar

@@ -41,9 +41,9 @@ LAYOUT = """<!doctype html>
   {% block head_css %}<link rel="stylesheet" href="{{ url_for('static', filename='bootstrap.min.css') }}">{% endblock %}
 </head>
 <body class="bg-body-tertiary">
-  <nav class="navbar navbar-expand bg-dark" data-bs-theme="dark" aria-label="Dashboard"><div class="container-fluid">
+  <nav class="navbar bg-dark" data-bs-theme="dark" aria-label="Dashboard"><div class="container-fluid">
     <span class="navbar-brand">The Bakery's dashboard</span>
-    <ul class="navbar-nav">
+    <ul class="nav">
       {% for name, address in menu or [] %}<li class="nav-item"><a class="nav-link" href="{{ address }}">{{ name }}</a></li>{% endfor %}
     </ul>
   </div></nav>
