@@ -71,26 +71,26 @@ class StoreAnswers:
         if self.user is None and self.customer is None and self.order is None:
             raise ConfigurationError("StoreAnswers knows no model: StoreAnswers(db, user=User, is_staff=…, customer=…, order=…)")
         addresses.checked(self.urls)
-        for name, can_answer in self._answered().items():
+        for answer, can_answer in self._answered().items():
             # Pluggy passes over what is no function: the desk then knows that the store says nothing, and what that costs.
-            if not can_answer and getattr(type(self), name) is getattr(StoreAnswers, name):
-                object.__setattr__(self, name, None)
+            if not can_answer and getattr(type(self), answer.__name__) is answer:
+                object.__setattr__(self, answer.__name__, None)
 
-    def _answered(self) -> Mapping[str, bool]:
+    def _answered(self) -> Mapping[Callable[..., Any], bool]:
         staff, customers, orders = self._staff, self._customers, self._orders
         if staff is not None or customers is not None:
             asked_of(self.signed_in)
         return {
-            "cs_current_employee": staff is not None,
-            "cs_current_customer": customers is not None,
-            "cs_list_employees": staff is not None and staff.lists_members(),
-            "cs_list_grants": staff is not None and self.grants is not None,
-            "cs_find_customer": customers is not None,
-            "cs_find_order": orders is not None,
-            "cs_list_orders": orders is not None,
-            "cs_order_history": orders is not None and orders.history is not None,
-            "cs_list_shops": self.shops is not None,
-            "cs_list_languages": self.languages is not None,
+            StoreAnswers.cs_current_employee: staff is not None,
+            StoreAnswers.cs_current_customer: customers is not None,
+            StoreAnswers.cs_list_employees: staff is not None and staff.lists_members(),
+            StoreAnswers.cs_list_grants: staff is not None and self.grants is not None,
+            StoreAnswers.cs_find_customer: customers is not None,
+            StoreAnswers.cs_find_order: orders is not None,
+            StoreAnswers.cs_list_orders: orders is not None,
+            StoreAnswers.cs_order_history: orders is not None and orders.history is not None,
+            StoreAnswers.cs_list_shops: self.shops is not None,
+            StoreAnswers.cs_list_languages: self.languages is not None,
         }
 
     @cached_property
