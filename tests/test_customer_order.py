@@ -179,7 +179,7 @@ def test_the_public_messages_of_all_threads_stand_newest_first(store: Store) -> 
     assert page.index("-- choose a product --") < places[0]
 
 
-@pytest.mark.shows("4.2", "8.8")
+@pytest.mark.shows("4.2")
 @pytest.mark.parametrize(
     ("option", "shown", "hidden"), [("first", ">Marie<", "Dubois"), ("full", "Marie Dubois", "@desk"), ("shop", ">Paris<", "Marie")]
 )

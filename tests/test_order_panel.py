@@ -456,7 +456,7 @@ def test_without_scripts_a_predefined_message_is_used_and_asks_before_it_overwri
     assert threads(store) == []
 
 
-@pytest.mark.shows("4.1", "7.3")
+@pytest.mark.shows("4.1")
 def test_the_drop_down_offers_those_of_the_shop_in_the_customers_language(store: Store) -> None:
     """"-" by default; names in the employee's language, texts in the order's; none of another shop's."""
     offer(store, "Delay", "There is a delay.", french=("Retard", "Il y a du retard."))

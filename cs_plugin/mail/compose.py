@@ -170,8 +170,9 @@ def to_message(mail: OutgoingMail, open_file: Callable[[str], IO[bytes]], now: d
 
 
 def _attach(message: EmailMessage, stored: StoredFile, open_file: Callable[[str], IO[bytes]]) -> None:
-    # Some programs decode what looks like an encoded word (RFC 2047) even here, where none may stand.
-    name = clean_line(stored.name.replace("\\", "/").rpartition("/")[2], 200).replace("=?", "=_") or "file"
+    # Some programs decode what looks like an encoded word (RFC 2047) even here, where none may stand, and some take a name's own quotes for the
+    # header's; no file of Windows has them.
+    name = clean_line(stored.name.replace("\\", "/").rpartition("/")[2], 200).replace("=?", "=_").replace('"', "'") or "file"
     content_type = stored.content_type.lower()
     main, _, sub = (content_type if _TYPE.fullmatch(content_type) else "application/octet-stream").partition("/")
     try:
