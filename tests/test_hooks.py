@@ -302,7 +302,8 @@ def test_every_question_is_asked_by_its_row_alone() -> None:
 
         question.ask(Host(plugins.make_manager([SimpleNamespace(**{question.name: note})], entry_points=False)))
         assert set(asked) == {question.name}
-        assert [path for path, text in sources().items() if f'"{question.name}"' in text] == ["host.py"]
+        # Doctor names the questions in its findings, and asks them through the host like everybody.
+        assert [path for path, text in sources().items() if f'"{question.name}"' in text and not path.startswith("health/")] == ["host.py"]
 
 
 def test_the_default_grants_are_those_that_the_documentation_names() -> None:

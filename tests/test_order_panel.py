@@ -26,7 +26,7 @@ from cs_plugin.store.options import set_option
 from cs_plugin.web.posting import FORM_LASTS
 from tests.hosts.store import EVA, EVERYTHING, JAN, JOHN, LAYLA, MARIE, PARIS, Store, make_store
 from tests.hosts.visitor import hidden, value_of
-from tests.hosts.writing import JAN_SIGNED_IN, begin, do, kept_columns, look, messages_of, thread_of, token_of, worked_out
+from tests.hosts.writing import JAN_SIGNED_IN, begin, do, inquiry, kept_columns, look, messages_of, thread_of, token_of, worked_out
 from tests.test_writers import at_once, in_own_session, in_the_hosts_session
 
 PAGE = "/cs-admin/customer-service-orders/?order=15"
@@ -356,7 +356,7 @@ def test_listeners_hear_of_it(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("doing", [in_own_session, in_the_hosts_session])
 def test_two_at_once_write_into_one_thread(any_store: Store, doing: Callable[..., object]) -> None:
-    """Employees who write on an order without a thread at the same moment begin one, and nothing of theirs is lost."""
+    """Employees and the customer who write on an order without a thread at the same moment begin one, and nothing of theirs is lost."""
     store = any_store
     actors = [Actor(one, store.actor().grants) for one in (MARIE, JOHN, LAYLA)]
     order = store.answers.orders[0]
@@ -364,10 +364,16 @@ def test_two_at_once_write_into_one_thread(any_store: Store, doing: Callable[...
     def work(actor: Actor, number: int) -> Callable[[Bench], object]:
         return lambda bench: desk.write_on_order(bench, actor, order, f"{actor.employee.id}/{number}", public=number % 2 == 0)
 
-    at_once(store, doing, [[work(actor, number) for number in range(6)] for actor in actors])
+    def ask(number: int) -> Callable[[Bench], object]:
+        sent = inquiry(store, f"jan/{number}", channel=Channel.ORDER_PAGE, order_id=order.id, sender=JAN_SIGNED_IN)
+        return lambda bench: desk.receive(bench, sent)
+
+    piles = [[work(actor, number) for number in range(6)] for actor in actors]
+    at_once(store, doing, [*piles, [ask(number) for number in range(6)]])
     (begun,) = threads(store)
     written = messages_of(store, begun.id)
-    assert sorted(one.text for one in written) == sorted(f"{actor.employee.id}/{number}" for actor in actors for number in range(6))
+    writers = ("jan", *(actor.employee.id for actor in actors))
+    assert sorted(one.text for one in written) == sorted(f"{who}/{number}" for who in writers for number in range(6))
     assert kept_columns(begun) == worked_out(written)
 
 

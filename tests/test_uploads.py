@@ -11,8 +11,8 @@ import pytest
 from flask import url_for
 
 from cs_plugin.desk.predefined import PredefinedDraft, save_predefined
-from tests.hosts.store import MARIE, Store
-from tests.hosts.writing import begin, do, token_of
+from tests.hosts.store import JAN, MARIE, Store
+from tests.hosts.writing import JAN_SIGNED_IN, begin, do, token_of
 from tests.servers.flask_server import serving
 
 GIGABYTE = 1_000_000_000
@@ -28,7 +28,7 @@ def upload(url: str, headers: bytes, most: int) -> tuple[int, bytes]:
     with socket.create_connection((parts.hostname, parts.port or 80), timeout=20) as connection:
         connection.sendall(
             b"POST "
-            + parts.path.encode()
+            + (f"{parts.path}?{parts.query}" if parts.query else parts.path).encode()
             + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary="
             + BOUNDARY
             + b"\r\n"
@@ -58,15 +58,19 @@ def upload(url: str, headers: bytes, most: int) -> tuple[int, bytes]:
             return sent, b""
 
 
+# What a page is told besides its path.
+QUERIES = {"cs_plugin.order": {"order": "15"}, "cs_orders.index_view": {"order": "15"}}
+
+
 def posting_pages(store: Store) -> list[str]:
     """Return the path of every page of ours that takes a form, with the ids of what is there."""
-    thread_id = begin(store)
+    thread_id = begin(store, sender=JAN_SIGNED_IN)
     draft = PredefinedDraft({"en": "Name"}, {"en": "Text"}, position=0, active=True, shop_ids=frozenset({"1"}))
     do(store, lambda bench: save_predefined(bench, store.actor(), None, draft))
     ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "contact_id": 1, "predefined_id": 1, "token": token_of(store, thread_id)}
     rules = [rule for rule in store.app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.startswith("cs_")]
     with store.app.test_request_context():
-        return [url_for(rule.endpoint, **{name: ids[name] for name in rule.arguments}) for rule in rules]
+        return [url_for(rule.endpoint, **{name: ids[name] for name in rule.arguments}, **QUERIES.get(rule.endpoint, {})) for rule in rules]
 
 
 @pytest.mark.shows("2.9")
@@ -77,9 +81,9 @@ def test_an_upload_of_a_gigabyte_is_refused_while_it_arrives(store: Store) -> No
     assert len(paths) >= 14
     heard: dict[str, int] = {}
     with serving(store.app) as url:
-        employee = b"X-Employee: " + MARIE.id.encode() + b"\r\n"
+        someone = b"X-Employee: " + MARIE.id.encode() + b"\r\nX-Customer: " + JAN.id.encode() + b"\r\n"
         for path in paths:
-            sent, answer = upload(url + path, employee + b"Content-Length: %d\r\n" % GIGABYTE, 200_000_000)
+            sent, answer = upload(url + path, someone + b"Content-Length: %d\r\n" % GIGABYTE, 200_000_000)
             assert sent < 50_000_000, path
             assert not answer or b" 413 " in answer.split(b"\r\n")[0], (path, answer[:200])
             heard[path] = len(answer)
@@ -90,7 +94,7 @@ def test_an_upload_of_a_gigabyte_is_refused_while_it_arrives(store: Store) -> No
 @pytest.mark.shows("2.9")
 def test_every_page_says_413_to_a_form_that_weighs_too_much(store: Store) -> None:
     """Told by its length alone; nothing of it is read."""
-    client = store.client(employee=MARIE)
+    client = store.client(employee=MARIE, customer=JAN)
     for path in posting_pages(store):
         answer = client.post(path, input_stream=Unread(), content_type="multipart/form-data; boundary=x")
         assert (path, answer.status_code) == (path, 413)

@@ -10,7 +10,7 @@ from cs_plugin.desk.handling import locked
 from cs_plugin.desk.receiving import checked_address
 from cs_plugin.errors import InvalidInputError, NotFoundError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import MAX_NAME, MAX_ORDER_PANEL_TEXT, MAX_SUBJECT, Channel, address_key, clean_line, clean_text, digest, fold
+from cs_plugin.rules.inquiry import MAX_NAME, MAX_ORDER_PANEL_TEXT, MAX_SUBJECT, Channel, address_key, clean_line, clean_text, fold
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.orders import Order
 from cs_plugin.rules.people import Customer
@@ -33,8 +33,9 @@ def write_on_order(bench: Bench, actor: Actor, order: Order, text: str, *, publi
     text = checked_comment(text)
     # The host is asked before the lock.
     customer = bench.host.find_customer(customer_id=order.customer_id, shop_id=order.shop_id) if order.customer_id else None
-    turn = digest("thread of order", order.shop_id, order.id)
-    # There is no row of the order's to lock. Whoever writes on it takes this one: of two at once the second waits, and finds the first one's thread.
+    turn = posts.turn_on_order(order.shop_id, order.id, customer_id=order.customer_id, address=order.email)
+    # There is no row of the order's to lock. Whoever writes on it takes this one, its customer too: of two at once the second waits, and finds the
+    # first one's thread.
     posts.claim(bench.session, turn, bench.now)
     newest = newest_of_owner(bench.session, order)
     begun = newest is None

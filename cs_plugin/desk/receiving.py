@@ -102,8 +102,7 @@ def _one_after_the_other(bench: Bench, inquiry: Inquiry, decision: Decision, our
     sender = inquiry.sender
     if inquiry.order_id is None or not sender.verified or inquiry.channel not in (Channel.FORM, Channel.ORDER_PAGE):
         return decision
-    who = sender.customer_id if sender.customer_id is not None else address_key(sender.address).hex()
-    key = digest("order", inquiry.shop_id, inquiry.order_id, "account" if sender.customer_id is not None else "guest", who)
+    key = posts.turn_on_order(inquiry.shop_id, inquiry.order_id, customer_id=sender.customer_id, address=sender.address)
     earlier = posts.claim(bench.session, key, bench.now)
     ours.append(key)
     if earlier is None or earlier.thread_id is None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.floods import Allowance
-from cs_plugin.rules.inquiry import digest
+from cs_plugin.rules.inquiry import address_key, digest
 from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Post
 
@@ -27,6 +27,12 @@ def claim(session: Session, key: bytes, now: dt.datetime, *, lasts: dt.timedelta
         session.flush()
         return None
     return post
+
+
+def turn_on_order(shop_id: str, order_id: str, *, customer_id: str | None, address: str) -> bytes:
+    """Return the key by which those who write about an order of one customer's (a guest's: of one address) take turns, whoever of them begins."""
+    who = ("account", customer_id) if customer_id is not None else ("guest", address_key(address).hex())
+    return digest("order", shop_id, order_id, *who)
 
 
 def was_taken(session: Session, key: bytes) -> bool:
