@@ -13,6 +13,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
+from babel.units import format_unit
 
 DOMAIN = "cs_plugin"
 UTC = ZoneInfo("UTC")
@@ -115,7 +116,7 @@ def ago(language: str, moment: dt.datetime, now: dt.datetime) -> str:
 
 
 def file_size(language: str, size: int) -> str:
-    """Write a number of bytes as people read it: "184 kB"."""
-    if size < 1_000_000:
-        return f"{number(language, max(1, round(size / 1000)))} kB"
-    return f"{number(language, round(size / 1_000_000, 1))} MB"
+    """Write a number of bytes as people read it: "184 kB", in French "184 ko"."""
+    small = size < 1_000_000
+    count, unit = (max(1, round(size / 1000)), "digital-kilobyte") if small else (round(size / 1_000_000, 1), "digital-megabyte")
+    return str(format_unit(count, unit, "short", locale=locale_of(language)))

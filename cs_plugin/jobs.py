@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.errors import CustomerServiceError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line
-from cs_plugin.store.locking import committed
+from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.models import Job, JobState
 from cs_plugin.store.schema import VERSION_TABLE
 from cs_plugin.store.types import can_be_id
@@ -68,9 +68,12 @@ def put(
 
 
 def is_due_today(session: Session, kind: str, now: dt.datetime) -> bool:
-    """Say whether no job of a kind has been queued on this day (UTC), and none has yet to end."""
+    """Say whether no job of a kind has been queued on this day (UTC), and none has yet to end.
+
+    One from a later day counts for nothing: a clock that was wrong for an hour would put chores off for years.
+    """
     today = now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    reasons = or_(Job.created_at >= today, Job.state.not_in(_ENDED))
+    reasons = and_(Job.created_at < today + dt.timedelta(days=1), or_(Job.created_at >= today, Job.state.not_in(_ENDED)))
     return session.scalar(select(Job.id).where(Job.kind == kind, reasons).limit(1)) is None
 
 
@@ -143,7 +146,7 @@ class Claimed:
 
 def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE) -> Claimed | None:
     """Claim the job that has been due longest, also one whose lease has ended; None where nothing is due. The claim is one conditional UPDATE."""
-    due = or_(and_(Job.state == JobState.WAITING, Job.not_before <= now), and_(Job.state == JobState.RUNNING, Job.lease_until < now))
+    due = _due(now)
     owner = f"{this_process()}/{secrets.token_hex(8)}"
     for job_id in session.scalars(select(Job.id).where(due).order_by(Job.not_before, Job.id).limit(_CANDIDATES)).all():
         values = {"state": JobState.RUNNING, "lease_owner": owner, "lease_until": now + lease, "attempts": Job.attempts + 1}
@@ -151,6 +154,15 @@ def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE) -> Cl
             job = session.get_one(Job, job_id, populate_existing=True)
             return Claimed(job_id, owner, job.kind, job.payload, job.employee_id, job.attempts, Progress(job.done, job.total, job.result))
     return None
+
+
+def something_is_due(session: Session, now: dt.datetime) -> bool:
+    """Say whether there is a job to claim."""
+    return session.scalar(select(Job.id).where(_due(now)).limit(1)) is not None
+
+
+def _due(now: dt.datetime) -> ColumnElement[bool]:
+    return or_(and_(Job.state == JobState.WAITING, Job.not_before <= now), and_(Job.state == JobState.RUNNING, Job.lease_until < now))
 
 
 def record(session: Session, claimed: Claimed, progress: Progress, now: dt.datetime, lease: dt.timedelta = LEASE) -> None:
@@ -206,6 +218,12 @@ def _mine(claimed: Claimed) -> ColumnElement[bool]:
 
 def _end(session: Session, claimed: Claimed, **values: Any) -> bool:
     return _changed(session, _mine(claimed), lease_owner=None, lease_until=None, **values)
+
+
+def _words_of(error: Exception) -> str:
+    """Return an error for whoever reads of the job: a database's own words, without the statement and the values that it was about."""
+    said = getattr(error, "orig", None) or error
+    return f"{type(said).__name__}: {said}"
 
 
 def _changed(session: Session, which: ColumnElement[bool], **values: Any) -> bool:
@@ -271,6 +289,10 @@ class JobOffice:
         Once `stopping` says so the job is given back after its piece, to go on there later.
         """
         with self.sessions() as session:
+            # Somebody looks every second, mostly in vain.
+            if not something_is_due(only_reads(session), self.clock()):
+                return None
+            session.rollback()
             claimed = committed(session, lambda: claim(session, self.clock()))
         if claimed is None:
             return None
@@ -291,7 +313,7 @@ class JobOffice:
             self._in_own(lambda session: give_back(session, claimed))
         except Exception as error:  # whatever is wrong with one job, those behind it must be done
             log.exception("job %s (%s) broke off", claimed.job_id, claimed.kind)
-            self._failed(claimed, f"{type(error).__name__}: {error}")
+            self._failed(claimed, _words_of(error))
         else:
             self._in_own(lambda session: finish(session, claimed, result, self.clock()))
 

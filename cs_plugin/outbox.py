@@ -9,14 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
 
 import pluggy
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from cs_plugin import announce
@@ -30,7 +32,7 @@ from cs_plugin.rules.inquiry import StoredFile, clean_line
 from cs_plugin.rules.outgoing import CARRY_A_MESSAGE, OutgoingMail, Refused
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.files import FileStore, blob_of
-from cs_plugin.store.locking import committed, lock_thread, lock_threads
+from cs_plugin.store.locking import committed, lock_thread, lock_threads, only_reads
 from cs_plugin.store.models import Attachment, Blob, Delivery, Message, OutboxFile, OutboxItem, OutboxState, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.workers import this_process
@@ -52,6 +54,10 @@ PAUSES = (
 LEASE = dt.timedelta(minutes=10)
 # How many connections may break one after the other, each over a mail of its own, until the rest waits for the next round.
 _MOST_BROKEN = 2
+_CANDIDATES = 20
+_FAILED_AT_ONCE = 100
+# In seconds. Together far less than the lease, so that what is written down late is still ours to tell.
+_PAUSES_TO_WRITE_DOWN = (0.1, 1.0, 2.0, 4.0, 8.0, 16.0)
 _MAX_WORDS = 500
 _UNSYNCHRONIZED = {"synchronize_session": False}
 
@@ -117,9 +123,10 @@ class FailedMail:
     words: str
 
 
-def failed_mails(session: Session) -> list[FailedMail]:
-    """Return the mails that have failed for good, with or without a thread, the oldest first."""
-    items = session.scalars(select(OutboxItem).where(OutboxItem.state == OutboxState.FAILED).order_by(OutboxItem.id))
+def failed_mails(session: Session, *, after: int, most: int) -> list[FailedMail]:
+    """Return some mails that have failed for good, with or without a thread: those behind an id, the oldest first."""
+    failed = and_(OutboxItem.state == OutboxState.FAILED, OutboxItem.id > after)
+    items = session.scalars(select(OutboxItem).where(failed).order_by(OutboxItem.id).limit(most))
     return [FailedMail(item.id, item.kind, _recipients(item), item.created_at, item.last_error) for item in items]
 
 
@@ -212,34 +219,50 @@ class Claimed:
         return self.attempts > len(PAUSES) + 1
 
 
-def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE, *, passing_over: Collection[str] = ()) -> Claimed | None:
-    """Claim the mail that has been due longest, but for those to some domains; None where nothing is due. The claim is one conditional UPDATE."""
-    due = _due(now)
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A mail that is due, whoever claims it."""
+
+    item_id: int
+    domain: str
+
+
+def next_due(session: Session, now: dt.datetime, *, passing_over: Collection[str] = ()) -> list[Due]:
+    """Return some mails that are due, but for those to some domains; the one that has been due longest first.
+
+    Of each kind by itself: so the index gives the first ones, however many are due, and nothing is sorted.
+    """
+    chosen = OutboxItem.recipient_domain.not_in(passing_over) if passing_over else true()
+    columns = select(OutboxItem.not_before, OutboxItem.id, OutboxItem.recipient_domain)
+    first = columns.where(chosen).order_by(OutboxItem.not_before, OutboxItem.id).limit(_CANDIDATES)
+    oldest = sorted((row.not_before, row.id, row.recipient_domain) for kind in _due(now) for row in session.execute(first.where(kind)))
+    return [Due(item_id, domain) for _not_before, item_id, domain in oldest[:_CANDIDATES]]
+
+
+def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE, *, among: Sequence[Due] | None = None) -> Claimed | None:
+    """Claim the mail that has been due longest, or the first that still is of some; None where nothing is due.
+
+    The claim is one conditional UPDATE.
+    """
     owner = f"{this_process()}/{secrets.token_hex(8)}"
-    chosen = and_(due, OutboxItem.recipient_domain.not_in(passing_over)) if passing_over else due
-    for item_id in session.scalars(select(OutboxItem.id).where(chosen).order_by(OutboxItem.not_before, OutboxItem.id).limit(20)).all():
+    for due in next_due(session, now) if among is None else among:
         result: Any = session.execute(
             update(OutboxItem)
-            .where(OutboxItem.id == item_id, due)
+            .where(OutboxItem.id == due.item_id, or_(*_due(now)))
             .values(state=OutboxState.CLAIMED, lease_owner=owner, lease_until=now + lease, attempts=OutboxItem.attempts + 1),
             execution_options=_UNSYNCHRONIZED,
         )
         if result.rowcount == 1:
-            return _claimed(session, item_id, owner)
+            return _claimed(session, due.item_id, owner)
     return None
 
 
-def _due(now: dt.datetime) -> ColumnElement[bool]:
-    return or_(
+def _due(now: dt.datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Match what waits and may leave; and what somebody has claimed and kept for longer than the lease."""
+    return (
         and_(OutboxItem.state == OutboxState.WAITING, OutboxItem.not_before <= now),
         and_(OutboxItem.state == OutboxState.CLAIMED, OutboxItem.lease_until < now),
     )
-
-
-def next_domain(session: Session, now: dt.datetime, *, passing_over: Collection[str] = ()) -> str | None:
-    """Return the domain of the mail that `claim` would claim; None where nothing is due."""
-    chosen = and_(_due(now), OutboxItem.recipient_domain.not_in(passing_over)) if passing_over else _due(now)
-    return session.scalar(select(OutboxItem.recipient_domain).where(chosen).order_by(OutboxItem.not_before, OutboxItem.id).limit(1))
 
 
 def give_back(session: Session, claimed: Claimed) -> None:
@@ -351,29 +374,26 @@ class PostOffice:
     def _next(self, turn: _Turn) -> Claimed | None:
         """Claim the mail whose turn it is; None where nothing is due that may leave."""
         while turn.rates.may_leave():
-            if self._meets_a_limit(turn):
-                continue
-            claimed = self._claim(turn)
-            if claimed is not None or not turn.broke_off:
+            due = self._due(turn)
+            if due and not turn.rates.may_reach(due[0].domain):
+                turn.limited.add(due[0].domain)
+            elif due and (claimed := self._claim(turn, due)):
                 return claimed
-            turn.broke_off.clear()
+            elif not due and not turn.broke_off:
+                return None
+            elif not due:
+                turn.broke_off.clear()
         return None
 
-    def _meets_a_limit(self, turn: _Turn) -> bool:
-        """Say whether the mail whose turn it is goes to a domain whose limit is used up, and pass over that domain from now on."""
-        if not turn.rates.limits_domains:
-            return False
+    def _due(self, turn: _Turn) -> list[Due]:
+        """Look what is due. That writes nothing: whoever looks every second, mostly in vain, must keep nobody waiting."""
         with self.sessions() as session:
-            domain = next_domain(session, self.clock(), passing_over=turn.passed_over)
-        if domain is None or turn.rates.may_reach(domain):
-            return False
-        turn.limited.add(domain)
-        return True
+            return next_due(only_reads(session), self.clock(), passing_over=turn.passed_over)
 
-    def _claim(self, turn: _Turn) -> Claimed | None:
+    def _claim(self, turn: _Turn, due: Sequence[Due]) -> Claimed | None:
         lease = LEASE + dt.timedelta(seconds=self.transport.patience)
         with self.sessions() as session:
-            claimed = committed(session, lambda: claim(session, self.clock(), lease, passing_over=turn.passed_over))
+            claimed = committed(session, lambda: claim(session, self.clock(), lease, among=due))
             if claimed is None or turn.rates.count(claimed.domain):
                 return claimed
             committed(session, lambda: give_back(session, claimed))
@@ -392,10 +412,16 @@ class PostOffice:
             return self._record(claimed, UndeliverableError(f"{type(error).__name__}: {error}", permanent=False))
         return self._record(claimed, refused)
 
-    def failed(self) -> list[FailedMail]:
-        """Return the mails that have failed for good."""
-        with self.sessions() as session:
-            return failed_mails(session)
+    def failed(self) -> Iterator[FailedMail]:
+        """Yield the mails that have failed for good; a hundred thousand of them would not fit into memory with all that they say."""
+        after = 0
+        while True:
+            with self.sessions() as session:
+                some = failed_mails(only_reads(session), after=after, most=_FAILED_AT_ONCE)
+            yield from some
+            if not some:
+                return
+            after = some[-1].item_id
 
     def retry(self, item_id: int) -> bool:
         """Let a failed mail be tried again from the beginning; say whether there was one that may be."""
@@ -415,7 +441,7 @@ class PostOffice:
         return way.send(to_message(mail, self.files.open, self.clock()), mail.envelope_sender, mail.recipients)
 
     def _record(self, claimed: Claimed, came_of_it: UndeliverableError | tuple[Refused, ...]) -> Delivered:
-        def work() -> Recorded:
+        def work(session: Session) -> Recorded:
             recorded = record(session, claimed, came_of_it, self.clock())
             if recorded.state is OutboxState.FAILED and recorded.mail is not None:
                 announce.collect(
@@ -423,8 +449,7 @@ class PostOffice:
                 )
             return recorded
 
-        with self.sessions() as session:
-            recorded = committed(session, work)
+        recorded = self._written_down(work)
         self._remove(recorded.unneeded)
         if recorded.state is OutboxState.FAILED:
             recipients = ", ".join(recorded.mail.recipients if recorded.mail else (claimed.recipient,))
@@ -436,6 +461,22 @@ class PostOffice:
             postponed=int(recorded.state is OutboxState.WAITING),
             failed=int(recorded.state in (OutboxState.FAILED, OutboxState.CANCELLED, None)),
         )
+
+    def _written_down(self, work: Callable[[Session], Recorded]) -> Recorded:
+        """Do the work in a session of its own and commit it; again, for half a minute, where the database is away.
+
+        What a server has taken and nobody has written down goes out twice; and the line to the database may have been cut by whoever cuts those that
+        are silent for as long as a mail takes.
+        """
+        for pause in _PAUSES_TO_WRITE_DOWN:
+            try:
+                with self.sessions() as session:
+                    return committed(session, lambda: work(session))
+            except (OperationalError, InterfaceError) as error:
+                log.warning("what came of a mail could not be written down; it is tried again in %s seconds: %s", pause, error)
+                time.sleep(pause)
+        with self.sessions() as session:
+            return committed(session, lambda: work(session))
 
     def _remove(self, keys: Sequence[str]) -> None:
         """Remove files whose rows are gone. What stays behind is swept like an upload that was never sent."""

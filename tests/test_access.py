@@ -13,7 +13,13 @@ import pytest
 from werkzeug.datastructures import FileStorage
 from werkzeug.routing import Rule
 
-from cs_plugin import ALL, Employee, desk
+from sqlalchemy import select, update
+
+from cs_plugin import ALL, Employee, OutgoingMail, desk, outbox
+from cs_plugin.desk import Bench
+from cs_plugin.rules.outgoing import Mailbox
+from cs_plugin.store import predefined
+from cs_plugin.store.models import Audit, Contact, Job, Message, OutboxItem, OutboxState, PredefinedMessage, Thread, ThreadEvent
 from tests.hosts.store import BERLIN, JAN, JOHN, LAYLA, MARIE, Store
 
 SECRET = "the words that only Paris may read"
@@ -43,7 +49,18 @@ def walked(store: Store) -> Store:
         store.db.session.commit()
         assert received.thread_id == 1
         store.desk.do(lambda bench: desk.add_note(bench, store.actor(), 1, NOTE))
+        store.desk.do(_fill)
     return store
+
+
+def _fill(bench: Bench) -> None:
+    """Let Paris have a predefined message, a mail that failed for good, and another without a thread."""
+    message = predefined.new_predefined(bench.session, bench.now)
+    predefined.write_words(message, "en", name=SECRET, text=SECRET)
+    predefined.write_shops(message, ["1"])
+    mail = OutgoingMail("passed_on", Mailbox("a@shop.example"), (Mailbox(JAN.email),), SECRET, SECRET, "", "<1@shop.example>", "en", "1")
+    outbox.put(bench.session, mail, bench.now)
+    bench.session.execute(update(OutboxItem).values(state=OutboxState.FAILED, last_error=SECRET))
 
 
 def rules_of_the_desk(store: Store) -> list[Rule]:
@@ -82,6 +99,16 @@ FORM = {
     "contact": "1",
     "post_key": "1",
     "title-en": "intruder",
+    "name-en": "intruder",
+    "text-en": "intruder",
+    "position": "0",
+    "shops": "3",
+    "mail": "1",
+    "predefined": "1",
+    "public": "1",
+    "target": "else",
+    "address": "intruder@example.com",
+    "comment": "intruder",
     "email": "a@example.com",
 }
 
@@ -212,15 +239,13 @@ def with_token(client: Any, store: Store) -> dict[str, Any]:
 
 def snapshot(store: Store) -> list[Any]:
     """Return what an intruder could have changed."""
-    from sqlalchemy import select
-
-    from cs_plugin.store.models import Contact, Message, OutboxItem, Thread, ThreadEvent
-
     with store.desk.sessions() as session:
         threads = session.execute(select(Thread.id, Thread.status, Thread.folder, Thread.assignee_id, Thread.contact_id)).all()
         messages = session.scalars(select(Message.id)).all()
-        rest = [session.scalars(select(model.id)).all() for model in (Contact, OutboxItem, ThreadEvent)]
-    return [threads, messages, rest]
+        mails = session.execute(select(OutboxItem.id, OutboxItem.state).order_by(OutboxItem.id)).all()
+        rest = [session.scalars(select(model.id)).all() for model in (Contact, PredefinedMessage, ThreadEvent, Job, Audit)]
+        nonces = session.scalars(select(Thread.token_nonce)).all()
+    return [threads, messages, mails, rest, nonces]
 
 
 def test_an_employee_allowed_everywhere_sees_what_the_others_do_not(walked: Store) -> None:

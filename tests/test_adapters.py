@@ -398,6 +398,23 @@ def test_an_address_as_it_was_typed_goes_before_one_in_another_case(keeper: Shop
     assert [one and one.id for one in found] == ["2", "8", None]
 
 
+def test_an_address_with_another_letter_is_somebody_elses(database_url: str, tmp_path: Path) -> None:
+    """Some databases hold "é" for "e": nobody is taken for somebody else by that, neither as a customer nor as the guest of an order."""
+    keeper = Shopkeeper(tmp_path, database_url)
+    keeper.keep(User(id=6, email="rene@example.com"), Article(id=4, name="Jug"))
+    keeper.keep(an_order(18, email="rene@example.com"))
+    answers = StoreAnswers(keeper.db, **ANSWERS)
+    with keeper.app.app_context():
+        assert [answers.cs_find_customer(None, one) for one in ("rené@example.com", "RENÉ@example.com")] == [None, None]
+        assert [answers.cs_list_orders(None, one) for one in ("rené@example.com", "RENÉ@example.com")] == [[], []]
+        assert answers.cs_find_customer(None, "Rene@example.com") is not None
+    keeper.keep(User(id=7, email="René@example.com"))
+    with keeper.app.app_context():
+        found = [answers.cs_find_customer(None, one) for one in ("rene@example.com", "rené@example.com")]
+        keeper.db.engine.dispose()
+    assert [one and one.id for one in found] == ["6", "7"]
+
+
 def test_addresses_in_lower_case_are_found_by_their_index_alone(keeper: Shopkeeper) -> None:
     """A store that says so is asked one query, by the column itself; any other is asked by `lower` where that finds nothing."""
     for lower_case, expected in ((True, 1), (False, 2)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import select, text
 from werkzeug.datastructures import FileStorage
 
 from cs_plugin import Order, Product, desk
+from cs_plugin.errors import InvalidInputError
 from cs_plugin.rules.inquiry import AuthorKind, Channel, Sender, StoredFile
 from cs_plugin.rules.shops import ALL_SHOPS
 from cs_plugin.rules.status import Folder, Status
@@ -117,6 +119,22 @@ def test_a_guests_order_is_reached_by_its_token(with_guest: Store) -> None:
     assert "Linen towel" in with_guest.client().get(BY_TOKEN).text
     assert "Stoneware jug" in panel(with_guest, "15", **{"X-Customer": JAN.id})
     assert "Stoneware jug" in panel(with_guest, "15", "a wrong token", **{"X-Customer": JAN.id})
+
+
+def test_an_account_without_an_id_owns_nothing(with_guest: Store) -> None:
+    """A host that writes an empty text for nobody, here and there, opens no guest's order to anybody by that."""
+    with_guest.answers.orders[1] = replace(with_guest.answers.orders[1], customer_id="")
+    with_guest.answers.customers[""] = replace(EVA, id="")
+    assert with_guest.client().get("/customer-service/order?order=16").status_code == 404
+    assert panel(with_guest, "16") is None
+
+
+def test_an_address_that_only_looks_like_the_guests_writes_nothing(with_guest: Store) -> None:
+    """"ß" is not "ss": they are two people's mailboxes, and the host's slip must not let one write about the other's order."""
+    with_guest.answers.orders[1] = replace(with_guest.answers.orders[1], email="strasse@example.com")
+    sent = {"customer_id": None, "email": "straße@example.com", "product_id": None, "shop_id": None, "language": None, "files": [], "post_key": None}
+    with with_guest.app.test_request_context(), pytest.raises(InvalidInputError):
+        with_guest.customer_service.hook.cs_order_message_posted(order_id="16", text="Mine?", **sent)
 
 
 def test_an_order_that_merely_has_the_customers_address_is_not_theirs(with_guest: Store) -> None:
@@ -454,7 +472,7 @@ def test_the_fragment_leads_back_to_the_hosts_page_and_says_it_there(with_guest:
     assert wrong.status_code == 422
     assert 'href="/orders/16?token=token-16"' in wrong.text
     answer = visitor.post(text="Where is it?")
-    assert answer.location == "/orders/16?token=token-16#cs-order-messages"
+    assert answer.location == "/orders/16?token=token-16#cs-order-messages-16"
     page = visitor.client.get(address).text
     assert page.count(SENT) == 1
     assert "Where is it?" in page
@@ -466,7 +484,7 @@ def test_the_fragment_leads_back_to_the_hosts_page_and_says_it_there(with_guest:
 def test_nobody_is_led_to_another_site(store: Store, elsewhere: str) -> None:
     """A way back that leaves this site is not gone."""
     answer = jan(store).post(text="Hello", next=elsewhere)
-    assert answer.location == "/customer-service/order?order=15#cs-order-messages"
+    assert answer.location == "/customer-service/order?order=15#cs-order-messages-15"
 
 
 def test_a_hosts_page_stands_while_the_tables_cannot_be_read(store: Store) -> None:
@@ -499,3 +517,14 @@ def test_an_order_without_products_offers_none(store: Store) -> None:
     visitor = jan(store)
     assert "-- choose a product --" not in visitor.page
     assert visitor.post(text="Hello").status_code == 303
+
+
+def test_forms_of_several_orders_and_the_contact_form_share_no_id(store: Store) -> None:
+    """A page may show them all, and each label belongs to its own field."""
+    store.answers.orders.append(replace(store.answers.orders[0], id="17", reference="SECOND"))
+    with store.app.test_request_context("/", headers={"X-Customer": JAN.id}):
+        html = "".join(render_template_string("{{ cs_customer_order_panel('15') }}{{ cs_customer_order_panel('17') }}{{ cs_contact_form() }}"))
+    ids, targets = re.findall(r' id="([^"]*)"', html), re.findall(r' (?:for|aria-labelledby|aria-describedby)="([^"]*)"', html)
+    assert len(re.findall("<form", html)) == 3
+    assert len(ids) == len(set(ids))
+    assert {one for target in targets for one in target.split()} <= set(ids)

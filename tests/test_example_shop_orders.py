@@ -32,10 +32,11 @@ def test_the_staff_comments_on_an_order_and_its_customer_reads_it(app: Flask, cl
     sign_in(staff, owner, "desk")
     address = f"/admin/orders/details/?id={number}"
     page = staff.get(address).text
-    assert 'id="cs-order-panel"' in page
-    fields = dict(re.findall(r'name="(post_key|next)" value="([^"]*)"', page.partition('id="cs-order-panel"')[2]))
+    place = f"cs-order-panel-{number}"
+    assert f'id="{place}"' in page
+    fields = dict(re.findall(r'name="(post_key|next)" value="([^"]*)"', page.partition(f'id="{place}"')[2]))
     answer = staff.post(f"/admin/customer-service-orders/?order={number}", data={**fields, "text": "It leaves tomorrow.", "public": "1"})
-    assert (answer.status_code, answer.location) == (303, f"{address}#cs-order-panel")
+    assert (answer.status_code, answer.location) == (303, f"{address}#{place}")
     assert "It leaves tomorrow." in staff.get(address).text
     sign_in(client, CUSTOMER, "fig", "/paris/sign-in")
     assert "It leaves tomorrow." in client.get(path).text
@@ -45,9 +46,9 @@ def test_the_staff_comments_on_an_order_and_its_customer_reads_it(app: Flask, cl
 
 def test_a_guest_reads_and_writes_by_the_stores_token(app: Flask, client: FlaskClient) -> None:
     """The order's page opens by its token and tells it to nobody else."""
-    _number, path, token = an_order(app, of_guest=True)
+    number, path, token = an_order(app, of_guest=True)
     page = client.get(f"{path}?token={token}")
-    assert 'id="cs-order-messages"' in page.text
+    assert f'id="cs-order-messages-{number}"' in page.text
     assert (page.headers["Referrer-Policy"], page.headers["Cache-Control"]) == ("no-referrer", "no-store")
     assert client.get(f"{path}?token=wrong").status_code == 404
 

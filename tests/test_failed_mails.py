@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, select, text, update
 
-from cs_plugin import OutgoingMail, desk, outbox
+from cs_plugin import OutgoingMail, desk, jobs, outbox
 from cs_plugin.errors import UndeliverableError
 from cs_plugin.jobs import newest
 from cs_plugin.mail.transport import MemoryTransport
@@ -202,6 +203,18 @@ def test_whoever_reads_a_mail_here_gets_no_key_to_the_conversation(store: Store,
     assert f"/customer-service/{thread_id}/" in client.get(f"{PAGE}/{item.id}/").text
 
 
+@pytest.mark.shows("12.1")
+def test_a_server_that_repeats_a_key_does_not_give_it_away(store: Store, client: Any) -> None:
+    """A server names the mail that it refuses, and its sender is the thread's own tagged address."""
+    key = f"{'a2' * 13}-1"
+    item_id = failed(store)
+    refused = f"550 <box+{key}@shop.example> may not send"
+    do(store, lambda bench: bench.session.execute(update(OutboxItem).where(OutboxItem.id == item_id).values(last_error=refused)))
+    for page in (client.get(f"{PAGE}/").text, client.get(f"{PAGE}/{item_id}/").text):
+        assert "may not send" in page
+        assert key not in page
+
+
 # --- Who may see it
 
 
@@ -260,7 +273,7 @@ def test_mails_of_threads_that_are_deleted_or_spam_show_nowhere(store: Store, cl
 
     do(store, lambda bench: lay(bench, folder))
     assert shown(client.get(f"{PAGE}/").text) == []
-    assert "Failed mails <bdi>" not in client.get(f"{PAGE}/").text
+    assert "Failed mails&nbsp;<bdi>" not in client.get(f"{PAGE}/").text
     assert client.get(f"{PAGE}/{item_id}/").status_code == 404
     assert "Nothing was changed" in told(client, post(client, "/selected", retry=str(item_id)))
     do(store, lambda bench: lay(bench, Folder.LIST))
@@ -321,9 +334,9 @@ def test_all_are_tried_again_in_the_background_and_the_page_tells_how_far(store:
         job_office(store.desk).do_one()
     assert set(states(store).values()) == {OutboxState.WAITING}
     page = client.get(f"{PAGE}/").text
-    assert "3 mails are in the queue again." in page
+    assert "3 mails were put into the queue again." in page
     store.clock.forward(minutes=11)
-    assert "in the queue again" not in client.get(f"{PAGE}/").text
+    assert "the queue again" not in client.get(f"{PAGE}/").text
 
 
 @pytest.mark.shows("9.1", "12.1")
@@ -340,6 +353,36 @@ def test_all_are_those_of_the_context_in_which_the_employee_may_reply(store: Sto
         with store.app.app_context():
             job_office(store.desk).do_one()
     assert states(store) == {paris: OutboxState.WAITING, berlin: OutboxState.WAITING, dubai: OutboxState.FAILED}
+
+
+@pytest.mark.shows("9.1", "12.1")
+def test_how_many_mails_of_other_shops_are_tried_again_is_not_told(store: Store, client: Any) -> None:
+    """Whoever sees one shop alone reads that others are at work, and no numbers of shops that are not theirs."""
+    failed(store, 3)
+    post(client, "/retry-all")
+
+    def half(bench: Any) -> None:
+        claimed = jobs.claim(bench.session, bench.now)
+        assert claimed is not None
+        jobs.record(bench.session, claimed, jobs.Progress(1, 3, {"after": 1, "up_to": 9, "retried": 1}), bench.now)
+
+    do(store, half)
+    assert 'max="3"' in client.get(f"{PAGE}/").text
+    theirs = store.client(employee=LAYLA).get(f"{PAGE}/").text
+    assert "will be tried again in a moment." in theirs
+    assert 'max="3"' not in theirs
+
+
+def test_a_selection_is_no_longer_than_any_page(store: Store, client: Any) -> None:
+    """A database takes so many values in one statement (SQLite's own default is 32,766); what no page can hold does not break it."""
+    item_id = failed(store)
+
+    @event.listens_for(store.desk.engine, "engine_connect")
+    def as_sqlite_comes(connection: Any) -> None:
+        connection.connection.driver_connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
+
+    many = [str(item_id), *(str(one) for one in range(100_000, 140_000))]
+    assert "1 mail will be tried again." in told(client, post(client, "/selected", mail=many, action="retry"))
 
 
 # --- Giving up
@@ -423,10 +466,10 @@ def test_the_menu_counts_what_failed_in_the_shops_of_the_employee(store: Store, 
     assert re.search(r"Failed mails\s*</a>", client.get("/cs-admin/customer-service/").text)
     failed(store, 2)
     failed(store, shop_id="3")
-    assert "Failed mails <bdi>(3)</bdi>" in client.get("/cs-admin/customer-service/").text
-    assert "Failed mails <bdi>(1)</bdi>" in store.client(employee=LAYLA).get("/cs-admin/customer-service/").text
+    assert "Failed mails&nbsp;<bdi>(3)</bdi>" in client.get("/cs-admin/customer-service/").text
+    assert "Failed mails&nbsp;<bdi>(1)</bdi>" in store.client(employee=LAYLA).get("/cs-admin/customer-service/").text
     failed(store, 100)
-    assert "Failed mails <bdi>(99+)</bdi>" in client.get("/cs-admin/customer-service/").text
+    assert "Failed mails&nbsp;<bdi>(99+)</bdi>" in client.get("/cs-admin/customer-service/").text
 
 
 def test_the_menu_costs_one_query_a_page_and_none_for_whom_it_is_not(store: Store, client: Any) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -12,7 +16,7 @@ from typing import Any
 import pytest
 import redis
 from markupsafe import Markup
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cs_plugin import desk, hookimpl
@@ -20,6 +24,7 @@ from cs_plugin.errors import ConfigurationError
 from cs_plugin.rules.floods import mailbox_of
 from cs_plugin.rules.inquiry import Channel, Sender
 from cs_plugin.store.models import Contact, Message, OutboxItem, Thread
+from cs_plugin.web import floods
 from tests.hosts.store import EVA, JAN, Store, make_store
 from tests.hosts.visitor import CONTACT, Visitor, a_file, errors, kept, value_of
 from tests.hosts.writing import JAN_SIGNED_IN, begin, contact_id, do, inquiry, look, messages_of, receive, thread_of, token_of
@@ -332,6 +337,18 @@ def test_two_processes_count_together_in_redis(stores: Any, redis_server: RedisS
     assert not [one for one in keys if b"198.51" in one or b"seen" in one]
 
 
+def test_a_key_can_be_told_by_nobody_who_lacks_the_secret(stores: Any, redis_server: RedisServer) -> None:
+    """There are so few networks that whoever reads the storage would try them all: two stores with other secrets count under other keys."""
+    both = [stores(CS_LIMITS_URL=redis_server.url, SECRET_KEY=secret) for secret in ("the secret of one store", b"the secret of the other one")]
+    keys = []
+    for store in both:
+        redis.from_url(redis_server.url).flushdb()
+        assert write(visitor_from(store, "198.51.100.78"), "text", email="seen@example.com") == 303
+        keys.append({key for key in redis.from_url(redis_server.url).keys("*") if b"post" not in key})
+    assert all(keys)
+    assert not keys[0] & keys[1]
+
+
 @pytest.mark.shows("2.8", "3.6")
 def test_without_its_storage_the_form_takes_messages_and_the_log_says_so_once(stores: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A customer's message counts above all: nothing is limited while Redis is away, and a minute has one line of it."""
@@ -502,6 +519,25 @@ def test_after_the_thread_of_an_order_is_gone_or_anothers_a_new_one_begins(any_s
     assert third not in (first, second)
     assert thread_of(store, third).customer_id == JAN.id
     assert write_about_15() == third
+
+
+@pytest.mark.shows("2.8")
+def test_a_database_that_is_busy_for_a_moment_refuses_no_message(stores: Any, tmp_path: Path) -> None:
+    """While a worker writes, SQLite lets nobody read: whether the post has come before is asked again until it answers."""
+    store = stores(SQLALCHEMY_ENGINE_OPTIONS={"connect_args": {"timeout": 0}})
+    post = inquiry(store, post_key="a form's own key")
+    with store.app.test_request_context("/", environ_base={"REMOTE_ADDR": "198.51.100.7"}):
+        assert floods.admit(store.desk, post) is None
+        path = store.desk.engine.url.database
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as writer:
+            writer.execute("BEGIN EXCLUSIVE")
+            asked = threading.Event()
+            committing = threading.Thread(target=lambda: (asked.wait(10), writer.execute("COMMIT")))
+            committing.start()
+            event.listen(store.desk.engine, "handle_error", lambda _context: asked.set())
+            assert floods.admit(store.desk, replace(post, post_key="another one")) is None
+            committing.join()
+    assert asked.is_set()
 
 
 def test_the_contact_page_itself_is_never_limited(stores: Any) -> None:

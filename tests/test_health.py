@@ -15,7 +15,7 @@ import pytest
 from flask_migrate import Migrate
 from sqlalchemy import event, text, update
 
-from cs_plugin import Customer, Employee, health, hookimpl, hookspecs
+from cs_plugin import Customer, Employee, Shop, health, hookimpl, hookspecs
 from cs_plugin.health import Finding, Severity, hooks
 from cs_plugin.mail.transport import SmtpTransport
 from cs_plugin.plugins import Kind, hook_names
@@ -260,8 +260,6 @@ def test_a_sound_configuration_hears_nothing(stores: Callable[..., Store]) -> No
 def test_unknown_addresses_are_told_and_known_ones_shown(store: Store) -> None:
     """A shop without an address has mails without links, unless the configuration names one."""
     assert one(examined(store), "Links in mails begin with https://paris.example/customer-service")
-    from cs_plugin import Shop
-
     store.answers.shops = (Shop("1", "Paris"),)
     assert one(examined(store), "The public address is not known (Paris)").severity is Severity.WARNING
     store.app.config["CS_STOREFRONT_URL"] = "http://shop.example"
@@ -473,6 +471,14 @@ def test_no_secret_is_printed(stores: Callable[..., Store]) -> None:
     output = run(store, "doctor", "--mail").output + run(store, "check", "--json").output
     assert "WRONG" in output
     assert [secret for secret in secrets if secret in output] == []
+
+
+def test_what_others_have_named_cannot_drive_a_terminal(store: Store) -> None:
+    """Names and errors come from elsewhere: no control character of theirs reaches a screen or a program."""
+    store.answers.shops = (Shop("1", "Pa\x1b]0;owned\x07r\x9b2Jis\u202e"),)
+    for output in (run(store, "doctor").output, run(store, "doctor", "--json").output, run(store, "check").output):
+        assert [c for c in "\x1b\x07\x9b\u202e" if c in output] == []
+    assert "The public address is not known (Pa" in run(store, "doctor").output
 
 
 def test_the_check_takes_little_time(any_store: Store) -> None:

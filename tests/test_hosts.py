@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -17,9 +18,12 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 from cs_plugin import Customer, CustomerService, Employee
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.store import schema
-from tests.hosts.journey import run
+from tests.hosts.journey import Walk, config_of, opened, run, walk
 from tests.hosts.kinds import NAMES, Trait, kind_of, module_of
-from tests.hosts.store import Store
+from tests.hosts.served import process
+from tests.hosts.store import OWN_BIND, Store
+from tests.servers.processes import HOST, answers, free_port, wait_until
+from tests.servers.proxy import server_at
 from tests.servers.smtp import SMTPServer
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +57,23 @@ def test_the_journey_of_a_message_in_a_process_of_its_own_on(name: str, tmp_path
     command = (sys.executable, "-m", "tests.hosts", name, str(tmp_path), *kind_of(name).lacks)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, [f"the journey on {name} has ended well"]), done.stderr
+
+
+@pytest.mark.shows("3.5", "4.1", "4.2")
+def test_the_journey_through_a_real_proxy(tmp_path: Path, smtp_server: SMTPServer) -> None:
+    """Below a path of it, with gunicorn behind it: what is opened, followed, loaded, posted and mailed has the path before it."""
+    kind, module = kind_of("behind_proxy"), module_of("behind_proxy")
+    store = Walk(kind, module, opened(kind, module, tmp_path, smtp_server), smtp_server)
+    server, proxy = free_port(), free_port()
+    arguments = ", ".join((repr(str(tmp_path)), *(f"{key}={value!r}" for key, value in config_of(kind, smtp_server).items())))
+    gunicorn = ("gunicorn", "--bind", f"{HOST}:{server}", f"{module.__name__}:create_app({arguments})")
+    before = ("tests.servers.proxy", str(proxy), module.PREFIX, str(server))
+    with process(*gunicorn, log=tmp_path / "gunicorn.log", env=os.environ), process(*before, log=tmp_path / "proxy.log", env=os.environ):
+        for port, who in ((server, "gunicorn"), (proxy, "proxy")):
+            wait_until(lambda: answers(port), seconds=60, what=f"{who}: {tmp_path}")  # noqa: B023 - asked before the next turn
+        store.front = server_at(proxy)
+        walk(store)
+    assert "/admin/customer-service/" in (tmp_path / "proxy.log").read_text()
 
 
 # --- What the hosts are there for
@@ -125,6 +146,22 @@ def an_app(folder: Path, **config: object) -> Flask:
     app.config.update(SECRET_KEY="a secret of the store, long enough", SQLALCHEMY_DATABASE_URI="sqlite://", CS_MAIL_URL="console:")
     app.config.update(config)
     return app
+
+
+# The verbs, the pages and the queue, on each database.
+OF_A_BIND = (
+    "walk", "receiving", "answering", "guest_thread", "contact_form", "order_panel", "customer_order", "failed_mails", "outbox", "worker", "jobs",
+)  # fmt: skip
+
+
+@pytest.mark.long
+def test_all_that_the_desk_does_holds_with_a_bind_of_its_own() -> None:
+    """Older tests run again in a process in which each store has a database of its own beside the one that the test names, which is the desk's."""
+    files = [f"tests/test_{name}.py" for name in OF_A_BIND]
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "not long", *files)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, OWN_BIND: "1"}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^[1-9]\d\d+ passed", done.stdout, re.MULTILINE), done.stdout
 
 
 # --- What hosts have of people, and of addresses

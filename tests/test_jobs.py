@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk, jobs
 from cs_plugin.jobs import KEPT_FOR, LEASE, PAUSES, ClaimLostError, DoesJob, JobAtWork, JobOffice, Progress
-from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, Thread, Worker
+from cs_plugin.rules.inquiry import digest
+from cs_plugin.store import posts
+from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, Post, Thread, Worker
 from cs_plugin.web import rounds
-from tests.hosts.store import Store
+from cs_plugin.web.floods import floods_of
+from tests.hosts.store import Store, make_store
 from tests.hosts.writing import begin
 from tests.servers.smtp import SMTPServer
 from tests.test_cli import run
@@ -260,6 +263,21 @@ def test_a_job_that_fails_is_tried_again_with_growing_pauses(any_store: Store) -
     assert office(store, count_to(1)).do_one() == other
 
 
+def test_what_a_failed_job_says_holds_no_values_of_a_statement(store: Store) -> None:
+    """Employees read it: an address that a statement was about stands in the database's error, and not here."""
+
+    def breaks(job: JobAtWork) -> Mapping[str, Any]:
+        with job.sessions() as session:
+            session.execute(text("SELECT 1 FROM nowhere WHERE address = :address"), {"address": "jan@example.com"})
+        return {}
+
+    job_id = queue(store)
+    office(store, breaks).do_one()
+    error = job_of(store, job_id).error
+    assert "nowhere" in error
+    assert "jan@example.com" not in error
+
+
 def test_a_job_that_comes_on_each_time_is_not_given_up(store: Store) -> None:
     """Attempts count from the last one that came further; one that only does the same again is given up."""
     job_id = queue(store)
@@ -329,6 +347,18 @@ def test_the_days_chores_are_queued_once_whoever_comes_first(any_store: Store) -
     assert come_all() == ["purge", "sweep", "tidy"]
 
 
+def test_a_clock_that_ran_ahead_puts_no_chores_off(any_store: Store) -> None:
+    """On every database: what was queued while it showed a year too much counts for nothing, done or not, once it is right."""
+    store = any_store
+    with store.app.app_context():
+        store.clock.forward(days=365)
+        assert rounds.queue_chores(store.desk) == list(rounds.DAILY)
+        assert rounds.job_office(store.desk).do_one() is not None
+        store.clock.forward(days=-365)
+        assert rounds.queue_chores(store.desk) == list(rounds.DAILY)
+        assert rounds.queue_chores(store.desk) == []
+
+
 def test_the_sweep_removes_what_was_never_sent(any_store: Store, tmp_path: Path) -> None:
     """On every database: bytes without a row, when they are a day old."""
     store = any_store
@@ -372,8 +402,72 @@ def test_old_jobs_are_forgotten(any_store: Store) -> None:
     do_all(store)
     with store.desk.sessions() as session:
         assert set(session.scalars(select(Job.id))) == {unended, tidy}
-    assert job_of(store, tidy).result == {"jobs": 1}
+    assert job_of(store, tidy).result == {"jobs": 1, "posts": 0}
     assert old not in (unended, tidy)
+
+
+def test_posts_that_nobody_can_send_again_are_forgotten(any_store: Store) -> None:
+    """On every database, in pieces: after three months what was taken once for all; a turn that was taken again stays, and is still one."""
+    store, number = any_store, 1_100
+    turn = digest("order", "1", "15", "account", "7")
+
+    def take(*keys: bytes) -> None:
+        with store.desk.sessions() as session:
+            for key in keys:
+                assert posts.claim(session, key, store.clock()) is None
+            session.commit()
+
+    take(turn, *(digest("post", str(one)) for one in range(number)))
+    store.clock.forward(seconds=posts.KEPT_FOR.total_seconds())
+    with store.desk.sessions() as session:
+        assert posts.take_turn(session, turn, store.clock()) is None
+        session.commit()
+    take(digest("post", "new"))
+    store.clock.forward(seconds=1)
+    tidy = queue(store, "tidy")
+    assert do_all(store) == 1
+    assert job_of(store, tidy).result == {"jobs": 0, "posts": number}
+    with store.desk.sessions() as session:
+        assert set(session.scalars(select(Post.hash))) == {turn, digest("post", "new")}
+        assert posts.take_turn(session, turn, store.clock()) is not None
+
+
+def test_confirmations_are_counted_for_as_long_as_an_allowance_lasts(tmp_path: Path) -> None:
+    """However long that is."""
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, CS_CONFIRMATION_RATE="1/year")
+    allowances = floods_of(store.app).confirmations
+
+    def spent() -> bool:
+        with store.desk.sessions() as session:
+            taken = posts.spend(session, "confirmation jan@example.com", allowances, store.clock())
+            session.commit()
+            return taken is not None
+
+    assert spent()
+    store.clock.forward(seconds=posts.KEPT_FOR.total_seconds() + 1)
+    queue(store, "tidy")
+    assert do_all(store) == 1
+    assert not spent()
+
+
+def test_a_sweep_that_is_interrupted_at_each_piece_comes_to_its_end(any_store: Store, tmp_path: Path) -> None:
+    """On every database, as in a web process that has ten seconds for it at a time: it goes on where it was, and those behind it have their turn."""
+    store = any_store
+    files = [kept_file(store, tmp_path) for _ in range(6)]
+    for stored in files:
+        os.utime(Path(store.desk.files.url) / stored.key[:2] / stored.key, (0, 0))
+    sweep, behind = queue(store, "sweep"), queue(store, "tidy")
+    rounds_taken = 0
+    while job_of(store, sweep).state is not JobState.DONE:
+        rounds_taken += 1
+        assert rounds_taken < 30, "the sweep begins anew each time"
+        asked = iter([False])  # of each round one piece
+        with store.app.app_context():
+            rounds.do_jobs(store.desk, stopping=lambda asked=asked: next(asked, True))
+    assert do_all(store) == 1
+    assert job_of(store, behind).state is JobState.DONE
+    assert job_of(store, sweep).result == {"files": 6}
+    assert not [file for file in Path(store.desk.files.url).rglob("*") if file.is_file()]
 
 
 # --- Failed mails ---------------------------------------------------------------------------------------------------------------------------------

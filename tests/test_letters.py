@@ -21,6 +21,7 @@ from cs_plugin.rules.signing import TagKind, read_tag
 from cs_plugin.store.models import Contact, ContactText, Delivery, EmployeeName, Mailbox, Message, OutboxItem, OutboxState, Thread
 from tests.hosts.store import JAN as JAN_SIGNED_IN
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store, make_store
+from tests.hosts.visitor import hidden
 from tests.servers.smtp import SMTPServer
 
 JAN = "jan@example.com"
@@ -549,6 +550,31 @@ def test_a_message_on_an_order_page_is_told_to_the_shops_default_contact(any_sto
     store.clock.forward(minutes=11)
     write_about_order(store)
     assert [mail.recipients for mail in sent(store)] == [(MARIE.email,)]
+
+
+@pytest.mark.shows("11.4")
+def test_notices_tell_an_order_by_its_reference(store: Store) -> None:
+    """By what the customer knows it by, and not the host's id: of a message on its page or by the link, when the thread is given or forwarded."""
+    thread_id = write_about_order(store)
+    store.clock.forward(minutes=11)
+    with store.desk.sessions() as session:
+        link = store.desk.bench(session).link(session.get_one(Thread, thread_id))
+    write(store, link=link)
+    client = store.client(employee=MARIE)
+    page = f"/cs-admin/customer-service/{thread_id}/"
+    client.post(f"{page}assignee", data={**hidden(client.get(page).text), "assignee": JOHN.id})
+    client.post(f"{page}forward", data={**hidden(client.get(page).text.partition("/forward")[2]), "target": f"employee-{JOHN.id}"})
+    mails = sent(store)
+    assert [str(mail.message["To"]).count("john") for mail in mails] == [0, 0, 1, 1]
+    for mail in mails:
+        assert "Order: XKBKNABJK\n" in text_of(mail)
+
+
+def test_what_a_contact_passes_on_tells_the_orders_reference(store: Store) -> None:
+    """Also where no thread is kept."""
+    change(store, save_messages=False, email="service@shop.example")
+    write(store, order_id="15", sender=Sender(JAN, "Jan", "Kowalski", JAN_SIGNED_IN.id, verified=True))
+    assert "Order: XKBKNABJK\n" in text_of(sent(store)[0])
 
 
 @pytest.mark.shows("11.3", "11.4")

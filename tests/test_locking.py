@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import psycopg
@@ -17,9 +18,9 @@ from sqlalchemy.orm import Session
 from cs_plugin.rules.permissions import ALL
 from cs_plugin.store.locking import committed, insert_if_absent, lock_thread, lock_threads, passing
 from cs_plugin.store.models import EmployeePreference, Post, Thread
-from cs_plugin.store.posts import claim, lead_to
+from cs_plugin.store.posts import claim, forget, lead_to
 from cs_plugin.store.scope import EVERYTHING, Scope
-from tests.hosts.store import Store
+from tests.hosts.store import Store, make_store
 from tests.hosts.writing import begin, look, thread_of
 
 HUGE = (0, -1, 2**63, 10**40)
@@ -213,3 +214,28 @@ def test_a_claim_ends_when_its_time_is_over(any_store: Store) -> None:
     store.clock.forward(seconds=1)
     assert look(store, take)
     assert not look(store, take)
+
+
+def test_a_claim_that_is_forgotten_while_somebody_takes_it_is_theirs(postgresql_database: str, tmp_path: Path) -> None:
+    """It is there when they insert, and gone when they look: nobody is told of an error."""
+    store, key = make_store(postgresql_database, tmp_path), b"k" * 32
+    with store.desk.sessions() as session:
+        assert claim(session, key, store.clock()) is None
+        session.commit()
+    forgotten: list[int] = []
+
+    def meanwhile(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("SELECT") and "FOR UPDATE" in statement and not forgotten:
+            forgotten.append(0)
+            with store.desk.sessions() as other:
+                forgotten.append(forget(other, store.clock() + dt.timedelta(seconds=1)))
+                other.commit()
+
+    with store.app.app_context(), store.desk.sessions() as session:
+        sa.event.listen(store.desk.engine, "before_cursor_execute", meanwhile)
+        ours = claim(session, key, store.clock())
+        sa.event.remove(store.desk.engine, "before_cursor_execute", meanwhile)
+        session.commit()
+        store.db.engine.dispose()
+    assert forgotten == [0, 1]
+    assert ours is None

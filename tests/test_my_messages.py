@@ -47,6 +47,14 @@ def jans(store: Store, path: str = LIST) -> str:
 # --- The list
 
 
+def test_a_conversation_about_an_order_says_so(store: Store) -> None:
+    """Its subject is the order's reference, which alone says nothing."""
+    about = begin(store, "The jug is broken.", sender=JAN_SIGNED_IN, channel=Channel.ORDER_PAGE, order_id="15", contact_id=None, subject="XKBKNABJK")
+    other = begin(store, "Where is it?", sender=JAN_SIGNED_IN, subject="Parcel")
+    assert "<bdi>Order XKBKNABJK</bdi>" in jans(store, f"{LIST}/{about}")
+    assert "<bdi>Parcel</bdi>" in jans(store, f"{LIST}/{other}")
+
+
 @pytest.mark.shows("3.5")
 def test_all_verified_threads_are_listed_newest_first(store: Store) -> None:
     """From whatever channel and shop, with subject, last public words and order; the notes and what is merely by the same address stay out."""

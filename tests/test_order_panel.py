@@ -21,12 +21,12 @@ from cs_plugin.rules.permissions import Actor, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import predefined
-from cs_plugin.store.models import Delivery, Message, OutboxItem, Thread, ThreadEvent
+from cs_plugin.store.models import Contact, Delivery, Message, OutboxItem, Thread, ThreadEvent
 from cs_plugin.store.options import set_option
 from cs_plugin.web.posting import FORM_LASTS
 from tests.hosts.store import EVA, EVERYTHING, JAN, JOHN, LAYLA, MARIE, PARIS, Store, make_store
 from tests.hosts.visitor import hidden, value_of
-from tests.hosts.writing import JAN_SIGNED_IN, begin, do, inquiry, kept_columns, look, messages_of, thread_of, token_of, worked_out
+from tests.hosts.writing import JAN_SIGNED_IN, begin, contact_id, do, inquiry, kept_columns, look, messages_of, thread_of, token_of, worked_out
 from tests.test_writers import at_once, in_own_session, in_the_hosts_session
 
 PAGE = "/cs-admin/customer-service-orders/?order=15"
@@ -74,6 +74,15 @@ def offer(store: Store, name: str, words: str, *, shops: tuple[str, ...] = ("1",
 def threads(store: Store) -> list[Thread]:
     """All threads."""
     return look(store, lambda session: list(session.scalars(select(Thread).order_by(Thread.id))))
+
+
+def switch(store: Store, title: str, **mails: bool) -> None:
+    """Switch mails of a contact on or off."""
+
+    def work(bench: Bench) -> None:
+        bench.session.get_one(Contact, contact_id(store, title)).mails = mails
+
+    do(store, work)
 
 
 def told(html: str) -> list[str]:
@@ -209,7 +218,7 @@ def test_it_costs_a_known_number_of_queries(store: Store) -> None:
     for number in range(4):
         write(store, f"comment {number}")
         offer(store, f"Name {number}", "Text")
-    assert queries() == few <= 9
+    assert queries() == few <= 11
 
 
 # --- Writing: the verb
@@ -392,7 +401,7 @@ def test_the_form_stands_on_the_hosts_page_and_leads_back_to_it(store: Store) ->
     shown = client.get("/admin/orders/15?tab=2").text
     assert "checked" not in shown
     answer = post(store, client, shown=shown, text="Wrapped twice.")
-    assert (answer.status_code, answer.location) == (303, "/admin/orders/15?tab=2#cs-order-panel")
+    assert (answer.status_code, answer.location) == (303, "/admin/orders/15?tab=2#cs-order-panel-15")
     page = client.get("/admin/orders/15?tab=2").text
     assert page.count(ADDED) == 1
     assert "Wrapped twice." in page
@@ -507,10 +516,36 @@ def test_a_body_that_is_far_too_large_keeps_its_text(store: Store) -> None:
     assert value_of(answer.text, "text") == "Look at this"
 
 
+@pytest.mark.shows("4.1", "11.4")
+def test_it_says_so_where_no_mail_would_go_out(store: Store) -> None:
+    """Where the contact has these mails switched off: the one of the thread that the comment goes to, or the one that stands for the shop."""
+    with_mail, without = "The customer sees it, and gets a mail.", "No mail goes out: order messages are switched off for this contact."
+    assert [words in panel(store) for words in (with_mail, without)] == [True, False]
+    switch(store, "Customer service", order_message=False)
+    assert [words in panel(store) for words in (with_mail, without)] == [False, True]
+    assert write(store, public=True).delivery is Delivery.NONE
+    webmaster = contact_id(store, "Webmaster")
+    do(store, lambda bench: desk.move_to_contact(bench, store.actor(), threads(store)[0].id, webmaster))
+    assert with_mail in panel(store)
+    assert write(store, public=True).delivery is Delivery.QUEUED
+
+
+def test_panels_of_several_orders_share_no_id(store: Store) -> None:
+    """A page may show several, whatever the host's ids hold; each comes back to its own."""
+    odd = replace(store.answers.orders[0], id='9 "<ü>', reference="ODD")
+    store.answers.orders.append(odd)
+    html = "".join(panel(store, order_id=order.id) for order in store.answers.orders)
+    ids, targets = re.findall(r' id="([^"]*)"', html), re.findall(r' (?:for|aria-labelledby|aria-describedby)="([^"]*)"', html)
+    assert len(ids) == len(set(ids)) > 12
+    assert {one for target in targets for one in target.split()} <= set(ids)
+    places = re.findall(r'<section class="cs-order-panel" id="([^"]*)"', html)
+    assert re.findall(r'action="[^"]*#([^"]*)"', html) == places
+
+
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
 def test_nobody_is_led_to_another_site(store: Store, elsewhere: str) -> None:
     """A way back that leaves this site is not gone."""
-    assert post(store, text="Hello", next=elsewhere).location == f"{PAGE}#cs-order-panel"
+    assert post(store, text="Hello", next=elsewhere).location == f"{PAGE}#cs-order-panel-15"
 
 
 def test_our_own_page_leads_back_to_the_order(store: Store) -> None:

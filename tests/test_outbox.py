@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, event, func, insert, select, text
+from sqlalchemy.pool import NullPool
 
 from cs_plugin import OutgoingMail, UndeliverableError, desk, hookimpl, outbox
 from cs_plugin.errors import ConfigurationError
@@ -165,6 +167,78 @@ def test_a_result_counts_only_while_the_claim_is_ours(any_store: Store) -> None:
         session.commit()
         assert outbox.record(session, quick, (), later).state is OutboxState.SENT
         session.commit()
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def far_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A small store on each of the databases to which there is a line that can break."""
+    made = make_store(str(request.getfixturevalue(f"{request.param}_database")), tmp_path)
+    yield made
+    with made.app.app_context():
+        made.db.session.remove()
+        made.db.engine.dispose()
+
+
+@pytest.mark.shows("11.1")
+def test_a_line_to_the_database_that_breaks_under_a_mail_makes_no_second_one(far_store: Store, smtp_server: SMTPServer) -> None:
+    """It is cut while the mail server thinks: what it has taken is written down over another line, and not sent again when the lease ends."""
+    store = through(far_store, smtp_server)
+    put(store)
+    cut: list[int] = []
+
+    def cut_all() -> None:
+        with store.app.app_context():
+            url = store.db.engine.url
+        administrator = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with administrator.connect() as connection:
+            if url.get_backend_name() == "postgresql":
+                others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                cut.append(len(connection.execute(text(f"SELECT pg_terminate_backend(pid) {others}")).all()))
+            else:
+                others = "FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
+                ids = connection.scalars(text(f"SELECT id {others}")).all()
+                for number in ids:
+                    connection.exec_driver_sql(f"KILL {int(number)}")
+                cut.append(len(ids))
+
+    smtp_server.at("DATA", cut_all)
+    assert deliver(store) == Delivered(sent=1)
+    assert cut[0] >= 1
+    store.clock.forward(hours=2)
+    assert deliver(store) == Delivered()
+    assert len(smtp_server.received) == 1
+    assert items(store) == []
+
+
+def test_what_is_due_is_found_without_sorting_all_that_waits(any_store: Store) -> None:
+    """On every database: a hundred thousand mails that wait cost each claim no more than a hundred do."""
+    store, many = any_store, 3_000
+    put(store)
+    with store.desk.sessions() as session:
+        (one,) = session.scalars(select(OutboxItem)).all()
+        columns = {column.key: getattr(one, column.key) for column in OutboxItem.__table__.columns if column.key != "id"}
+        session.execute(insert(OutboxItem), [{**columns, "recipient": f"{number}@example.com"} for number in range(many)])
+        session.commit()
+        if store.desk.engine.dialect.name != "sqlite":
+            session.execute(text("ANALYZE TABLE cs_outbox" if store.desk.engine.dialect.name != "postgresql" else "ANALYZE cs_outbox")).close()
+            session.commit()
+    asked: list[tuple[str, Any]] = []
+
+    def listen(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        asked.append((statement, parameters))
+
+    with store.desk.sessions() as session:
+        event.listen(session.get_bind(), "before_cursor_execute", listen)
+        assert len(outbox.next_due(session, store.clock())) == 20
+        event.remove(session.get_bind(), "before_cursor_execute", listen)
+        explain = "EXPLAIN QUERY PLAN" if store.desk.engine.dialect.name == "sqlite" else "EXPLAIN"
+        looks = [one for one in asked if "FROM cs_outbox" in one[0]]
+        assert len(looks) == 2
+        for statement, parameters in looks:
+            plan = str(session.connection().exec_driver_sql(f"{explain} {statement}", parameters).all())
+            assert "ix_cs_outbox_due" in plan
+            if "not_before <=" in statement:
+                assert not re.search(r"TEMP B-TREE|filesort|Sort", plan), plan
 
 
 def test_the_oldest_mail_is_claimed_first_and_none_before_its_time(any_store: Store) -> None:

@@ -81,3 +81,10 @@ def test_the_contact_form_speaks_the_visitors_language(store: Store) -> None:
     client = store.client()
     assert "Envoyer" in client.get("/customer-service/contact", headers={"Accept-Language": "fr-CA,fr;q=0.9"}).text
     assert "Send" in client.get("/customer-service/contact", headers={"Accept-Language": "pl"}).text
+
+
+@pytest.mark.parametrize(("language", "small", "large"), [("en", "184 kB", "2.4 MB"), ("fr", "184 ko", "2,4 Mo"), ("ar", "184 كيلوبايت", "2.4 م.ب")])
+def test_sizes_are_written_as_the_language_does(language: str, small: str, large: str) -> None:
+    """With its own units."""
+    written = [i18n.file_size(language, size) for size in (184_000, 2_400_000)]
+    assert [" ".join(one.split()) for one in written] == [small, large]

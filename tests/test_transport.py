@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import socket
 import ssl
+import time
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -136,6 +137,16 @@ def test_the_answer_to_a_whole_mail_is_waited_for_longer(smtp_server: SMTPServer
     with transport(smtp_server, timeout=0.3).connect() as connection:
         connection.send(message(), SENDER, [JAN])
     assert len(smtp_server.wait_for(1)) == 1
+
+
+def test_a_server_that_says_no_goodbye_is_left_soon(smtp_server: SMTPServer) -> None:
+    """The answer to a mail is waited for long; that to a goodbye keeps no mails waiting."""
+    smtp_server.stall(30, at="QUIT")
+    with transport(smtp_server, timeout=1.0).connect() as connection:
+        connection.send(message(), SENDER, [JAN])
+        handed_over = time.monotonic()
+    assert time.monotonic() - handed_over < 3
+    assert len(smtp_server.received) == 1
 
 
 def test_a_server_that_is_down_says_so(smtp_server: SMTPServer) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from cs_plugin.store import schema, workers
 from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, Worker
 from cs_plugin.web import rounds
 from cs_plugin.web.background import BACKGROUND
+from cs_plugin.web.mounted import Mounted
 from cs_plugin.worker import WorkerProcess
 from tests.browser.axe import violations
 from tests.hosts.served import environment, worker
@@ -203,6 +205,19 @@ def test_a_worker_asks_a_mail_server_that_is_away_until_it_comes_back(
     assert items(store) == []
 
 
+@pytest.mark.parametrize("look", [rounds.deliver, rounds.do_jobs, rounds.take_over, rounds.queue_chores, rounds.a_worker_is_alive])
+def test_a_look_that_finds_nothing_waits_for_no_writer(tmp_path: Path, look: Callable[[Mounted], object]) -> None:
+    """Every second, in each process: it takes no write lock, so that it neither waits for one nor holds one up."""
+    options = {"connect_args": {"timeout": 0}}
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, SQLALCHEMY_ENGINE_OPTIONS=options)
+    with store.app.app_context():
+        rounds.queue_chores(store.desk)
+        assert rounds.do_jobs(store.desk) == 3
+        with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            look(store.desk)
+
+
 # --- Signs of life --------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +248,23 @@ def test_names_of_the_dead_go_and_those_of_the_silent_stay_a_day(any_store: Stor
     assert sorted(names(store)) == sorted([silent, workers.this_process()])
     with store.desk.sessions() as session:
         workers.forget_the_dead(session, store.clock.forward(hours=2))
+        session.commit()
+    assert names(store) == []
+
+
+@pytest.mark.shows("11.2")
+def test_a_sign_of_life_from_the_future_is_none(any_store: Store) -> None:
+    """On every database: a worker whose clock ran ahead, and that is dead, keeps nobody else from delivering."""
+    store, name = any_store, "elsewhere-12345678:1:ab"
+    later = store.clock() + dt.timedelta(days=365)
+    with store.desk.sessions() as session:
+        workers.beat(session, name, later, later)
+        session.commit()
+    with store.app.app_context():
+        assert not rounds.a_worker_is_alive(store.desk)
+    with store.desk.sessions() as session:
+        assert workers.some_worker_is_alive(session, later)
+        workers.forget_the_dead(session, store.clock())
         session.commit()
     assert names(store) == []
 
@@ -327,7 +359,7 @@ def test_the_notice_costs_one_query_and_only_those_who_may_configure(noticing: S
     """On the page that is looked at most."""
     store = noticing
     with store.app.app_context():
-        engine = store.db.engine
+        engine = store.desk.engine
 
     def asked(employee: Employee) -> int:
         client, statements = store.client(employee=employee), []

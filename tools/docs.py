@@ -188,7 +188,8 @@ def _value(value: Any) -> str:
 
 
 def _rows(rows: Iterable[tuple[str, ...]]) -> str:
-    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n" for row in rows)
+    # Within `code` an entity would be shown as it is written; a table takes this anywhere.
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
 
 
 def main(arguments: list[str], docs: Path = DOCS) -> int:

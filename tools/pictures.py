@@ -12,29 +12,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.journeys.demo import Demo, demo
 from tests.servers.browser import Browser, ColourScheme, browsing
+from tests.servers.smtp import SMTPServer
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 HEIGHT = 900
+CUSTOMER = "amelie.laurent@example.com"
+PASSWORD_OF_CUSTOMERS = "fig"
+FILL_MILLISECONDS = 3500    # what is sent sooner passes for a program's
+FAILED = 4                  # how many mails do
+ATTEMPTS = 60               # a second each
+NO_SUCH_USER = "550 5.1.1 <%s>: Recipient address rejected: User unknown"
 LIST, CONTACT = "/admin/customer-service/?shop=all", "/customer-service/contact"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: its name, the path of its page, who looks (nobody for a visitor), and how."""
+    """One picture: its name, the path of its page, who looks (a visitor where nobody is named), and how.
+
+    `opens` is what is clicked first, and stands in the picture then.
+    """
 
     name: str
     path: str
     width: int = 1440
     scheme: ColourScheme = "light"
     employee: str = ""
+    customer: str = ""
     whole: bool = True
+    opens: str = ""
 
 
-# "{thread}" stands for a thread with an answer and a note; "{link}" for the customer's link to it.
+# "{thread}" stands for a thread with an answer and a note, "{order}" for the number of an order that was talked about, "{reference}" for its
+# reference.
 PICTURES = (
     Picture("threads-1440-light", LIST, employee="marie"),
     Picture("threads-1440-dark", LIST, scheme="dark", employee="marie"),
@@ -51,6 +64,14 @@ PICTURES = (
     Picture("contact-form-1280-light", f"{CONTACT}?language=en", 1280),
     Picture("contact-form-390-dark", f"{CONTACT}?language=en", 390, "dark"),
     Picture("contact-form-390-arabic", f"{CONTACT}?language=ar", 390),
+    Picture("forward-1280-light", "{thread}", 1280, employee="marie", whole=False, opens="#cs-forward summary"),
+    Picture("predefined-messages-1280-light", "/admin/customer-service-predefined-messages/?shop=all", 1280, employee="marie"),
+    Picture("failed-mails-1280-light", "/admin/customer-service-failed-mails/?shop=all", 1280, employee="marie"),
+    Picture("failed-mails-390-dark", "/admin/customer-service-failed-mails/?shop=all", 390, "dark", employee="marie"),
+    Picture("order-panel-1280-light", "/admin/orders/details/?id={order}", 1280, employee="marie"),
+    Picture("order-panel-390-dark", "/admin/orders/details/?id={order}", 390, "dark", employee="marie"),
+    Picture("order-of-customer-1280-light", "/paris/orders/{reference}", 1280, customer=CUSTOMER),
+    Picture("my-messages-390-light", "/customer-service/my-messages", 390, customer=CUSTOMER),
 )
 
 
@@ -62,24 +83,39 @@ def main() -> int:
     wanted = parser.parse_args()
     wanted.to.mkdir(parents=True, exist_ok=True)
     chosen = [picture for picture in PICTURES if not wanted.names or picture.name in wanted.names]
-    with tempfile.TemporaryDirectory() as folder, demo(Path(folder), threads=200) as shop, browsing() as browser:
-        for path in take(chosen, shop, browser, wanted.to):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SMTPServer() as server,
+        demo(Path(folder), mail_url=f"smtp://{server.host}:{server.port}", threads=200) as shop,
+        browsing() as browser,
+    ):
+        for path in take(chosen, shop, browser, server, wanted.to):
             print(path)
     return 0
 
 
-def take(pictures: list[Picture], shop: Demo, browser: Browser, folder: Path) -> Iterator[Path]:
+def take(pictures: list[Picture], shop: Demo, browser: Browser, server: SMTPServer, folder: Path) -> Iterator[Path]:
     """Take pictures one after the other and yield their files."""
     thread = find_thread(shop, browser)
+    order, reference = talk_about_order(shop, browser)
+    let_mails_fail(shop, browser, server)
+    named = {"{thread}": thread, "{order}": order, "{reference}": reference}
     for picture in pictures:
         with browser.context(viewport=(picture.width, HEIGHT), colour_scheme=picture.scheme, timezone="Europe/Paris") as context:
             if picture.employee:
                 sign_in(context, shop, picture.employee)
+            if picture.customer:
+                sign_in_customer(context, shop)
             page = context.new_page()
-            page.goto(shop.address + picture.path.replace("{thread}", thread), wait_until="networkidle")
-            path = folder / f"{picture.name}.png"
-            page.screenshot(path=path, full_page=picture.whole)
-            yield path
+            path = picture.path
+            for name, value in named.items():
+                path = path.replace(name, value)
+            page.goto(shop.address + path, wait_until="networkidle")
+            if picture.opens:
+                page.click(picture.opens)
+            file = folder / f"{picture.name}.png"
+            page.screenshot(path=file, full_page=picture.whole)
+            yield file
 
 
 def sign_in(context: BrowserContext, shop: Demo, name: str) -> Page:
@@ -94,16 +130,78 @@ def sign_in(context: BrowserContext, shop: Demo, name: str) -> Page:
     return page
 
 
+def sign_in_customer(context: BrowserContext, shop: Demo) -> Page:
+    """Sign in the customer whom the shop names, in English."""
+    page = context.new_page()
+    page.goto(f"{shop.address}/paris/sign-in")
+    page.locator("[name=email]").fill(CUSTOMER)
+    page.locator("[name=password]").fill(PASSWORD_OF_CUSTOMERS)
+    with page.expect_navigation():
+        page.locator("[name=password]").press("Enter")
+    with page.expect_navigation():
+        page.get_by_role("button", name="English").or_(page.get_by_role("link", name="English")).click()
+    return page
+
+
+def talk_about_order(shop: Demo, browser: Browser) -> tuple[str, str]:
+    """Let the customer write about their newest order, and an employee note and answer; return the order's number and reference."""
+    with browser.context() as context:
+        page = sign_in_customer(context, shop)
+        page.goto(f"{shop.address}/paris/account")
+        page.locator(".orders a").first.click()
+        reference = page.url.rpartition("/")[2]
+        write = page.locator(".cs-order-form")
+        write.locator("[name=product]").select_option(index=1)
+        write.locator("[name=text]").fill("Hello,\n\nthe jug has arrived in two pieces; the bowl is whole. Could you send another one before Friday?")
+        page.wait_for_timeout(FILL_MILLISECONDS)
+        write.locator(".cs-send").click()
+        expect(page.locator(".cs-sent")).to_be_visible()
+    with browser.context() as context:
+        page = sign_in(context, shop, "marie")
+        page.goto(f"{shop.address}/admin/orders/?search={reference}")
+        page.get_by_role("link", name=reference).click()
+        comment = page.locator(".cs-op-form")
+        comment.locator("[name=text]").fill("Two left in Lyon. Packed double this time.")
+        comment.locator("[name=add]").click()
+        comment.locator("[name=text]").fill("We are sorry! A new jug has left Lyon today and reaches you on Thursday.")
+        comment.locator("[name=public]").check()
+        comment.locator("[name=add]").click()
+        expect(page.locator(".cs-op-employee")).to_have_count(1)
+        return page.url.rpartition("id=")[2].partition("#")[0], reference
+
+
+def let_mails_fail(shop: Demo, browser: Browser, server: SMTPServer) -> None:
+    """Let answers go to customers whose mailboxes are gone."""
+    with browser.context() as context:
+        page = sign_in(context, shop, "marie")
+        page.goto(f"{shop.address}{LIST}&status=open")
+        threads = [link.get_attribute("href") for link in page.locator("tr.cs-thread .cs-thread-id a").all()][-FAILED:]
+        for thread in threads:
+            page.goto(f"{shop.address}{thread}")
+            address = page.locator(".cs-answer-to bdi").inner_text()
+            server.refuse_recipient(address, NO_SUCH_USER % address)
+            page.locator("#cs-text").fill("Thank you for your message. We look into it and write again tomorrow.")
+            page.get_by_role("button", name="Reply and close").click()
+            expect(page.locator(".cs-status-closed").first).to_be_visible()
+        page.goto(f"{shop.address}/admin/customer-service-failed-mails/?shop=all")
+        for _attempt in range(ATTEMPTS):
+            if page.locator(".cs-failed-list tbody tr").count() >= len(threads):
+                return
+            page.wait_for_timeout(1000)
+            page.reload()
+        raise AssertionError("the mails have not failed in time")
+
+
 def find_thread(shop: Demo, browser: Browser) -> str:
     """Return the path of a thread with a note and an answer, the newest there is."""
     with browser.context() as context:
         page = sign_in(context, shop, "marie")
         page.goto(f"{shop.address}/admin/customer-service/?private=yes&status=closed&shop=all")
-        rows = page.locator("tr.cs-thread .cs-thread-id a")
-        assert rows.count(), "the sample has threads with notes"
-        address = rows.first.get_attribute("href")
-        assert address is not None
-        return address
+        for address in [link.get_attribute("href") or "" for link in page.locator("tr.cs-thread .cs-thread-id a").all()]:
+            page.goto(f"{shop.address}{address}")
+            if page.locator(".cs-from-employee").count() and page.locator(".cs-from-customer").count() > 1:
+                return address
+        raise AssertionError("the sample has no thread with a note and an answer")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Both ends of the supported versions: the tests that mount the desk on hosts, with the lowest and with the newest of what it requires.
 
 `python -m tools.versions [NAME…]` makes an environment for each in `.versions`, runs the tests in it, and prints a table. It needs only Python's
-standard library. Made once, an environment is made again when what it is made from changes.
+standard library and pip. Made once, an environment is made again when what it is made from changes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FOLDER = ROOT / ".versions"
 # What hosts of the tests have beside the desk, in the newest versions that go with the desk's requirements at either end.
 OF_HOSTS = ("flask-alembic", "flask-babel", "flask-login", "flask-migrate", "flask-sqlalchemy-lite")
 # What runs the tests, in whatever version.
-RUNNERS = ("aiosmtpd", "pytest")
+RUNNERS = ("aiosmtpd", "gunicorn", "pytest")
 # The plugin stands in for tests/conftest.py, which wants a browser and the servers of databases.
 TESTS = ("--noconftest", "-p", "tests.hosts.alone", "-m", "not long", "tests/test_hosts.py", "tests/test_mounting.py")
 # Two hosts that have every library between them, for every change of the code.
@@ -90,7 +90,7 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _answers(python: Path, version: str) -> bool:
-    question = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
+    question = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
     try:
         said = subprocess.run((python, "-c", question), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     except OSError:
@@ -131,10 +131,12 @@ def make(environment: Environment, python: Path) -> str:
     FOLDER.mkdir(exist_ok=True)
     limits = FOLDER / f"{environment.name}.txt"
     limits.write_text(constraints)
+    # Our own pip fills it, and the interpreter compiles what it imports: an installed pip and compiled tests of all libraries take a minute.
     steps: tuple[tuple[str | Path, ...], ...] = (
-        (python, "-m", "venv", environment.folder),
-        (environment.interpreter, *PIP_INSTALL, "--constraint", limits, "--editable", ROOT, *OF_HOSTS, *RUNNERS),
-    )
+        (python, "-m", "venv", "--without-pip", environment.folder),
+        (sys.executable, "-m", "pip", "--python", environment.interpreter, *PIP_INSTALL[2:], "--no-compile", "--constraint", limits,
+         "--editable", ROOT, *OF_HOSTS, *RUNNERS),
+    )  # fmt: skip
     for step in steps:
         done = subprocess.run(step, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from cs_plugin.adapters.attributes import GUESS, Model, Named, Reader, flag, moment, text, text_or_none
-from cs_plugin.adapters.keys import Key, first
+from cs_plugin.adapters.keys import Key
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.rules.people import Customer, Employee
 
@@ -152,16 +152,25 @@ class Directory:
         return session.scalars(sa.select(self.model.mapped).where(condition).options(*reached).order_by(self.key.column)).all()
 
     def member_at(self, session: Session, address: str) -> Any:
-        """Return the member with an address, in whatever case it is written; the address as it was typed goes first."""
+        """Return the member with an address, in whatever case it is written; the address as it was typed goes first.
+
+        Some databases hold "é" for "e", which is somebody else's.
+        """
         typed, lower = address.strip(), address.strip().lower()
         if self.email is None or not typed or not typed.isprintable():
             return None
         column = self.model.column("email", self.email)
-        rows = session.scalars(self._members_where(column.in_({typed, lower}))).all()
-        row = next((one for one in rows if text(self.email(one)) == typed), rows[0] if rows else None)
-        if row is None and not self.lower_case_emails:
-            row = first(session, self._members_where(sa.func.lower(column) == lower))
+        rows = self._written(session, column.in_({typed, lower}), lower)
+        if not rows and not self.lower_case_emails:
+            rows = self._written(session, sa.func.lower(column) == lower, lower)
+        row = next((one for one in rows if self._address_of(one) == typed), rows[0] if rows else None)
         return row if row is not None and self.members.holds(session, self.key, row) else None
+
+    def _written(self, session: Session, condition: sa.ColumnElement[bool], lower: str) -> list[Any]:
+        return [row for row in session.scalars(self._members_where(condition)) if self._address_of(row).lower() == lower]
+
+    def _address_of(self, row: Any) -> str:
+        return _read(self.email, row)
 
     def _members_where(self, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
         query = sa.select(self.model.mapped).where(condition).order_by(self.key.column)

@@ -44,10 +44,11 @@ def failed(retried: int | str | None, discarded: int | None, *, yes: bool) -> No
             click.confirm(f"Nobody will get mail {discarded}. Go on?", abort=True)
         click.echo(f"Mail {discarded} is discarded." if office.discard(discarded) else f"Mail {discarded} is no longer a failed one.")
     else:
-        mails = office.failed()
-        for mail in mails:
+        none = True
+        for mail in office.failed():
+            none = False
             click.echo(f"{mail.item_id}  {mail.kind}  {', '.join(mail.recipients)}  since {mail.since:%Y-%m-%d %H:%M} UTC  {mail.words}")
-        if not mails:
+        if none:
             click.echo("No mail has failed.")
 
 

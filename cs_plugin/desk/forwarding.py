@@ -46,11 +46,11 @@ def forward(bench: Bench, actor: Actor, thread_id: int, target: Target, comment:
     """
     comment = _checked_comment(comment)
     if target.employee_id is not None:
-        return _to_colleague(bench, actor, thread_id, target.employee_id, comment)
+        return _to_colleague(bench, actor, thread_id, target.employee_id, comment, reference)
     return _to_outsider(bench, actor, thread_id, _checked(target.address), comment, reference)
 
 
-def _to_colleague(bench: Bench, actor: Actor, thread_id: int, employee_id: str, comment: str) -> Message:
+def _to_colleague(bench: Bench, actor: Actor, thread_id: int, employee_id: str, comment: str, reference: str) -> Message:
     found, grants = colleague(bench, actor, employee_id) if employee_id != actor.employee.id else (None, NO_GRANTS)
     thread = _locked(bench, actor, thread_id)
     if found is None or not grants.allow(Permission.VIEW, thread.shop_id):
@@ -58,7 +58,7 @@ def _to_colleague(bench: Bench, actor: Actor, thread_id: int, employee_id: str, 
     if thread.assignee_id != found.id:
         give_to(bench, actor, thread, found, because="forward")
     note = _noted(bench, actor, thread, found.name, comment)
-    letters.tell_of_forward(bench, thread, note, found, actor.employee, comment)
+    letters.tell_of_forward(bench, thread, note, found, actor.employee, comment, reference=reference)
     _tell(bench, actor, thread, note, found.id, found.name)
     return note
 

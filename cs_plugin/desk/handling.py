@@ -51,8 +51,8 @@ def move(bench: Bench, actor: Actor, thread: Thread, status: Status | None, *, m
     bench.announce("cs_status_changed", thread=facts_of_thread(thread), before=before.value, after=status.value, employee=actor.employee)
 
 
-def assign(bench: Bench, actor: Actor, thread_id: int, assignee_id: str | None) -> None:
-    """Give a thread to an employee, who is told unless they did it themselves, or to nobody (None).
+def assign(bench: Bench, actor: Actor, thread_id: int, assignee_id: str | None, *, reference: str = "") -> None:
+    """Give a thread to an employee, who is told unless they did it themselves, or to nobody (None). `reference` is its order's, as people know it.
 
     Raise InvalidInputError for an employee who may not see its shop.
     """
@@ -64,7 +64,7 @@ def assign(bench: Bench, actor: Actor, thread_id: int, assignee_id: str | None) 
         raise InvalidInputError("assignee", CANNOT_TAKE)
     give_to(bench, actor, thread, assignee)
     if assignee is not None and assignee.id != actor.employee.id and thread.folder is Folder.LIST:
-        letters.tell_assignee(bench, thread, assignee, actor.employee)
+        letters.tell_assignee(bench, thread, assignee, actor.employee, reference=reference)
 
 
 def give_to(bench: Bench, actor: Actor, thread: Thread, assignee: Employee | None, *, because: str = "") -> None:

@@ -43,8 +43,10 @@ _SWITCH_OF = {"forward_notice": "forward"}
 # --- To customers ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: ContactWords | None, *, begins: bool) -> None:
-    """Confirm a form's message to its sender, and tell the assignee or the contact of it."""
+def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: ContactWords | None, *, begins: bool, reference: str = "") -> None:
+    """Confirm a form's message to its sender, and tell the assignee or the contact of it. `reference` is the order's as people know it; else its id
+    is told, here as in all notices.
+    """
     if begins and message.channel is Channel.FORM and contact is not None and contact.sends("confirmation"):
         spent = _may_confirm(bench, thread.address)
         for key in spent or ():
@@ -53,7 +55,7 @@ def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: Con
             _confirm(bench, thread, message, contact)
     recipient = _who_is_told(bench, thread, contact)
     if recipient is not None:
-        _notify(bench, thread, message, recipient)
+        _notify(bench, thread, message, recipient, reference=reference)
 
 
 def send_reply(bench: Bench, thread: Thread, message: Message, author: str, cc: Sequence[str], files: tuple[StoredFile, ...]) -> bool:
@@ -195,22 +197,22 @@ def _who_is_told(bench: Bench, thread: Thread, contact: ContactWords | None) -> 
     return _Told("contact_notice", Mailbox(address, contact.title), shop.default_language)
 
 
-def tell_assignee(bench: Bench, thread: Thread, assignee: Employee, actor: Employee) -> None:
+def tell_assignee(bench: Bench, thread: Thread, assignee: Employee, actor: Employee, *, reference: str = "") -> None:
     """Tell an employee that somebody else has given them a thread."""
-    _tell_colleague(bench, thread, assignee, "assigned", None, by=actor.name)
+    _tell_colleague(bench, thread, assignee, "assigned", None, reference=reference, by=actor.name)
 
 
-def tell_of_forward(bench: Bench, thread: Thread, note: Message, colleague: Employee, actor: Employee, comment: str) -> None:
+def tell_of_forward(bench: Bench, thread: Thread, note: Message, colleague: Employee, actor: Employee, comment: str, *, reference: str = "") -> None:
     """Tell an employee that somebody else has forwarded them a thread."""
-    _tell_colleague(bench, thread, colleague, "forward_notice", note, by=actor.name, comment=comment)
+    _tell_colleague(bench, thread, colleague, "forward_notice", note, reference=reference, by=actor.name, comment=comment)
 
 
-def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str, cause: Message | None, **words: object) -> None:
+def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str, cause: Message | None, *, reference: str, **words: object) -> None:
     if not colleague.email or not is_sent(bench, thread, _SWITCH_OF.get(kind, kind)):
         return
     told = _Told(kind, Mailbox(colleague.email, colleague.name), _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague))
     last = bench.session.get(Message, thread.last_customer_message_id) if thread.last_customer_message_id else None
-    _notify(bench, thread, last, told, cause=cause, **words)
+    _notify(bench, thread, last, told, cause=cause, reference=reference, **words)
 
 
 def _language_of(bench: Bench, employee_id: str, shop: Shop, employee: Employee | None = None) -> str:
@@ -220,7 +222,7 @@ def _language_of(bench: Bench, employee_id: str, shop: Shop, employee: Employee 
 
 
 def _notify(
-    bench: Bench, thread: Thread, message: Message | None, told: _Told, *, cause: Message | None = None, **words: object
+    bench: Bench, thread: Thread, message: Message | None, told: _Told, *, cause: Message | None = None, reference: str, **words: object
 ) -> None:
     """Queue a notice that shows a customer's message, where there is one, and leads to the thread; never to a mailbox that would fetch it again."""
     if is_fetched(bench.session, told.mailbox.address):
@@ -243,7 +245,7 @@ def _notify(
                 "customer": (message.author_name if message is not None else thread.customer_name) or address,
                 "address": address,
                 "subject_line": (message.subject if message is not None else "") or thread.subject,
-                "order": thread.order_id or "",
+                "order": reference or thread.order_id or "",
                 "product": message.product_name if message is not None else "",
                 "file_names": [one.name for one in stored_files(bench.session, message.id)] if message is not None else [],
                 **words,
@@ -320,7 +322,7 @@ def send_forward(bench: Bench, thread: Thread, note: Message, forward: Forward) 
     _put(bench, mail, thread, note, kind=FORWARDED)
 
 
-def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords) -> None:
+def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords, *, reference: str = "") -> None:
     """Mail an inquiry to a contact that keeps none, with its files, and confirm it. Raise InvalidInputError where the contact has no address."""
     if not contact.email:
         raise InvalidInputError("contact", _("An error occurred while sending the message, please try again."))
@@ -341,7 +343,7 @@ def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords) -> None:
                 "customer": inquiry.sender.name or inquiry.sender.address,
                 "address": inquiry.sender.address,
                 "subject_line": inquiry.subject,
-                "order": inquiry.order_id or "",
+                "order": reference or inquiry.order_id or "",
                 "product": inquiry.product_name,
                 "file_names": [one.name for one in inquiry.files],
                 "link": "",

@@ -36,7 +36,7 @@ def write_on_order(bench: Bench, actor: Actor, order: Order, text: str, *, publi
     turn = posts.turn_on_order(order.shop_id, order.id, customer_id=order.customer_id, address=order.email)
     # There is no row of the order's to lock. Whoever writes on it takes this one, its customer too: of two at once the second waits, and finds the
     # first one's thread.
-    posts.claim(bench.session, turn, bench.now)
+    posts.take_turn(bench.session, turn, bench.now)
     newest = newest_of_owner(bench.session, order)
     begun = newest is None
     thread = _begin(bench, order, customer, public=public) if newest is None else locked(bench, actor, Permission.REPLY, newest)

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cs_plugin.desk import letters
@@ -47,10 +48,11 @@ _CLOSED = _("This conversation is closed.")
 
 @dataclass(frozen=True, slots=True)
 class Vetted:
-    """An inquiry that every database and every header can hold, and whether the host holds it for spam."""
+    """An inquiry that every database and every header can hold, whether the host holds it for spam, and its order's reference, where it names one."""
 
     inquiry: Inquiry
     spam: bool
+    reference: str = ""
 
 
 def vet(host: Host, inquiry: Inquiry) -> Vetted:
@@ -58,9 +60,9 @@ def vet(host: Host, inquiry: Inquiry) -> Vetted:
 
     Raise InvalidInputError naming the field that is wrong.
     """
-    inquiry = _checked(host, inquiry)
+    inquiry, order = _checked(host, inquiry)
     # A link opens a conversation that is there already; what begins none is never held for spam.
-    return Vetted(inquiry, inquiry.channel is not Channel.LINK and host.is_spam(inquiry))
+    return Vetted(inquiry, inquiry.channel is not Channel.LINK and host.is_spam(inquiry), order.reference if order else "")
 
 
 def receive(bench: Bench, inquiry: Inquiry | Vetted) -> Received:
@@ -76,6 +78,7 @@ def receive(bench: Bench, inquiry: Inquiry | Vetted) -> Received:
         raise InvalidInputError("shop", _("This shop does not exist."))
     decision = decide(inquiry, StoredThreads(bench.session, _scope(inquiry), bench.signer))
     contact = find_contact(bench.session, inquiry.contact_id, inquiry.language, bench.languages[0].code)
+    reference = _reference(bench, vetted, decision)
     ours: list[bytes] = []
     if decision.thread_id is None:
         _check_beginning(bench, inquiry, contact)
@@ -86,12 +89,22 @@ def receive(bench: Bench, inquiry: Inquiry | Vetted) -> Received:
         if earlier is not None:
             return _lead(bench, ours, Received(earlier.thread_id, earlier.message_id, repeated=True))
         ours.append(key)
-    return _lead(bench, ours, _take(bench, inquiry, contact, decision, spam=spam))
+    return _lead(bench, ours, _take(bench, inquiry, contact, decision, reference, spam=spam))
 
 
 def was_taken(session: Session, inquiry: Inquiry) -> bool:
     """Say whether this very post has been received before."""
     return inquiry.post_key is not None and posts.was_taken(session, _key_of_form(inquiry.post_key))
+
+
+def _reference(bench: Bench, vetted: Vetted, decision: Decision) -> str:
+    """Return the order's reference, as people know it, for the mails; empty where there is none. Call it before the lock: it may ask the host."""
+    if vetted.reference or decision.thread_id is None:
+        return vetted.reference
+    theirs = Thread.id == decision.thread_id, _scope(vetted.inquiry).covers(Thread.shop_id)
+    order_id = bench.session.scalar(select(Thread.order_id).where(*theirs))
+    order = bench.host.find_order(order_id=order_id, shop_id=vetted.inquiry.shop_id) if order_id else None
+    return order.reference if order else ""
 
 
 def _one_after_the_other(bench: Bench, inquiry: Inquiry, decision: Decision, ours: list[bytes]) -> Decision:
@@ -103,7 +116,7 @@ def _one_after_the_other(bench: Bench, inquiry: Inquiry, decision: Decision, our
     if inquiry.order_id is None or not sender.verified or inquiry.channel not in (Channel.FORM, Channel.ORDER_PAGE):
         return decision
     key = posts.turn_on_order(inquiry.shop_id, inquiry.order_id, customer_id=sender.customer_id, address=sender.address)
-    earlier = posts.claim(bench.session, key, bench.now)
+    earlier = posts.take_turn(bench.session, key, bench.now)
     ours.append(key)
     if earlier is None or earlier.thread_id is None:
         return decision
@@ -125,19 +138,19 @@ def _lead(bench: Bench, keys: list[bytes], received: Received) -> Received:
     return received
 
 
-def _take(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, *, spam: bool) -> Received:
+def _take(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, reference: str, *, spam: bool) -> Received:
     # What is held for spam is kept even where the contact keeps nothing: it is neither mailed on nor lost, should it be none.
     if decision.thread_id is None and contact is not None and not contact.save_messages and not spam:
-        letters.pass_on(bench, inquiry, contact)
+        letters.pass_on(bench, inquiry, contact, reference=reference)
         return Received(None, None)
-    return _store(bench, inquiry, contact, decision, spam=spam)
+    return _store(bench, inquiry, contact, decision, reference, spam=spam)
 
 
 def _scope(inquiry: Inquiry) -> Scope:
     return Scope(frozenset({inquiry.shop_id}))
 
 
-def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, *, spam: bool) -> Received:
+def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, reference: str, *, spam: bool) -> Received:
     thread = lock_thread(bench.session, _scope(inquiry), decision.thread_id) if decision.thread_id is not None else None
     if decision.thread_id is not None and (thread is None or thread.folder is Folder.BIN):
         # It was deleted between our look and our lock.
@@ -153,7 +166,7 @@ def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decisio
     _move(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
     threads.recompute(bench.session, [thread.id])
     if thread.folder is not Folder.SPAM:
-        letters.tell_of_message(bench, thread, message, contact, begins=begins)
+        letters.tell_of_message(bench, thread, message, contact, begins=begins, reference=reference)
     if begins:
         bench.announce("cs_thread_opened", thread=facts_of_thread(thread), message=facts_of_message(message))
     bench.announce("cs_message_received", thread=facts_of_thread(thread), message=facts_of_message(message))
@@ -260,8 +273,8 @@ def _key_of_form(post_key: str) -> bytes:
     return digest("post", post_key)
 
 
-def _checked(host: Host, inquiry: Inquiry) -> Inquiry:
-    """Return an inquiry that every database and every header can hold. Raise InvalidInputError for what cannot be mended."""
+def _checked(host: Host, inquiry: Inquiry) -> tuple[Inquiry, Order | None]:
+    """Return an inquiry that every database and every header can hold, and its order. Raise InvalidInputError for what cannot be mended."""
     text = clean_text(inquiry.text).strip()
     if not text and inquiry.channel is not Channel.MAIL:
         raise InvalidInputError("text", _("The message cannot be blank."))
@@ -273,29 +286,31 @@ def _checked(host: Host, inquiry: Inquiry) -> Inquiry:
         first_name=clean_line(inquiry.sender.first_name, MAX_NAME // 2),
         last_name=clean_line(inquiry.sender.last_name, MAX_NAME // 2 - 1),
     )
-    return replace(
+    order = _checked_order(host, inquiry)
+    checked = replace(
         inquiry,
         text=text,
         sender=sender,
         language=clean_line(inquiry.language, 16),
         contact_id=inquiry.contact_id if inquiry.contact_id is not None and can_be_id(inquiry.contact_id) else None,
-        order_id=_checked_order(host, inquiry),
+        order_id=order.id if order else None,
         product_id=clean_line(inquiry.product_id, 64) if inquiry.product_id else None,
         subject=clean_line(inquiry.subject, MAX_SUBJECT),
         product_name=clean_line(inquiry.product_name, 255),
         agent=clean_line(inquiry.agent, 255),
         network=clean_line(inquiry.network, 64),
     )
+    return checked, order
 
 
-def _checked_order(host: Host, inquiry: Inquiry) -> str | None:
-    """Return the host's id of the order that is written about. A form may name only an order of the account that is signed in."""
+def _checked_order(host: Host, inquiry: Inquiry) -> Order | None:
+    """Return the order that is written about. A form may name only an order of the account that is signed in."""
     if not inquiry.order_id:
         return None
     order = host.find_order(order_id=clean_line(inquiry.order_id, 64), shop_id=inquiry.shop_id)
     if order is None or (inquiry.channel is Channel.FORM and not _owns(order, inquiry.sender)):
         raise InvalidInputError("order", _("The order is no longer valid."))
-    return order.id
+    return order
 
 
 def _owns(order: Order, sender: Sender) -> bool:

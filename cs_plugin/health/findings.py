@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cs_plugin import plugins
+from cs_plugin.rules.inquiry import clean_text
+
+# What turns the direction of what stands around it: on a terminal a line would read as another.
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 class Severity(StrEnum):
@@ -31,12 +36,12 @@ class Finding:
     lines: tuple[str, ...] = ()
 
     def without(self, secrets: Iterable[str]) -> Finding:
-        """Return it with every secret blotted out, wherever an error may have repeated one."""
+        """Return it with every secret blotted out, wherever an error may have repeated one, and without what drives a terminal."""
 
         def blot(text: str) -> str:
             for secret in secrets:
                 text = text.replace(secret, "…")
-            return text
+            return "".join(c for c in clean_text(text) if unicodedata.bidirectional(c) not in _TURNS)
 
         return replace(self, what=blot(self.what), costs=blot(self.costs), lines=tuple(blot(line) for line in self.lines))
 

@@ -98,7 +98,7 @@ def look_at_addresses(here: Mounted) -> Iterator[Finding]:
         shops = here.host.shops()
     nameless = [] if config["CS_STOREFRONT_URL"] or config["SERVER_NAME"] else [shop for shop in shops if not urlsplit(shop.url).netloc]
     if nameless:
-        names = ", ".join(shop.name or shop.id for shop in nameless[:5])
+        names = ", ".join(shop.name or f"shop {shop.id}" for shop in nameless[:5])
         yield warning(
             ADDRESSES,
             f"The public address is not known ({names}).",

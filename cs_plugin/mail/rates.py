@@ -41,11 +41,6 @@ class RoundOfRates:
     rates: MailRates
     _unreachable: bool = field(default=False, init=False)
 
-    @property
-    def limits_domains(self) -> bool:
-        """Say whether there is any limit for one domain."""
-        return bool(self.rates.to_domain)
-
     def may_leave(self) -> bool:
         """Say whether a mail may leave now, wherever it goes; that counts nothing."""
         return all(self._free(limit, _IN_ALL) for limit in self.rates.in_all)

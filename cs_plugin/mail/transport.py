@@ -106,6 +106,9 @@ class SmtpTransport:
             yield _SmtpConnection(client, self.timeout)
         finally:
             with suppress(OSError, smtplib.SMTPException):
+                if client.sock is not None:
+                    # The answer to the last mail was waited for longer; a goodbye is not worth that.
+                    client.sock.settimeout(self.timeout)
                 client.quit()
             client.close()
 

@@ -13,7 +13,7 @@ import struct
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,13 +118,22 @@ class FileStore:
             if filesystem.exists(path):
                 filesystem.rm(path)
 
-    def older_than(self, before: dt.datetime) -> Iterator[list[str]]:
-        """Yield the keys of what was kept before a moment, folder by folder; also of what was never kept whole. What is not ours is passed over."""
+    def kept(self, *, after: str = "") -> Iterator[Sequence[str]]:
+        """Yield the keys of what is kept, in their order, some at once; also of what was never kept whole. What is not ours is passed over."""
         filesystem, root = self._open()
-        for folder in filesystem.ls(root, detail=False) if filesystem.exists(root) else ():
+        folders = sorted(str(folder) for folder in filesystem.ls(root, detail=False)) if filesystem.exists(root) else ()
+        for folder in folders:
+            if folder.rpartition("/")[2] < after[:2]:
+                continue
             found = (_OURS.fullmatch("/".join(str(path).split("/")[-2:])) for path in filesystem.find(folder))
-            keys = [match["name"] for match in found if match and match["name"].startswith(match["folder"])]
-            yield [key for key in keys if _is_older(filesystem, f"{root}/{key[:2]}/{key}", before)]
+            keys = sorted(match["name"] for match in found if match and match["name"].startswith(match["folder"]) and match["name"] > after)
+            for start in range(0, len(keys), _ROWS_AT_ONCE):
+                yield keys[start : start + _ROWS_AT_ONCE]
+
+    def is_older(self, key: str, before: dt.datetime) -> bool:
+        """Say whether the bytes of a key were written before a moment."""
+        filesystem, root = self._open()
+        return _is_older(filesystem, f"{root}/{key[:2]}/{key}", before)
 
     def _open(self) -> tuple[Any, str]:
         filesystem, root = fsspec.core.url_to_fs(self.url)
@@ -375,14 +384,25 @@ UNUSED_LASTS = dt.timedelta(days=1)
 _ROWS_AT_ONCE = 500
 
 
-def sweep(session: Session, store: FileStore, before: dt.datetime, *, tell: Callable[[int], object] = lambda _swept: None) -> int:
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How far a sweep is: how many files it has removed, and the key up to which it has looked through the store; empty while it looks at rows."""
+
+    files: int = 0
+    after: str = ""
+
+
+def sweep(
+    session: Session, store: FileStore, before: dt.datetime, *, tell: Callable[[Swept], object] = lambda _swept: None, begun: Swept = Swept()
+) -> int:
     """Remove bytes from before a moment that nothing refers to, with a row or without one, and return how many files they were.
 
     It commits on its way: bytes go only after their row is gone for good, and no transaction stays open while the store is asked. `tell` is told
-    on the way how many they are so far.
+    on the way how far it is; one that was `begun` goes on there, for a large store is not looked through in one go.
     """
-    swept = 0
-    _clear_uploads_cut_off()
+    swept = begun.files
+    if not begun.after:
+        _clear_uploads_cut_off()
     while rows := session.execute(select(Blob.id, Blob.key).where(Blob.created_at < before, _unused()).limit(_ROWS_AT_ONCE)).all():
         ids = [row.id for row in rows]
         # Asked again by the very statement that deletes: somebody may have taken one of them into use meanwhile.
@@ -393,15 +413,17 @@ def sweep(session: Session, store: FileStore, before: dt.datetime, *, tell: Call
         for key in gone:
             store.remove(key)
         swept += len(gone)
-        tell(swept)
+        tell(Swept(swept, begun.after))
     session.commit()
-    for keys in store.older_than(before):
-        known = set(session.scalars(select(Blob.key).where(Blob.key.in_(keys)))) if keys else set()
+    for keys in store.kept(after=begun.after):
+        # Age first: what is old and has no row now never gets one.
+        old = [key for key in keys if store.is_older(key, before)]
+        known = set(session.scalars(select(Blob.key).where(Blob.key.in_(old)))) if old else set()
         session.commit()
-        for key in set(keys) - known:
+        for key in set(old) - known:
             store.remove(key)
             swept += 1
-        tell(swept)
+        tell(Swept(swept, keys[-1]))
     return swept
 
 

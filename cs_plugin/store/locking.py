@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from random import uniform
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Select, Table, select, update
+from sqlalchemy import Connection, Select, Table, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -25,6 +25,23 @@ Query = TypeVar("Query", bound=Select[Any])
 _PASSING_STATES = frozenset({"40001", "40P01", "55P03"})
 _PASSING_NUMBERS = frozenset({1020, 1205, 1213})
 _ATTEMPTS = 8
+_ONLY_READS = "cs_plugin.only_reads"
+
+
+def only_reads(session: Session) -> Session:
+    """Return a session whose next transaction only reads: one of our own takes no write lock for it.
+
+    Whoever looks every second whether there is something to do keeps no writer waiting, and waits for none.
+    """
+    session.connection(bind_arguments={"mapper": Thread}, execution_options={_ONLY_READS: True})
+    return session
+
+
+def begin_immediately(connection: Connection) -> None:
+    """Take SQLite's only write lock at once: a transaction that reads first, and then writes, cannot wait for it; it fails."""
+    in_transaction = connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]
+    if not in_transaction and not connection.get_execution_options().get(_ONLY_READS):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequence[Thread]:

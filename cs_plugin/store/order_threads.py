@@ -39,8 +39,16 @@ def messages_of_order(session: Session, scope: Scope, order: Order, *, newest: i
 
 def newest_of_owner(session: Session, order: Order) -> int | None:
     """Return the newest thread between the shop and the order's own customer, as it is now, for whoever is about to write in it."""
-    query = select(Thread.id).where(*_about(order), _owned(order), Thread.folder == Folder.LIST)
-    return session.scalar(locking(session, query.order_by(Thread.id.desc()).limit(1)))
+    return session.scalar(locking(session, _newest_of_owner(order).with_only_columns(Thread.id)))
+
+
+def contact_of_owner(session: Session, order: Order) -> int | None:
+    """Return the contact of that thread; None where there is none yet, as where it has none."""
+    return session.scalar(_newest_of_owner(order).with_only_columns(Thread.contact_id))
+
+
+def _newest_of_owner(order: Order) -> Select[Any]:
+    return select(Thread).where(*_about(order), _owned(order), Thread.folder == Folder.LIST).order_by(Thread.id.desc()).limit(1)
 
 
 def messages_for_owner(session: Session, order: Order, now: dt.datetime, *, newest: int, before: int | None = None) -> list[Message]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.floods import Allowance
@@ -13,26 +13,48 @@ from cs_plugin.rules.inquiry import address_key, digest
 from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Post
 
+# How long a claim is kept that lasts for good: far longer than any form can be sent again.
+KEPT_FOR = dt.timedelta(days=90)
+# A turn matters to those who come while the one before is not committed, or not to be seen yet; whoever has one renews it, so that it is kept.
+_TURN_LASTS = dt.timedelta(days=1)
+
 
 def claim(session: Session, key: bytes, now: dt.datetime, *, lasts: dt.timedelta | None = None) -> Post | None:
     """Take a post: None when it is ours, else the row of the one that was taken before.
 
-    Two transactions that take the same one wait for each other here. A claim older than `lasts` is given away again; without it, it lasts for ever.
+    Two transactions that take the same one wait for each other here. A claim older than `lasts` is given away again; without it, it lasts until it
+    is forgotten.
     """
-    if insert_if_absent(session, Post, ["hash"], {"hash": key, "created_at": now}):
-        return None
-    post = session.scalars(locking(session, select(Post).where(Post.hash == key))).one()
-    if lasts is not None and post.created_at < now - lasts:
+    while not insert_if_absent(session, Post, ["hash"], {"hash": key, "created_at": now}):
+        post = session.scalars(locking(session, select(Post).where(Post.hash == key))).one_or_none()
+        if post is None:
+            # It was forgotten, or erased with its thread, between our two statements.
+            continue
+        if lasts is None or post.created_at >= now - lasts:
+            return post
         post.created_at, post.thread_id, post.message_id = now, None, None
         session.flush()
         return None
-    return post
+    return None
+
+
+def forget(session: Session, before: dt.datetime, *, most: int = 500) -> int:
+    """Delete some of the claims from before a moment, the oldest first, and return how many were looked at; 0 once none is left."""
+    ids = session.scalars(select(Post.id).where(Post.created_at < before).order_by(Post.created_at).limit(most)).all()
+    # Asked again by the statement that deletes: one of them may have been taken anew meanwhile.
+    session.execute(delete(Post).where(Post.id.in_(ids), Post.created_at < before), execution_options={"synchronize_session": False})
+    return len(ids)
 
 
 def turn_on_order(shop_id: str, order_id: str, *, customer_id: str | None, address: str) -> bytes:
     """Return the key by which those who write about an order of one customer's (a guest's: of one address) take turns, whoever of them begins."""
     who = ("account", customer_id) if customer_id is not None else ("guest", address_key(address).hex())
     return digest("order", shop_id, order_id, *who)
+
+
+def take_turn(session: Session, key: bytes, now: dt.datetime) -> Post | None:
+    """Take a turn: whoever has it now is waited for. Return what the one before led to; None where that was long ago, or nobody was before."""
+    return claim(session, key, now, lasts=_TURN_LASTS)
 
 
 def was_taken(session: Session, key: bytes) -> bool:

@@ -112,7 +112,17 @@ def _read(item: OutboxItem) -> UndeliveredMail:
     mail = _mail(item)
     recipients = mail.recipients if mail else (item.recipient,)
     return UndeliveredMail(
-        item.id, item.kind, item.shop_id, item.thread_id, recipients, mail, item.created_at, item.attempts, item.last_error, item.last_code
+        id=item.id,
+        kind=item.kind,
+        shop_id=item.shop_id,
+        thread_id=item.thread_id,
+        recipients=recipients,
+        mail=mail,
+        since=item.created_at,
+        attempts=item.attempts,
+        # A server repeats the address that it refuses, and the sender's may be the tagged one.
+        words=_KEY.sub("…", item.last_error),
+        code=item.last_code,
     )
 
 

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.store.models import Worker
@@ -86,12 +86,16 @@ def sign_off(session: Session, name: str) -> None:
 
 
 def some_worker_is_alive(session: Session, now: dt.datetime) -> bool:
-    """Say whether a worker has given a sign of life within a minute."""
-    return session.scalar(select(Worker.name).where(Worker.seen_at > now - IS_ALIVE).limit(1)) is not None
+    """Say whether a worker has given a sign of life within a minute.
+
+    One from later than now tells of a clock that was wrong, and would count until then, however long its worker has been dead.
+    """
+    just_now = and_(Worker.seen_at > now - IS_ALIVE, Worker.seen_at < now + IS_ALIVE)
+    return session.scalar(select(Worker.name).where(just_now).limit(1)) is not None
 
 
 def forget_the_dead(session: Session, now: dt.datetime) -> None:
     """Take away the names of workers that did not end in order: those surely dead at once, others after a day."""
     gone = [name for name in session.scalars(select(Worker.name)) if is_surely_dead(name)]
-    for which in (Worker.name.in_(gone), Worker.seen_at < now - _REMEMBERED):
+    for which in (Worker.name.in_(gone), Worker.seen_at < now - _REMEMBERED, Worker.seen_at > now + _REMEMBERED):
         session.execute(delete(Worker).where(which), execution_options=_UNSYNCHRONIZED)

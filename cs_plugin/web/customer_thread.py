@@ -132,14 +132,15 @@ def read_conversation(here: Visit, found: Thread, door: Door) -> Conversation:
         before = None
         messages = public_messages(database, found.id, here.now, newest=MOST_MESSAGES + 1)
     shown = shown_messages(database, messages[-MOST_MESSAGES:], door.file, options, shop)
+    language = visitor_language(here, shop, request.args.get("language") or found.language)
     return Conversation(
         door=door,
         thread_id=found.id,
         shop=shop,
-        language=visitor_language(here, shop, request.args.get("language") or found.language),
+        language=language,
         thread_language=found.language,
         contact_id=found.contact_id,
-        subject=found.subject,
+        subject=_subject(found, language),
         closed=closed,
         messages=shown,
         older=door.address(before=shown[0].id) if len(messages) > MOST_MESSAGES else "",
@@ -147,6 +148,12 @@ def read_conversation(here: Visit, found: Thread, door: Door) -> Conversation:
         limits=files_allowed(options),
         newest=door.address(),
     )
+
+
+def _subject(thread: Thread, language: str) -> str:
+    """Return what a thread is about. One that began on an order's page has the order's reference for a subject."""
+    of_order = thread.order_id is not None and thread.contact_id is None and thread.subject
+    return i18n.gettext(language, _("Order %(reference)s"), reference=thread.subject) if of_order else thread.subject
 
 
 def shown_messages(

@@ -57,6 +57,7 @@ KIND_WORDS: Mapping[str, str] = {
 JOB = "retry_failed_mails"
 _SIZE = 20
 _MOST_COUNTED = 99
+_MOST_CHOSEN = 200
 _JOB_SHOWS = dt.timedelta(minutes=10)   # how long its employee is told what came of a job
 _COUNT = "cs_plugin.failed_mails"
 _NONE_CHOSEN = _("Select at least one mail first.")
@@ -74,8 +75,8 @@ class FailedMailsName(MenuName):
         name, number = super().__str__(), _failed_now(visit())
         if not number:
             return str(escape(name))
-        # Isolated, so that the number stays behind a name that runs the other way.
-        return str(Markup("{} <bdi>({})</bdi>").format(name, _counted(visit(), number)))
+        # Isolated, so that the number stays behind a name that runs the other way; a menu that is a flexbox would swallow a plain space.
+        return str(Markup("{}&nbsp;<bdi>({})</bdi>").format(name, _counted(visit(), number)))
 
 
 def _counted(here: Visit, number: int) -> str:
@@ -238,7 +239,9 @@ class FailedMailsView(DeskView, BaseView):
         if not runs and not (mine and job.finished_at is not None and self.here.now - job.finished_at < _JOB_SHOWS):
             return None
         result = job.result if job.state is JobState.DONE else {}
-        return {"runs": runs, "done": job.done, "total": job.total, "error": job.error, "state": job.state.value, **result}
+        # How many there are in shops that an employee may not view is not theirs to know.
+        total = job.total if mine or self.here.granted == EVERYTHING else None
+        return {"runs": runs, "done": job.done, "total": total, "error": job.error, "state": job.state.value, **result}
 
     # --- Doing --------------------------------------------------------------------------------------------------------------------------------
 
@@ -285,6 +288,6 @@ class FailedMailsView(DeskView, BaseView):
 
 
 def _ids(texts: Sequence[str]) -> list[int]:
-    """Return the ids among what was posted, each once."""
-    return sorted({int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 20})
+    """Return the ids among what was posted, each once, and no more of them than several pages hold."""
+    return sorted({int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 20})[:_MOST_CHOSEN]
 

@@ -13,7 +13,7 @@ from cs_plugin.errors import InvalidInputError
 from cs_plugin.hookspecs import hookimpl
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.facts import Received
-from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile, fold
+from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile, address_key, fold
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.orders import Order
 from cs_plugin.rules.people import Customer
@@ -172,7 +172,7 @@ def _may_write(order: Order, customer_id: str | None, email: str | None) -> bool
     """Say whether an order can be this writer's: the host vouches for who writes, and one slip of its must not open a stranger's conversation."""
     if customer_id is not None:
         return order.customer_id is None or str(order.customer_id) == customer_id
-    return bool(order.email) and (email or "").strip().casefold() == order.email.strip().casefold()
+    return bool(order.email.strip()) and address_key(email or "") == address_key(order.email)
 
 
 def _shop(bench: Bench, shop_id: str | None) -> Shop:

@@ -6,6 +6,7 @@ What is counted lies in the storage that CS_LIMITS_URL names. Where that storage
 from __future__ import annotations
 
 import datetime as dt
+import hmac
 import logging
 import math
 import time
@@ -28,7 +29,7 @@ from cs_plugin.desk import was_taken
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.rules.floods import Allowance, mailbox_of
 from cs_plugin.rules.inquiry import Channel, Inquiry, digest
-from cs_plugin.store.locking import let_go
+from cs_plugin.store.locking import committed, let_go
 
 if TYPE_CHECKING:
     from cs_plugin.web.mounted import Mounted
@@ -95,10 +96,13 @@ class Flooded:
 
 
 class Floods:
-    """What one application allows. Raise ConfigurationError, naming the key, for what cannot be read."""
+    """What one application allows. Raise ConfigurationError, naming the key, for what cannot be read.
 
-    def __init__(self, url: str, rates: dict[str, Any]) -> None:
-        self._url = url
+    `secret` is what nobody can tell without whom is counted under which key.
+    """
+
+    def __init__(self, url: str, rates: dict[str, Any], secret: bytes) -> None:
+        self._url, self._secret = url, secret
         self._rates = {key: _parsed(key, value) for key, value in rates.items()}
         self.confirmations = tuple(
             Allowance(item.amount, dt.timedelta(seconds=item.get_expiry())) for item in self._rates[CONFIRMATION]
@@ -117,6 +121,13 @@ class Floods:
     def _limiter(self) -> MovingWindowRateLimiter:
         # In memory it is made at the first use, which is after a server's fork.
         return MovingWindowRateLimiter(_storage(self._url))
+
+    def hidden(self, kind: str, what: str) -> str:
+        """Return a key that tells nobody who it stands for: a storage elsewhere holds no addresses.
+
+        A plain digest would tell: there are so few networks that all of them are tried in a minute.
+        """
+        return f"{kind}-{hmac.digest(self._secret, digest('flood', kind, what), 'sha256').hex()[:32]}"
 
     def spend(self, key: str, who: str, *, cost: int = 1, of: int = 1) -> Flooded | None:
         """Count something for somebody, and return what to tell them where it was one too many: then nothing was counted.
@@ -241,6 +252,7 @@ def mount(app: Flask) -> None:
             TOKEN: config["CS_TOKEN_RATE"],
             CONFIRMATION: config["CS_CONFIRMATION_RATE"],
         },
+        secret if isinstance(secret := config["SECRET_KEY"], bytes) else str(secret).encode(),
     )
 
 
@@ -307,11 +319,9 @@ def admit(desk: Mounted, inquiry: Inquiry, captcha: Callable[[], bool] = lambda:
 
 def _was_received(desk: Mounted, inquiry: Inquiry) -> bool:
     database = desk.session()
-    try:
-        return was_taken(database, inquiry)
-    finally:
-        # No transaction stays open while the host is asked.
-        let_go(database)
+    let_go(database)
+    # No transaction stays open while the host is asked; and a database that is busy for a moment is asked again, as it is for the message itself.
+    return committed(database, lambda: was_taken(database, inquiry))
 
 
 def count_refused(language: str, errors: dict[str, str], status: int) -> tuple[dict[str, str], int]:
@@ -359,8 +369,7 @@ def _sender(inquiry: Inquiry) -> str:
 
 
 def _hidden(kind: str, what: str) -> str:
-    """Return a key that tells nobody who it stands for: a storage elsewhere holds no addresses."""
-    return f"{kind}-{digest('flood', kind, what).hex()[:32]}"
+    return _here().hidden(kind, what)
 
 
 def _first(several: Any) -> Flooded | None:

@@ -27,7 +27,7 @@ from cs_plugin.rules.inquiry import Inquiry
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer
 from cs_plugin.store.files import FileStore
-from cs_plugin.store.locking import committed, let_go
+from cs_plugin.store.locking import begin_immediately, committed, let_go
 from cs_plugin.store.models import Thread
 from cs_plugin.web.floods import floods_of
 
@@ -75,7 +75,7 @@ class Mounted:
         """Return what opens sessions of our own, for commands and for whatever works beside requests."""
         engine = self.engine.execution_options()
         if engine.dialect.name == "sqlite":
-            event.listen(engine, "begin", _begin_immediately)
+            event.listen(engine, "begin", begin_immediately)
         return sessionmaker(engine, expire_on_commit=False)
 
     def bench(self, session: Session) -> Bench:
@@ -148,12 +148,6 @@ class Mounted:
         if has_request_context() and urlsplit(request.url_root).hostname in _OWN_MACHINE:
             return request.url_root.rstrip("/")
         return ""
-
-
-def _begin_immediately(connection: Any) -> None:
-    """Take SQLite's only write lock at once: a transaction that reads first cannot wait for it later, it fails."""
-    if not connection.connection.dbapi_connection.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def mounted() -> Mounted:

@@ -28,9 +28,10 @@ from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.orders import Order
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.store import posts
+from cs_plugin.store.contacts import default_contact, find_contact
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery, Message, Thread
-from cs_plugin.store.order_threads import messages_of_order, threads_of_order
+from cs_plugin.store.order_threads import contact_of_owner, messages_of_order, threads_of_order
 from cs_plugin.store.predefined import PredefinedWords, list_predefined
 from cs_plugin.web.conversation import ShownMessage, message_shown
 from cs_plugin.web.desk_view import DeskView, guarded
@@ -39,7 +40,7 @@ from cs_plugin.web.reading import Visit, page_words, visit
 from cs_plugin.web.thread_list import STATUS_WORDS
 from cs_plugin.web.told import take_told, tell_once
 from cs_plugin.web.uploads import NO_FILES
-from cs_plugin.web.way_back import at, same_site, this_page
+from cs_plugin.web.way_back import at, place_of, same_site, this_page
 
 if TYPE_CHECKING:
     Say = Callable[..., str]
@@ -98,12 +99,16 @@ class ListedThread:
 
 @dataclass(frozen=True, slots=True)
 class OrderTalk:
-    """What the desk knows about an order: how many messages there are, the last of them oldest first, the threads newest first."""
+    """What the desk knows about an order: how many messages there are, the last of them oldest first, the threads newest first.
+
+    `mailed` says whether the customer gets a mail of what is written here for them.
+    """
 
     total: int
     last: tuple[Said, ...]
     threads: tuple[ListedThread, ...]
     offered: tuple[Offered, ...]
+    mailed: bool
 
 
 def panel(order_id: str | None) -> Markup | None:
@@ -170,7 +175,7 @@ class OrderView(DeskView, BaseView):
         except InvalidInputError as error:
             return self._shown(order, replace(comment, errors={"text": self.say_error(error)})), 422
         tell_once(_ADDED, order.id, here.now)
-        return redirect(at(comment.back, _PLACE) if same_site(comment.back) else f"{_address(order)}#{_PLACE}", 303)
+        return redirect(at(comment.back if same_site(comment.back) else _address(order), place_of(_PLACE, order.id)), 303)
 
     def _wrong_with(self, posting: Posting, comment: Comment) -> dict[str, str]:
         wrong: dict[str, str] = {}
@@ -218,12 +223,21 @@ def _order(here: Visit, order_id: object) -> Order | None:
 def _read(here: Visit, order: Order) -> OrderTalk:
     session, say = here.desk.session(), i18n.speaker(here.employee_language)
     total, last = messages_of_order(session, here.granted, order, newest=LAST)
+    may_reply = here.grants.allow(Permission.REPLY, order.shop_id)
     return OrderTalk(
         total=total,
         last=tuple(_said(message, say) for message in last),
         threads=tuple(_listed(thread) for thread in threads_of_order(session, here.granted, order)),
-        offered=_offered(session, here, order) if here.grants.allow(Permission.REPLY, order.shop_id) else (),
+        offered=_offered(session, here, order) if may_reply else (),
+        mailed=may_reply and _is_mailed(session, here, order),
     )
+
+
+def _is_mailed(session: Session, here: Visit, order: Order) -> bool:
+    """Say whether the contact from which the next message would be mailed has this mail switched on."""
+    words = here.employee_language, here.default_language
+    contact = find_contact(session, contact_of_owner(session, order), *words) or default_contact(session, order.shop_id, *words)
+    return contact is None or contact.sends("order_message")
 
 
 def _said(message: Message, say: Say) -> Said:
@@ -290,4 +304,5 @@ def _words(here: Visit, order: Order, talk: OrderTalk, comment: Comment, *, whol
         "status_words": STATUS_WORDS,
         "overwrite": i18n.gettext(here.employee_language, _OVERWRITE),
         "whole_page": whole_page,
+        "place": place_of(_PLACE, order.id),
     }

@@ -35,6 +35,7 @@ FORM_LASTS = dt.timedelta(hours=24)
 # A form that had expired keeps the files that come with it, but not for ever.
 _KEEPS_FILES = 2 * FORM_LASTS
 _MOST_TOLD = 20   # files that are named one by one
+_MOST_BROUGHT_BACK = 100   # references that are looked at: more than any message may have files
 # Bytes that no message refers to are swept after a day (`flask cs sweep`); a form never offers to send what may be gone.
 FILES_LAST = dt.timedelta(hours=20)
 _CHOOSE_AGAIN = _("This file is no longer there: please choose it again.")
@@ -203,7 +204,8 @@ def _brought_back(desk: Mounted, references: Sequence[str], now: dt.datetime) ->
     """Return the files that an earlier post of this form has left, each once; those that are gone are told, never passed over."""
     kept: dict[str, KeptFile] = {}
     errors: list[FileError] = []
-    for reference in references:
+    # Each costs a signature: a form of tens of thousands, which anybody can post, would keep a process busy for seconds.
+    for reference in references[:_MOST_BROUGHT_BACK]:
         found = open_seal(_FILE, reference)
         if found is None:
             continue

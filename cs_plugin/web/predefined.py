@@ -27,6 +27,7 @@ from cs_plugin.web.saying import say_bad, say_good
 from cs_plugin.web.small_list import Asked, Column
 
 _FIRST_WORDS = 120
+_MOST_CHOSEN = 1_000
 _NONE_CHOSEN = _("Select at least one predefined message first.")
 _GONE = _("Nothing was deleted: these predefined messages are no longer there, or you may not delete them.")
 
@@ -123,7 +124,7 @@ class PredefinedView(OfShopsView, BaseView):
     def bulk(self) -> ResponseReturnValue:
         """Delete the selected ones; ask first, and delete once that is answered."""
         genuine, here = form_is_genuine(), self.here
-        ids = [int(one) for one in request.form.getlist("predefined") if one.isascii() and one.isdigit() and can_be_id(int(one[:20]))]
+        ids = _ids(request.form.getlist("predefined"))
         if not genuine or not ids:
             say_bad(self.say(_NONE_CHOSEN if genuine else EXPIRED))
             return redirect(self._back(), 303)
@@ -224,6 +225,12 @@ class PredefinedView(OfShopsView, BaseView):
             languages=self.here.languages,
             most=MAX_TEXT,
         )
+
+
+def _ids(texts: Sequence[str]) -> list[int]:
+    """Return the ids among what was posted, each once, and no more of them than a statement takes."""
+    found = {int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 20}
+    return sorted(one for one in found if can_be_id(one))[:_MOST_CHOSEN]
 
 
 def _shop_ids(message: PredefinedMessage) -> set[str]:

@@ -18,10 +18,12 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import files, workers
-from cs_plugin.store.locking import committed
+from cs_plugin.store import files, posts, workers
+from cs_plugin.store.files import Swept
+from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.types import can_be_id
+from cs_plugin.web.floods import floods_of
 from cs_plugin.web.mounted import Mounted
 
 # What is done once a day, by whoever comes first.
@@ -56,6 +58,7 @@ def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
 def queue_chores(here: Mounted) -> list[str]:
     """Queue what is to be done daily and has not been queued today, and return the kinds of it."""
     with here.sessions() as session:
+        only_reads(session)
         due = [kind for kind in DAILY if jobs.is_due_today(session, kind, here.clock())]
     return [kind for kind in due if _queue(here, kind)]
 
@@ -67,6 +70,7 @@ def _queue(here: Mounted, kind: str) -> bool:
 def take_over(here: Mounted) -> int:
     """Let what surely dead processes of this machine had claimed be done by others, and return how much it was."""
     with here.sessions() as session:
+        only_reads(session)
         mails, tasks = _dead(outbox.owners(session)), _dead(jobs.owners(session))
     if not mails and not tasks:
         return 0
@@ -85,7 +89,7 @@ def job_office(here: Mounted) -> JobOffice:
 def a_worker_is_alive(here: Mounted) -> bool:
     """Say whether a worker has given a sign of life within a minute."""
     with here.sessions() as session:
-        return workers.some_worker_is_alive(session, here.clock())
+        return workers.some_worker_is_alive(only_reads(session), here.clock())
 
 
 def _in_own(here: Mounted, work: Callable[[Session], Result]) -> Result:
@@ -98,12 +102,14 @@ def _in_own(here: Mounted, work: Callable[[Session], Result]) -> Result:
 
 def _sweep(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     """Remove files that were chosen in a form and never sent."""
+    begun = Swept(job.progress.kept.get("files", 0), job.progress.kept.get("after", ""))
 
-    def tell(swept: int) -> None:
-        job.tell(Progress(swept))
+    def tell(swept: Swept) -> None:
+        # What counts as coming further is how far the store has been looked through, and not only what there was to remove.
+        job.tell(Progress(job.progress.done + 1, None, {"files": swept.files, "after": swept.after}))
 
     with here.sessions() as session:
-        return {"files": files.sweep(session, here.files, here.clock() - files.UNUSED_LASTS, tell=tell)}
+        return {"files": files.sweep(session, here.files, here.clock() - files.UNUSED_LASTS, tell=tell, begun=begun)}
 
 
 def _purge(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
@@ -111,27 +117,40 @@ def _purge(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     before = here.clock() - desk.BIN_KEEPS
     due = select(func.count()).select_from(Thread).where(Thread.folder == Folder.BIN, Thread.binned_at < before)
     with here.sessions() as session:
-        total = job.progress.done + (session.scalar(due) or 0)
+        total = job.progress.done + (only_reads(session).scalar(due) or 0)
 
     def some(session: Session) -> Progress:
         erased = desk.purge_bin(here.bench(session), older_than=desk.BIN_KEEPS)
         return replace(job.progress, done=job.progress.done + erased, total=total)
 
-    done = -1
-    while job.progress.done > done:
-        done = job.progress.done
-        job.advance(some)
+    _while_it_comes_on(job, some)
     return {"threads": job.progress.done}
 
 
-def _tidy(here: Mounted, _job: JobAtWork) -> Mapping[str, Any]:
-    """Forget the jobs that ended long ago, and workers that nobody has seen for a day."""
+def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Forget the jobs that ended long ago, workers that nobody has seen for a day, and posts that nobody can send again."""
 
     def work(session: Session) -> int:
         workers.forget_the_dead(session, here.clock())
         return jobs.forget(session, here.clock() - jobs.KEPT_FOR)
 
-    return {"jobs": _in_own(here, work)}
+    ended = _in_own(here, work)
+    # Confirmations are counted by such claims as well.
+    before = here.clock() - max([posts.KEPT_FOR, *(allowance.within for allowance in floods_of(here.app).confirmations)])
+
+    def some(session: Session) -> Progress:
+        return replace(job.progress, done=job.progress.done + posts.forget(session, before))
+
+    _while_it_comes_on(job, some)
+    return {"jobs": ended, "posts": job.progress.done}
+
+
+def _while_it_comes_on(job: JobAtWork, some: Callable[[Session], Progress]) -> None:
+    """Do pieces of a job until one finds nothing more to do."""
+    done = -1
+    while job.progress.done > done:
+        done = job.progress.done
+        job.advance(some)
 
 
 def _retry_failed_mails(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
@@ -163,7 +182,7 @@ def _begin_to_retry(here: Mounted, job: JobAtWork, wanted: list[int] | None) -> 
     """Write down how much there is to do, and where it ends: what fails meanwhile is not tried for ever."""
     failed = select(func.count(), func.max(OutboxItem.id)).where(OutboxItem.state == OutboxState.FAILED)
     with here.sessions() as session:
-        total, last = session.execute(failed).one() if wanted is None else (len(wanted), wanted[-1] if wanted else 0)
+        total, last = only_reads(session).execute(failed).one() if wanted is None else (len(wanted), wanted[-1] if wanted else 0)
     job.tell(Progress(0, total, {"after": 0, "up_to": last or 0, "retried": 0}))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response, request
 
 from cs_plugin.web import contact_form, customer_order, guest_thread, my_messages, order_panel
 from cs_plugin.web.reading import exempt_from_csrf_protect
+from cs_plugin.web.storefront_page import secretly
 
 
 def mount(app: Flask) -> None:
@@ -19,6 +20,7 @@ def mount(app: Flask) -> None:
     blueprint.add_url_rule("/my-messages", "my_messages", my_messages.my_messages)
     blueprint.add_url_rule("/my-messages/<thread_id>", "my_thread", my_messages.my_thread, methods=["GET", "POST"])
     blueprint.add_url_rule("/my-messages/<thread_id>/files/<message>/<attachment>", "my_file", my_messages.my_file)
+    blueprint.after_request(_guard)
     exempt_from_csrf_protect(app, blueprint)
     app.register_blueprint(blueprint, url_prefix=app.config["CS_STOREFRONT_PREFIX"])
     app.add_template_global(contact_form.embedded, "cs_contact_form")
@@ -27,3 +29,10 @@ def mount(app: Flask) -> None:
     app.add_template_global(order_panel.embedded, "cs_order_panel")
     app.add_template_global(my_messages.embedded, "cs_my_messages")
     app.add_template_global(my_messages.address, "cs_my_messages_url")
+
+
+def _guard(response: Response) -> Response:
+    """Keep the addresses of pages that broke: they hold keys too, and the error page is the host's, with whatever that loads from elsewhere."""
+    if not (request.endpoint or "").endswith(".static") and "Referrer-Policy" not in response.headers:
+        secretly(response)
+    return response

@@ -98,7 +98,9 @@ class ThreadPages(DeskView):
     @expose("/<thread_id>/assignee", methods=("POST",))
     def thread_assignee(self, thread_id: str) -> ResponseReturnValue:
         """Give the thread to an employee, or to nobody."""
-        return self._handled(thread_id, lambda bench, actor, number: desk.assign(bench, actor, number, request.form.get("assignee") or None))
+        wanted = request.form.get("assignee") or None
+        reference = self._order_reference(number_of(thread_id)) if wanted else ""
+        return self._handled(thread_id, lambda bench, actor, number: desk.assign(bench, actor, number, wanted, reference=reference))
 
     @expose("/<thread_id>/forward", methods=("POST",))
     def thread_forward(self, thread_id: str) -> ResponseReturnValue:

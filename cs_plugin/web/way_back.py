@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from flask import request
+
+from cs_plugin.rules.inquiry import digest
 
 _LONGEST_PATH = 2000
 
@@ -23,6 +26,11 @@ def same_site(path: str) -> bool:
     except ValueError:
         return False
     return not parts.scheme and not parts.netloc
+
+
+def place_of(name: str, key: str) -> str:
+    """Return the id of a fragment within its page, another for each key: a page may hold the same fragment for several orders."""
+    return f"{name}-{key}" if re.fullmatch("[A-Za-z0-9_-]+", key) else f"{name}-{digest(key).hex()[:16]}"
 
 
 def at(path: str, anchor: str) -> str:

@@ -129,8 +129,8 @@ def test_our_own_pages_are_accessible_and_fit(base: str, browser: Browser, viewp
         page.get_by_role("button", name="Add message").click()
         expect(page.get_by_text("This field cannot be empty")).to_be_visible()
         assert (violations(page), sideways(page)) == ([], 0)
-        page.fill("#cs-op-text", "My own words")
-        page.select_option("#cs-op-predefined", label="Delay")
+        page.fill("#cs-order-panel-15-text", "My own words")
+        page.select_option("#cs-order-panel-15-predefined", label="Delay")
         expect(page.get_by_role("dialog")).to_be_visible()
         assert violations(page) == []
     with signed_in(browser, viewport=viewport, scheme=scheme, employee=LAYLA.id) as page:
@@ -145,25 +145,25 @@ def test_an_employee_comments_from_the_hosts_page_with_scripts(store: Store, bas
     with signed_in(browser, viewport=(1440, 900)) as page:
         page.goto(f"{base}/bootstrap5/panel")
         words, dialog = page.get_by_label("Message", exact=True), page.get_by_role("dialog")
-        page.select_option("#cs-op-predefined", label="Delay")
+        page.select_option("#cs-order-panel-15-predefined", label="Delay")
         expect(words).to_have_value("There is a delay.")
         words.fill("My own words")
-        page.select_option("#cs-op-predefined", label="Sorry")
+        page.select_option("#cs-order-panel-15-predefined", label="Sorry")
         expect(dialog.get_by_text(OVERWRITE)).to_be_visible()
         page.get_by_role("button", name="Keep my message").click()
         expect(words).to_have_value("My own words")
-        expect(page.locator("#cs-op-predefined")).to_have_value("1")
-        page.select_option("#cs-op-predefined", label="Sorry")
+        expect(page.locator("#cs-order-panel-15-predefined")).to_have_value("1")
+        page.select_option("#cs-order-panel-15-predefined", label="Sorry")
         page.keyboard.press("Escape")
         expect(words).to_have_value("My own words")
-        page.select_option("#cs-op-predefined", label="Sorry")
+        page.select_option("#cs-order-panel-15-predefined", label="Sorry")
         page.get_by_role("button", name="Overwrite").click()
         expect(words).to_have_value("We are sorry.")
         expect(page.get_by_label("Display to customer?")).not_to_be_checked()
         expect(page.get_by_text("Not visible to the customer, no mail is sent")).to_be_visible()
         page.get_by_role("button", name="Add message").click()
         expect(page.get_by_text(ADDED)).to_be_visible()
-        expect(page).to_have_url(f"{base}/bootstrap5/panel#cs-order-panel")
+        expect(page).to_have_url(f"{base}/bootstrap5/panel#cs-order-panel-15")
         page.get_by_label("Display to customer?").check()
         expect(page.get_by_text("The customer sees it, and gets a mail.", exact=True)).to_be_visible()
         words.fill("It leaves tomorrow.")
@@ -179,7 +179,7 @@ def test_the_same_without_scripts(store: Store, base: str, browser: Browser) -> 
         page.goto(f"{base}/bootstrap4/panel")
         words = page.get_by_label("Message", exact=True)
         words.fill("My own words")
-        page.select_option("#cs-op-predefined", label="Delay")
+        page.select_option("#cs-order-panel-15-predefined", label="Delay")
         page.get_by_role("button", name="Use").click()
         expect(page.get_by_role("alert").get_by_text(OVERWRITE)).to_be_visible()
         expect(words).to_have_value("My own words")
@@ -190,7 +190,7 @@ def test_the_same_without_scripts(store: Store, base: str, browser: Browser) -> 
         expect(page.get_by_text("This field cannot be longer than 1200 characters")).to_be_visible()
         words.fill("Wrapped twice.")
         page.get_by_role("button", name="Add message").click()
-        expect(page).to_have_url(f"{base}/bootstrap4/panel#cs-order-panel")
+        expect(page).to_have_url(f"{base}/bootstrap4/panel#cs-order-panel-15")
         expect(page.get_by_text(ADDED)).to_be_visible()
     assert [(one.text, one.private) for one in messages_of(store, 1)[3:]] == [("Wrapped twice.", True)]
 
@@ -200,7 +200,7 @@ def test_the_panel_is_used_by_keyboard(store: Store, base: str, browser: Browser
     """Tab goes from the drop-down through the text and the box to the button; the count tells what is too long before it is sent."""
     with signed_in(browser) as page:
         page.goto(f"{base}/plain/panel")
-        page.focus("#cs-op-predefined")
+        page.focus("#cs-order-panel-15-predefined")
         page.keyboard.press("Tab")   # the link to the predefined messages
         page.keyboard.press("Tab")
         page.keyboard.type("By keyboard")
@@ -234,7 +234,7 @@ def test_a_customer_writes_from_the_hosts_order_page(
         page.get_by_label("Message").fill("And the lid too.")
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_text("Message successfully sent")).to_be_visible()
-        expect(page).to_have_url(f"{base}/{look}/order#cs-order-messages")
+        expect(page).to_have_url(f"{base}/{look}/order#cs-order-messages-15")
         expect(page.locator(".cs-guest-message").first).to_contain_text("And the lid too.")
         with page.expect_download() as download:
             page.get_by_role("link", name="photo.txt").click()

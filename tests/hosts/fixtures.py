@@ -39,4 +39,5 @@ def any_store(database_url: str, tmp_path: Path) -> Iterator[Store]:
 def _dispose(store: Store) -> None:
     with store.app.app_context():
         store.db.session.remove()
-        store.db.engine.dispose()
+        for engine in store.db.engines.values():
+            engine.dispose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,8 +22,12 @@ QUESTION = "Where is my parcel? <b>It's late</b>."
 ANSWER = "It is on its way & arrives tomorrow."
 THANKS = "Thank you, it is here."
 ABOUT_THE_ORDER = "The lid of the pot is broken."
+LID = ("lid.txt", b"It broke into two pieces.\n")
+NOTE = "Ask the potter whether <she> has a lid left."
+COMMENT = "We send you a new lid & hope that it fits."
+JAN = "jan@example.com"
 CASINO = "You have won at our casino."
-LIST, THREADS = "customer-service/", "/customer-service/thread/"
+THREADS, MY_MESSAGES = "/customer-service/thread/", "/customer-service/my-messages"
 
 
 class SpamFilter:
@@ -39,20 +43,38 @@ def run(name: str, folder: Path, smtp: SMTPServer) -> None:
     """Walk through a store of that name, which keeps what it keeps in `folder`."""
     kind, module = kind_of(name), module_of(name)
     store = Walk(kind, module, opened(kind, module, folder, smtp), smtp)
+    employee = walk(store)
+    store.what_is_held_for_spam_is_taken_out(employee)
+    store.the_stores_own_pages_are_as_before(employee)
+
+
+def walk(store: Walk) -> Window:
+    """Do what people do in a store, and return the employee's window."""
     store.strangers_stay_outside()
     thread_id = store.a_visitor_writes()
     employee = store.an_employee_answers(thread_id)
     store.the_customer_answers_by_the_link(thread_id)
     order_thread = store.a_customer_writes_about_an_order()
     store.the_employee_sees_both(employee, thread_id, order_thread)
+    if store.kind.order_admin:
+        store.the_employee_writes_on_the_page_of_the_order(employee)
+        store.the_customer_reads_what_is_theirs_to_read()
     store.a_thread_is_deleted_and_comes_back(employee, thread_id)
-    store.what_is_held_for_spam_is_taken_out(employee)
-    store.the_stores_own_pages_are_as_before(employee)
+    return employee
 
 
 def opened(kind: Kind, module: ModuleType, folder: Path, smtp: SMTPServer) -> Flask:
     """Make a store of a kind, its tables by its own means, and the desk's by the command."""
-    config = {
+    app: Flask = module.create_app(folder, **config_of(kind, smtp))
+    for words in (*kind.commands, ("cs", "upgrade")):
+        command(app, *words)
+    module.stock(app)
+    return app
+
+
+def config_of(kind: Kind, smtp: SMTPServer) -> Mapping[str, object]:
+    """Return what the journey wants of a store's configuration."""
+    return {
         "CS_MAIL_URL": f"smtp://{smtp.host}:{smtp.port}",
         "CS_MAIL_FROM": "service@store.example",
         "CS_STOREFRONT_URL": kind.public,
@@ -61,11 +83,6 @@ def opened(kind: Kind, module: ModuleType, folder: Path, smtp: SMTPServer) -> Fl
         "CS_FORM_MIN_SECONDS": 0,   # this visitor types fast
         **({"CS_ADMIN_PUBLIC_URL": kind.admin_public} if kind.admin_public else {}),
     }
-    app: Flask = module.create_app(folder, **config)
-    for words in (*kind.commands, ("cs", "upgrade")):
-        command(app, *words)
-    module.stock(app)
-    return app
 
 
 def command(app: Flask, *words: str) -> str:
@@ -172,12 +189,21 @@ class Walk:
         assert self.thread(thread_id).status == "open"
 
     def a_customer_writes_about_an_order(self) -> int:
-        """On the store's own order page, signed in or with the token of a guest."""
+        """On the store's own order page, signed in or with a guest's token: by the store's own form, or by the desk's, which takes a file."""
         known = {thread.id for thread in self.threads()}
         customer = self.window(self.kind.customer)
         customer.open(self.kind.order)
         assert customer.status == 200, customer.page
-        customer.submit(text=ABOUT_THE_ORDER)
+        if Trait.ORDER_PANELS in self.kind.traits:
+            self.everything_loads(customer)
+            customer.submit(text=ABOUT_THE_ORDER, files={"file": LID})
+            self.leads_back(customer, self.kind.order)
+            assert "Message successfully sent" in customer.page, customer.page
+            assert ABOUT_THE_ORDER in customer.page
+            (file,) = [link for link in customer.links() if "/files/" in link]
+            assert customer.open(file).encode() == LID[1]
+        else:
+            customer.submit(text=ABOUT_THE_ORDER)
         assert customer.status == 200, customer.page
         (thread,) = [thread for thread in self.threads() if thread.id not in known]
         assert thread.order_id
@@ -192,6 +218,44 @@ class Walk:
         assert self.desk(f"{order_thread}/") in [link.partition("?")[0] for link in employee.links()]
         assert ABOUT_THE_ORDER in employee.open(self.desk(f"{order_thread}/"))
         assert THANKS in employee.open(self.desk(f"{thread_id}/"))
+
+    def leads_back(self, window: Window, page: str) -> None:
+        """The desk took a form of a page of the store's, and led back to it."""
+        assert (window.status, window.url.partition("#")[0]) == (200, f"{self.kind.public}{page}"), window.page
+
+    def the_employee_writes_on_the_page_of_the_order(self, employee: Window) -> None:
+        """The desk's panel stands on the store's own page; a note stays within the house, a public message is mailed."""
+        page = employee.open(self.kind.order_admin)
+        assert employee.status == 200, page
+        assert "Messages (1)" in page
+        assert ABOUT_THE_ORDER in page
+        self.everything_loads(employee)
+        for text, fields in ((NOTE, {}), (COMMENT, {"public": "1"})):
+            employee.submit(text=text, **fields)
+            self.leads_back(employee, self.kind.order_admin)
+            assert "Comment successfully added." in employee.page, employee.page
+        assert "Messages (3)" in employee.page
+        assert "Ask the potter whether &lt;she&gt; has a lid left." in employee.page
+
+    def the_customer_reads_what_is_theirs_to_read(self) -> None:
+        """In the mail and by its link, on the order's page and under "My messages": the public message, and nowhere the note."""
+        mails = self.mails()
+        (told,) = [text for recipient, subject, text in mails if recipient == JAN and "New message regarding your order" in subject]
+        assert COMMENT in told
+        assert not [text for _recipient, _subject, text in mails if "the potter" in text]
+        (link,) = [word for word in told.split() if THREADS in word]
+        customer = self.window(self.kind.customer)
+        pages = [link]
+        if Trait.ORDER_PANELS in self.kind.traits:
+            pages.append(self.kind.order)
+        if self.kind.customer is not None:
+            assert ABOUT_THE_ORDER in customer.open(MY_MESSAGES) or "We send you a new lid" in customer.page
+            (listed,) = [link for link in customer.links() if f"{MY_MESSAGES}/" in link]
+            pages.append(listed)
+        for page in pages:
+            customer.open(page)
+            assert "We send you a new lid &amp; hope that it fits." in customer.page, customer.page
+            assert "the potter" not in customer.page
 
     def a_thread_is_deleted_and_comes_back(self, employee: Window, thread_id: int) -> None:
         """Delete asks, the thread is gone from the list, "Undo" brings it back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,6 +29,9 @@ EVA = Customer("8", "eva@example.com", "Eva", "Novak")
 PARIS = Shop("1", "Paris", "https://paris.example", "#2b7fb8", "1", "Europe", "en", "paris@shop.example")
 BERLIN = Shop("2", "Berlin", "https://berlin.example", "#b0568f", "1", "Europe", "en", "berlin@shop.example")
 DUBAI = Shop("3", "Dubai", "https://dubai.example", "#5b8c3a", "2", "Gulf", "ar", "dubai@shop.example")
+
+# Set to anything, it gives the desk's tables of every store of this process a database of their own: the one that the test names.
+OWN_BIND = "CS_TESTS_OWN_BIND"
 
 EVERYTHING: Mapping[str, object] = dict.fromkeys(("view", "reply", "delete", "export", "configure", "privacy", "sql"), ALL)
 
@@ -162,6 +166,8 @@ def make_store(database: str, folder: Path, *, plugins: Sequence[object] = (), m
         CS_ENTRY_POINTS=False,
         TESTING=True,
     )
+    if os.environ.get(OWN_BIND):
+        app.config.update(SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder}/host.sqlite", SQLALCHEMY_BINDS={"desk": database}, CS_BIND_KEY="desk")
     app.config.update(config)
     db = SQLAlchemy(app)
     answers, clock = Answers(), Clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -13,15 +14,19 @@ from werkzeug.test import Client
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+# A file as it is chosen: its name and what is in it.
+File = tuple[str, bytes]
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass
 class Form:
-    """A form as it stands on a page: where it goes, what it would send now, its fields, its buttons as (name, value), its lists."""
+    """A form as it stands on a page: where it goes, what it would send now, whether files, its fields, its buttons as (name, value), its lists."""
 
     action: str
     method: str
+    takes_files: bool = False
     values: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     buttons: list[tuple[str, str]] = field(default_factory=list)
@@ -45,7 +50,7 @@ class _Reader(HTMLParser):
         """Take note of a form, of its fields, and of addresses."""
         has = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._open = Form(has.get("action", ""), has.get("method", "get").lower())
+            self._open = Form(has.get("action", ""), has.get("method", "get").lower(), has.get("enctype") == "multipart/form-data")
             self.forms.append(self._open)
             self._by_id[has.get("id", "")] = self._open
         elif tag == "a" and "href" in has:
@@ -112,21 +117,23 @@ class Window:
         """Open an address (whole, or a path below `public`), follow where it leads, and return the page."""
         return self._go("GET", address if "://" in address else f"{self._public}{address}", None)
 
-    def submit(self, *fields: str, button: tuple[str, str] | None = None, **filled: str) -> str:
+    def submit(self, *fields: str, button: tuple[str, str] | None = None, files: Mapping[str, File] | None = None, **filled: str) -> str:
         """Fill in the form that has these fields, press its button (or one by name and value), and return the page that follows."""
-        wanted = {*fields, *filled}
+        wanted = {*fields, *filled, *(files or {})}
         found = [form for form in self._read().forms if wanted <= form.names and (button is None or button in form.buttons)]
         assert found, f"no form with {sorted(wanted)} and {button} on {self.url}:\n{self.page}"
-        return self._send(found[0], button, filled)
+        return self._send(found[0], button, filled, files or {})
 
     def submit_to(self, address: str) -> str:
         """Press the button of the form that goes to this address, and return the page that follows."""
         found = [form for form in self._read().forms if urljoin(self.url, form.action) == address]
         assert found, f"no form goes to {address} on {self.url}:\n{self.page}"
-        return self._send(found[0], None, {})
+        return self._send(found[0], None, {}, {})
 
-    def _send(self, form: Form, button: tuple[str, str] | None, filled: Mapping[str, str]) -> str:
-        sent = {**form.values, **filled, **({button[0]: button[1]} if button else {})}
+    def _send(self, form: Form, button: tuple[str, str] | None, filled: Mapping[str, str], files: Mapping[str, File]) -> str:
+        assert form.takes_files or not files, f"the form to {form.action} takes no files"
+        attached = {name: (BytesIO(content), file) for name, (file, content) in files.items()}
+        sent = {**form.values, **filled, **({button[0]: button[1]} if button else {}), **attached}
         return self._go(form.method.upper(), urljoin(self.url, form.action), {name: value for name, value in sent.items() if name})
 
     def choices(self, field: str) -> list[str]:
@@ -150,7 +157,7 @@ class Window:
         reader.feed(self.page)
         return reader
 
-    def _go(self, method: str, url: str, data: Mapping[str, str] | None) -> str:
+    def _go(self, method: str, url: str, data: Mapping[str, Any] | None) -> str:
         for _ in range(8):
             answer = self._ask(method, url, data)
             if answer.status_code not in _REDIRECTS:
@@ -160,7 +167,7 @@ class Window:
         self.url, self.status, self.page = url, answer.status_code, answer.text
         return self.page
 
-    def _ask(self, method: str, url: str, data: Mapping[str, str] | None) -> Any:
+    def _ask(self, method: str, url: str, data: Mapping[str, Any] | None) -> Any:
         parts = urlsplit(url)
         where: dict[str, Any] = {"base_url": f"{parts.scheme}://{parts.netloc}/", "query_string": parts.query}
         if method == "GET":

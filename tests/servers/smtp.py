@@ -25,7 +25,7 @@ START_SECONDS = 10.0
 
 # A moment of a mail's way in, for a stall or a drop: the command that waits for its answer. At DATA the mail has
 # been sent, but is not taken; at ANSWER it is taken, and the sender does not know.
-Moment = Literal["MAIL", "RCPT", "DATA", "ANSWER"]
+Moment = Literal["MAIL", "RCPT", "DATA", "ANSWER", "QUIT"]
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,11 @@ class SMTPServer:
             return self._refused_data
         self._write_down(envelope)
         return DROPPED if await self._is_cut(server, "ANSWER") else ACCEPTED
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Say goodbye."""
+        await self._is_cut(server, "QUIT")
+        return "221 Bye"
 
     def _write_down(self, envelope: Envelope) -> None:
         raw = envelope.original_content or b""

@@ -21,7 +21,7 @@
   };
 
   const show = (input, wrong) => {
-    const place = document.getElementById("cs-file-error");
+    const place = document.getElementById(`${input.id}-error`);
     place.replaceChildren(...wrong.map(([name, sentence]) => {
       const line = document.createElement("p"), text = document.createElement("span");
       line.className = "cs-error";
@@ -37,7 +37,7 @@
     place.setAttribute("role", "alert");
     if (wrong.length) {
       input.setAttribute("aria-invalid", "true");
-      input.setAttribute("aria-describedby", "cs-file-error cs-file-hint");
+      input.setAttribute("aria-describedby", `${input.id}-error ${input.id}-hint`);
     } else {
       input.removeAttribute("aria-invalid");
     }

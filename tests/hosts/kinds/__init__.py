@@ -49,6 +49,8 @@ class Trait(StrEnum):
     FACTORY_TWICE = "an application factory called twice in one process"
     FLASK_LOGIN = "Flask-Login"
     ADAPTER = "answers by the adapter, no hook by hand"
+    ORDER_PANELS = "the desk's panels on its order pages"
+    OWN_ORDER_FORM = "an order form of its own"
 
 
 Form = tuple[str, Mapping[str, str]]
@@ -60,7 +62,8 @@ class Kind:
 
     `staff` and `customer` sign in by posting a form at an address; `chrome` stands on every page of the store's admin, `refused` is what a page of it
     answers to a stranger, `order` is where the order's customer (a guest, where there is no sign-in) sees it, `contact` the contact form.
-    `commands` make the store's own tables. `process` asks for one of its own, in which `lacks` cannot be imported.
+    `order_admin` is where the staff sees that order, if the desk's panel stands there. `commands` make the store's own tables. `process` asks for one
+    of its own, in which `lacks` cannot be imported.
     """
 
     traits: Sequence[Trait]
@@ -69,6 +72,7 @@ class Kind:
     chrome: str
     shop_pages: Sequence[str]
     admin_pages: Sequence[str] = ()
+    order_admin: str = ""
     customer: Form | None = None
     contact: str = "/customer-service/contact"
     public: str = "http://store.example"

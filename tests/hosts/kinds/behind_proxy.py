@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, abort, redirect, render_template_string, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_admin import Admin, AdminIndexView, expose
+from flask_admin import Admin, AdminIndexView, BaseView, expose
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
+from jinja2 import DictLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cs_plugin import ALL, Customer, CustomerService, Employee, Order, hookimpl
 from tests.hosts.kinds import Kind, Trait
+from tests.servers.proxy import below
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 PREFIX = "/music"
 KIND = Kind(
-    traits=(Trait.URL_PREFIX, Trait.CSRF_PROTECT, Trait.FLASK_SQLALCHEMY, Trait.TWO_TABLES, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED),
+    traits=(
+        Trait.URL_PREFIX, Trait.CSRF_PROTECT, Trait.FLASK_SQLALCHEMY, Trait.TWO_TABLES, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED,
+        Trait.ORDER_PANELS,
+    ),
     public=f"http://store.example{PREFIX}",
     staff=("/sign-in", {"who": "marie"}),
     customer=("/sign-in", {"who": "jan"}),
     order="/order",
     chrome="Record Admin",
     shop_pages=("/",),
-    admin_pages=("/admin/",),
+    admin_pages=("/admin/", "/admin/records/"),
+    order_admin="/admin/records/",
     refused=302,
-)
+)  # fmt: skip
+PAGE = '{% extends "admin/master.html" %}{% block body %}<h1>LP-1</h1>{{ cs_order_panel("1") }}{% endblock %}'
 TOKEN = '<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">'
 MARIE, JAN = Employee("1", "Marie", "Dubois", "marie@music.example"), Customer("7", "jan@example.com", "Jan", "Kowalski")
 
@@ -75,6 +85,19 @@ class Index(AdminIndexView):
         return self.render("admin/index.html") if session.get("who") == "marie" else redirect(url_for("sign_in"))
 
 
+class Records(BaseView):
+    """The admin's page of the order."""
+
+    def is_accessible(self) -> bool:
+        """Say whether somebody of the staff is signed in."""
+        return session.get("who") == "marie"
+
+    @expose("/")
+    def index(self) -> str:
+        """Show what was written about it."""
+        return str(self.render("records.html"))
+
+
 # the desk: mounting
 customer_service = CustomerService(db=db, plugins=[Answers()])
 # the desk: mounted
@@ -87,31 +110,23 @@ def create_app(folder: Path, **config: Any) -> Flask:
     # Addresses that are made outside of a request, by a command say, have the path too, and cookies stay below it.
     app.config.update(SERVER_NAME="store.example", APPLICATION_ROOT=PREFIX)
     app.wsgi_app = ProxyFix(app.wsgi_app, x_host=1, x_prefix=1)  # type: ignore[method-assign]
+    app.jinja_loader = DictLoader({"records.html": PAGE})  # type: ignore[assignment]  # a folder of templates, in a file that tells all
     db.init_app(app)
     CSRFProtect(app)
-    Admin(app, name="Record Admin", index_view=Index())
+    Admin(app, name="Record Admin", index_view=Index()).add_view(Records(name="Records", endpoint="records"))
     # the desk: mounting
     app.config["CS_STOREFRONT_URL"] = None   # SERVER_NAME and APPLICATION_ROOT say it
     customer_service.init_app(app)
     # the desk: mounted
     app.add_url_rule("/", "home", lambda: render_template_string("<h1>Records</h1>{{ cs_contact_form() }}"))
     app.add_url_rule("/sign-in", "sign_in", sign_in, methods=["GET", "POST"])
-    app.add_url_rule("/order", "order", order, methods=["GET", "POST"])
+    app.add_url_rule("/order", "order", order)
     return app
 
 
-def front(app: Flask) -> Callable[..., Iterable[bytes]]:
-    """Return the proxy: what lies below the path is the shop's, without the path; the rest is somebody else's."""
-
-    def proxy(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if not path.startswith(f"{PREFIX}/"):
-            start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"another site"]
-        headers = {"HTTP_X_FORWARDED_PREFIX": PREFIX, "HTTP_X_FORWARDED_HOST": environ["HTTP_HOST"], "HTTP_HOST": "127.0.0.1:8000"}
-        return app(environ | headers | {"PATH_INFO": path.removeprefix(PREFIX), "REQUEST_URI": path.removeprefix(PREFIX)}, start_response)
-
-    return proxy
+def front(app: Flask) -> WSGIApplication:
+    """Return the proxy that stands before the shop."""
+    return below(PREFIX, app)
 
 
 def sign_in() -> ResponseReturnValue:
@@ -123,17 +138,10 @@ def sign_in() -> ResponseReturnValue:
 
 
 def order() -> ResponseReturnValue:
-    """Show the order, and take what its customer writes about it."""
+    """Show the order to its customer, and what was written about it."""
     if session.get("who") != "jan":
         abort(403)
-    if request.method == "POST":
-        customer_service.hook.cs_order_message_posted(
-            order_id="1", text=request.form["text"], customer_id=JAN.id, email=JAN.email, product_id=None, shop_id=None, language=None,
-            files=(), post_key=None,
-        )  # fmt: skip
-        db.session.commit()
-        return redirect(url_for("order"))
-    return render_template_string(f'<h1>Your record</h1><form method="post"><textarea name="text"></textarea>{TOKEN}</form>')
+    return render_template_string('<h1>Your record</h1>{{ cs_customer_order_panel("1") }}')
 
 
 def stock(app: Flask) -> None:

@@ -21,7 +21,7 @@ from cs_plugin.store.models import Base as DeskTables
 from tests.hosts.kinds import Kind, Trait
 
 KIND = Kind(
-    traits=(Trait.LITE, Trait.OWN_BIND, Trait.GUEST_ORDERS, Trait.BABEL, Trait.NO_CSRF_PROTECT, Trait.NO_MIGRATIONS),
+    traits=(Trait.LITE, Trait.OWN_BIND, Trait.GUEST_ORDERS, Trait.BABEL, Trait.NO_CSRF_PROTECT, Trait.NO_MIGRATIONS, Trait.OWN_ORDER_FORM),
     staff=("/cellar", {"email": "marie@wine.example"}),
     order="/order",
     chrome="Wine Admin",

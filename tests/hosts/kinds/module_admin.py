@@ -16,6 +16,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_required, l
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
+from jinja2 import DictLoader
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from cs_plugin import ALL, CustomerService
@@ -25,7 +26,7 @@ from tests.hosts.kinds import Kind, Trait
 KIND = Kind(
     traits=(
         Trait.ADMIN_OF_MODULE, Trait.ONE_TABLE, Trait.CSRF_PROTECT, Trait.BABEL, Trait.FLASK_SQLALCHEMY, Trait.FLASK_MIGRATE, Trait.FACTORY_TWICE,
-        Trait.FLASK_LOGIN, Trait.ADAPTER,
+        Trait.FLASK_LOGIN, Trait.ADAPTER, Trait.OWN_ORDER_FORM,
     ),
     staff=("/sign-in", {"email": "marie@tea.example", "password": "oolong"}),
     customer=("/sign-in", {"email": "jan@example.com", "password": "sencha"}),
@@ -33,6 +34,7 @@ KIND = Kind(
     chrome="Tea Admin",
     shop_pages=("/",),
     admin_pages=("/admin/order/",),
+    order_admin="/admin/order/details/?id=1",
     refused=302,
     commands=(("db", "init"), ("db", "migrate", "-m", "first"), ("db", "upgrade")),
 )  # fmt: skip
@@ -71,7 +73,18 @@ class ForStaff(ModelView):
         return bool(current_user.is_authenticated and current_user.is_staff)
 
 
-admin.add_view(ForStaff(Order, db, name="Orders"))
+PAGE = """{% extends "admin/model/details.html" %}
+{% block details_table %}{{ super() }}{{ cs_order_panel(model.id) }}{% endblock %}"""
+
+
+class ForOrders(ForStaff):
+    """The list of orders, and the page of each with what was written about it."""
+
+    can_view_details = True
+    details_template = "order.html"
+
+
+admin.add_view(ForOrders(Order, db, name="Orders"))
 
 
 # What the shop answers when the desk asks: no hook by hand.
@@ -89,6 +102,7 @@ def create_app(folder: Path, **config: Any) -> Flask:
     """Make the application."""
     app = Flask("tea", instance_path=str(folder))
     app.config.update(SECRET_KEY="a secret of the tea shop, long enough", SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder}/tea.sqlite", **config)
+    app.jinja_loader = DictLoader({"order.html": PAGE})  # type: ignore[assignment]  # a folder of templates, in a file that tells all
     db.init_app(app)
     login.init_app(app)
     csrf.init_app(app)

@@ -23,6 +23,7 @@ from tests.hosts.kinds import Kind, Trait
 KIND = Kind(
     traits=(
         Trait.NARROW_ADMIN, Trait.TWO_TABLES, Trait.GUEST_ORDERS, Trait.NO_CSRF_PROTECT, Trait.NO_BABEL, Trait.FLASK_SQLALCHEMY, Trait.NO_MIGRATIONS,
+        Trait.OWN_ORDER_FORM,
     ),
     staff=("/staff", {"email": "marie@books.example"}),
     order="/order/a-token-that-the-guest-was-mailed",
@@ -31,7 +32,7 @@ KIND = Kind(
     admin_pages=("/admin/clerk/",),
     refused=302,
     process=True,
-    lacks=("flask_babel", "flask_login", "flask_migrate"),
+    lacks=("flask_babel", "flask_login", "flask_migrate", "flask_alembic", "flask_sqlalchemy_lite", "psycopg", "pymysql", "redis"),
 )  # fmt: skip
 
 

@@ -10,28 +10,34 @@ from typing import Any
 
 from flask import Flask, abort, redirect, render_template_string, request, session
 from flask.typing import ResponseReturnValue
-from flask_admin import Admin
+from flask_admin import Admin, BaseView, expose
 from flask_admin.contrib.sqla import ModelView
 from flask_admin.theme import Bootstrap4Theme
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
+from jinja2 import DictLoader
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from cs_plugin import ALL, Customer, CustomerService, Employee, Order, hookimpl
 from tests.hosts.kinds import Kind, Trait
 
 KIND = Kind(
-    traits=(Trait.OWN_BIND, Trait.FLASK_SQLALCHEMY, Trait.FLASK_MIGRATE, Trait.CSRF_PROTECT, Trait.TWO_TABLES, Trait.BABEL_UNCONFIGURED),
+    traits=(
+        Trait.OWN_BIND, Trait.FLASK_SQLALCHEMY, Trait.FLASK_MIGRATE, Trait.CSRF_PROTECT, Trait.TWO_TABLES, Trait.BABEL_UNCONFIGURED,
+        Trait.ORDER_PANELS,
+    ),
     staff=("/sign-in", {"email": "marie@toys.example"}),
     customer=("/sign-in", {"email": "jan@example.com"}),
     order="/order",
     chrome="Toy Admin",
     shop_pages=("/",),
-    admin_pages=("/admin/member/",),
+    admin_pages=("/admin/member/", "/admin/toys/"),
+    order_admin="/admin/toys/",
     commands=(("db", "init"), ("db", "migrate", "-m", "first"), ("db", "upgrade")),
     process=True,
-)
+)  # fmt: skip
+PAGE = '{% extends "admin/master.html" %}{% block body %}<h1>TOY-1</h1>{{ cs_order_panel(1) }}{% endblock %}'
 TOKEN = '<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">'
 
 
@@ -91,6 +97,19 @@ class ForStaff(ModelView):
         return "member" in session
 
 
+class Toys(BaseView):
+    """The admin's page of the order."""
+
+    def is_accessible(self) -> bool:
+        """Say whether somebody of the staff is signed in."""
+        return "member" in session
+
+    @expose("/")
+    def index(self) -> str:
+        """Show what was written about it."""
+        return str(self.render("toys.html"))
+
+
 # the desk: mounting
 customer_service = CustomerService(db=db, plugins=[Answers()])
 # the desk: mounted
@@ -101,17 +120,18 @@ def create_app(folder: Path, **config: Any) -> Flask:
     app = Flask("toys", instance_path=str(folder))
     app.config.update(SECRET_KEY="a secret of the toy shop, long enough", SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder}/toys.sqlite", **config)
     app.config["SQLALCHEMY_BINDS"] = {"desk": f"sqlite:///{folder}/desk.sqlite"}
+    app.jinja_loader = DictLoader({"toys.html": PAGE})  # type: ignore[assignment]  # a folder of templates, in a file that tells all
     db.init_app(app)
     Migrate(app, db, directory=str(folder / "migrations"))
     CSRFProtect(app)
-    Admin(app, name="Toy Admin", theme=Bootstrap4Theme()).add_view(ForStaff(Member, db))
+    Admin(app, name="Toy Admin", theme=Bootstrap4Theme()).add_views(ForStaff(Member, db), Toys(name="Toys", endpoint="toys"))
     # the desk: mounting
     app.config["CS_BIND_KEY"] = "desk"
     customer_service.init_app(app)
     # the desk: mounted
     app.add_url_rule("/", "home", lambda: render_template_string("<h1>Toys</h1>{{ cs_contact_form() }}"))
     app.add_url_rule("/sign-in", "sign_in", sign_in, methods=["GET", "POST"])
-    app.add_url_rule("/order", "order", order, methods=["GET", "POST"])
+    app.add_url_rule("/order", "order", order)
     return app
 
 
@@ -126,15 +146,10 @@ def sign_in() -> ResponseReturnValue:
 
 
 def order() -> ResponseReturnValue:
-    """Show the order, and take what its customer writes about it."""
-    customer = db.session.get(Customers, session.get("customer", 0)) or abort(403)
-    if request.method == "POST":
-        customer_service.hook.cs_order_message_posted(
-            order_id="1", text=request.form["text"], customer_id=customer.id, email=customer.email, product_id=None, shop_id=None, language=None,
-            files=(), post_key=None,
-        )  # fmt: skip
-        db.session.commit()
-    return render_template_string(f'<h1>Your toy</h1><form method="post"><textarea name="text"></textarea>{TOKEN}</form>')
+    """Show the order to its customer, and what was written about it."""
+    if db.session.get(Customers, session.get("customer", 0)) is None:
+        abort(403)
+    return render_template_string("<h1>Your toy</h1>{{ cs_customer_order_panel(1) }}")
 
 
 def stock(app: Flask) -> None:

@@ -19,7 +19,7 @@ from tests.hosts.kinds import Kind, Trait
 KIND = Kind(
     traits=(
         Trait.OWN_PLUGINS, Trait.OWN_CONTACT_FORM, Trait.OWN_MAILER, Trait.NO_CSRF_PROTECT, Trait.FLASK_SQLALCHEMY, Trait.NO_MIGRATIONS,
-        Trait.BABEL_UNCONFIGURED, Trait.NO_ADMIN,
+        Trait.BABEL_UNCONFIGURED, Trait.NO_ADMIN, Trait.OWN_ORDER_FORM,
     ),
     staff=("/sign-in", {"who": "marie"}),
     customer=("/sign-in", {"who": "jan"}),

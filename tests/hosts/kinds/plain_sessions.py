@@ -21,11 +21,12 @@ from tests.hosts.kinds import Kind, Trait
 KIND = Kind(
     traits=(
         Trait.SESSIONMAKER, Trait.TWO_TABLES, Trait.BLUEPRINT_ADMIN, Trait.CSRF_PROTECT, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED,
-        Trait.FACTORY_TWICE,
+        Trait.FACTORY_TWICE, Trait.ORDER_PANELS,
     ),
     staff=("/sign-in", {"email": "marie@tools.example"}),
     customer=("/sign-in", {"email": "jan@example.com"}),
     order="/order",
+    order_admin="/tools/1",
     chrome="Customer Service",
     shop_pages=("/",),
     refused=302,
@@ -114,7 +115,7 @@ def create_app(folder: Path, **config: Any) -> Flask:
     CSRFProtect(app)
     admin = Blueprint("admin", __name__)
     # the desk: mounting
-    customer_service = CustomerService(app, db=db, plugins=[Answers(db)])
+    CustomerService(app, db=db, plugins=[Answers(db)])
     # the desk: mounted
 
     @app.route("/")
@@ -132,17 +133,19 @@ def create_app(folder: Path, **config: Any) -> Flask:
                 return redirect("/")
         return render_template_string(f'<form method="post"><input name="email">{TOKEN}</form>')
 
-    @app.route("/order", methods=["GET", "POST"])
+    @admin.route("/tools/1")
+    def tool() -> ResponseReturnValue:
+        """Show the order to a smith, and what was written about it."""
+        if db.session.get(Smith, cookie.get("smith", 0)) is None:
+            abort(403)
+        return render_template_string("<h1>TOOL-1</h1>{{ cs_order_panel(1) }}")
+
+    @app.route("/order")
     def order() -> ResponseReturnValue:
-        """Show the order, and take what its customer writes about it."""
-        buyer = db.session.get(Buyer, cookie.get("buyer", 0)) or abort(403)
-        if request.method == "POST":
-            customer_service.hook.cs_order_message_posted(
-                order_id="1", text=request.form["text"], customer_id=buyer.id, email=buyer.email, product_id=None, shop_id=None, language=None,
-                files=(), post_key=None,
-            )  # fmt: skip
-            db.session.commit()
-        return render_template_string(f'<h1>Your tool</h1><form method="post"><textarea name="text"></textarea>{TOKEN}</form>')
+        """Show the order to its customer, and what was written about it."""
+        if db.session.get(Buyer, cookie.get("buyer", 0)) is None:
+            abort(403)
+        return render_template_string("<h1>Your tool</h1>{{ cs_customer_order_panel(1) }}")
 
     app.register_blueprint(admin)
     return app

@@ -18,7 +18,10 @@ from cs_plugin import ALL, Customer, CustomerService, Employee, Order, hookimpl
 from tests.hosts.kinds import Kind, Trait
 
 KIND = Kind(
-    traits=(Trait.SUBDOMAINS, Trait.CSRF_PROTECT, Trait.FLASK_SQLALCHEMY, Trait.TWO_TABLES, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED),
+    traits=(
+        Trait.SUBDOMAINS, Trait.CSRF_PROTECT, Trait.FLASK_SQLALCHEMY, Trait.TWO_TABLES, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED,
+        Trait.OWN_ORDER_FORM,
+    ),
     admin_public="http://desk.store.example",
     staff=("/sign-in", {"who": "marie"}),
     customer=("/sign-in", {"who": "jan"}),
@@ -27,7 +30,7 @@ KIND = Kind(
     shop_pages=("/",),
     admin_pages=("http://desk.store.example/admin/",),
     refused=302,
-)
+)  # fmt: skip
 TOKEN = '<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">'
 MARIE, JAN = Employee("1", "Marie", "Dubois", "marie@lamps.example"), Customer("7", "jan@example.com", "Jan", "Kowalski")
 

@@ -21,10 +21,11 @@ from tests.hosts.kinds import Kind, Trait
 KIND = Kind(
     traits=(
         Trait.NO_ADMIN, Trait.TOKEN_KEYS, Trait.GUEST_ORDERS, Trait.OWN_CONTACT_FORM, Trait.OWN_MAILER, Trait.NO_CSRF_PROTECT,
-        Trait.FLASK_SQLALCHEMY, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED,
+        Trait.FLASK_SQLALCHEMY, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED, Trait.ORDER_PANELS,
     ),
     staff=("/keeper", {"word": "tulip"}),
     order="/order/0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    order_admin="/keeper/0f1e2d3c4b5a69788796a5b4c3d2e1f0",
     chrome="Customer Service",
     shop_pages=("/", "/contact"),
     contact="/contact",
@@ -100,7 +101,8 @@ def create_app(folder: Path, **config: Any) -> Flask:
     app.add_url_rule("/", "home", lambda: render_template_string("<h1>Flowers</h1>"))
     app.add_url_rule("/contact", "contact", contact, methods=["GET", "POST"])
     app.add_url_rule("/keeper", "keeper", keeper, methods=["GET", "POST"])
-    app.add_url_rule("/order/<token>", "order", order, methods=["GET", "POST"])
+    app.add_url_rule("/keeper/<token>", "bouquet", bouquet)
+    app.add_url_rule("/order/<token>", "order", order)
     return app
 
 
@@ -115,6 +117,13 @@ def keeper() -> ResponseReturnValue:
         session["keeper"] = True
         return redirect(url_for("home"))
     return render_template_string('<form method="post"><input name="word"></form>')
+
+
+def bouquet(token: str) -> ResponseReturnValue:
+    """Show an order to the keeper, and what was written about it."""
+    if not session.get("keeper"):
+        abort(403)
+    return render_template_string("<h1>A bouquet</h1>{{ cs_order_panel(order.token) }}", order=db.get_or_404(Bouquet, token))
 
 
 def contact() -> ResponseReturnValue:
@@ -135,15 +144,9 @@ def contact() -> ResponseReturnValue:
 
 
 def order(token: str) -> ResponseReturnValue:
-    """Show an order to whoever has its token, and take what they write about it."""
-    found = db.session.get(Bouquet, token) or abort(404)
-    if request.method == "POST":
-        customer_service.hook.cs_order_message_posted(
-            order_id=found.token, text=request.form["text"], customer_id=None, email=found.email, product_id=None, shop_id=None, language=None,
-            files=(), post_key=None,
-        )  # fmt: skip
-        db.session.commit()
-    return render_template_string('<h1>Your bouquet</h1><form method="post"><textarea name="text"></textarea></form>')
+    """Show an order to whoever has its token, and what was written about it."""
+    found = db.get_or_404(Bouquet, token)
+    return render_template_string("<h1>Your bouquet</h1>{{ cs_customer_order_panel(None, token=order.token) }}", order=found)
 
 
 def stock(app: Flask) -> None:

@@ -24,11 +24,12 @@ JAN, MARIE, ORDER = (uuid.UUID(int=number) for number in (7, 1, 15))
 KIND = Kind(
     traits=(
         Trait.UUID_KEYS, Trait.ONE_NAME, Trait.ONE_TABLE, Trait.LITE, Trait.FLASK_ALEMBIC, Trait.FLASK_LOGIN, Trait.NO_CSRF_PROTECT, Trait.NO_ADMIN,
-        Trait.ADAPTER,
+        Trait.ADAPTER, Trait.ORDER_PANELS,
     ),
     staff=("/sign-in", {"email": "marie@bikes.example"}),
     customer=("/sign-in", {"email": "jan@example.com"}),
     order=f"/orders/{ORDER}",
+    order_admin=f"/workshop/{ORDER}",
     chrome="Customer Service",
     shop_pages=("/",),
     refused=403,
@@ -86,7 +87,8 @@ def create_app(folder: Path, **config: Any) -> Flask:
     # the desk: mounted
     app.add_url_rule("/", "home", lambda: render_template_string('<h1>Bikes</h1><a href="{{ cs_contact_url() }}">Contact us</a>'))
     app.add_url_rule("/sign-in", "sign_in", sign_in, methods=["GET", "POST"])
-    app.add_url_rule("/orders/<uuid:order_id>", "order", order, methods=["GET", "POST"])
+    app.add_url_rule("/orders/<uuid:order_id>", "order", order)
+    app.add_url_rule("/workshop/<uuid:order_id>", "workshop", workshop)
     return app
 
 
@@ -107,18 +109,19 @@ def sign_in() -> ResponseReturnValue:
 
 @login_required
 def order(order_id: uuid.UUID) -> ResponseReturnValue:
-    """Show a customer's order, and take what they write about it."""
+    """Show a customer's order, and what was written about it. A store may hand over the keys that it has: numbers or UUIDs."""
     found = db.session.get(Order, order_id)
     if found is None or found.user_id != current_user.id:
         abort(404)
-    if request.method == "POST":
-        # A store may hand over the keys that it has: numbers or UUIDs.
-        customer_service.hook.cs_order_message_posted(
-            order_id=found.id, text=request.form["text"], customer_id=current_user.id, email=current_user.email, product_id=None, shop_id=None,
-            language=None, files=(), post_key=None,
-        )  # fmt: skip
-        db.session.commit()
-    return render_template_string('<h1>Your bike</h1><form method="post"><textarea name="text"></textarea></form>')
+    return render_template_string("<h1>Your bike</h1>{{ cs_customer_order_panel(order.id) }}", order=found)
+
+
+@login_required
+def workshop(order_id: uuid.UUID) -> ResponseReturnValue:
+    """Show an order to the staff, and what was written about it."""
+    if current_user.role != "staff":
+        abort(403)
+    return render_template_string("<h1>A bike</h1>{{ cs_order_panel(order.id) }}", order=db.session.get(Order, order_id) or abort(404))
 
 
 def stock(app: Flask) -> None:
