@@ -605,7 +605,7 @@ def _outcome(claimed: Claimed, came_of_it: UndeliverableError | tuple[Refused, .
         words, code, passes = came_of_it.text, came_of_it.code, not came_of_it.permanent
     else:
         missed = tuple(one.address for one in came_of_it)
-        words = " · ".join(f"{one.text} ({one.address})" for one in came_of_it)
+        words = " · ".join(one.words for one in came_of_it)
         code, passes = came_of_it[0].code if came_of_it else None, any(not one.permanent for one in came_of_it)
         if not came_of_it:
             return _Outcome(OutboxState.SENT, "", None, mail, reached=True)

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 from werkzeug.datastructures import FileStorage
 from werkzeug.routing import Rule
-
-from sqlalchemy import select, update
 
 from cs_plugin import ALL, Employee, OutgoingMail, desk, outbox
 from cs_plugin.desk import Bench
@@ -102,7 +101,7 @@ FORM = {
     "name-en": "intruder",
     "text-en": "intruder",
     "position": "0",
-    "shops": "3",
+    "shops": "1",
     "mail": "1",
     "predefined": "1",
     "public": "1",
@@ -143,6 +142,20 @@ def test_an_employee_of_another_shop_sees_and_changes_nothing(walked: Store) -> 
             assert JAN.email not in answer.text, (rule.rule, method)
             if "thread_id" in rule.arguments:
                 assert answer.status_code == 404, (rule.rule, method, answer.status_code)
+    assert snapshot(walked) == before
+
+
+@pytest.mark.shows("12.1")
+@pytest.mark.parametrize("action", ["delete", "discard", "retry", "ask"])
+def test_whoever_may_only_look_changes_nothing(walked: Store, action: str) -> None:
+    """An employee who may view every shop and do nothing else posts every form of the admin in vain."""
+    walked.answers.grants[JOHN.id] = {"view": ALL}
+    before = snapshot(walked)
+    client = walked.client(employee=JOHN)
+    for rule in admin_rules(walked):
+        if "POST" in rule.methods:
+            answer = client.post(f"{address_of(walked, rule)}?order=15", data={**with_token(client, walked), "action": action})
+            assert answer.status_code < 500, rule.rule
     assert snapshot(walked) == before
 
 
@@ -211,8 +224,6 @@ def test_orders_of_other_shops_are_shown_to_nobody_who_may_not_see_them(walked: 
 @pytest.mark.shows("12.1", "9.1")
 def test_the_threads_own_order_is_not_told_of_where_it_lies_in_a_shop_out_of_sight(walked: Store) -> None:
     """A thread that came to lie in another shop than its order tells nothing of that order."""
-    from cs_plugin.store.models import Thread
-
     with walked.desk.sessions.begin() as session:
         session.get_one(Thread, 1).order_id = "15"
     walked.answers.orders[0] = replace(walked.answers.orders[0], shop_id="3")

@@ -25,8 +25,9 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy.orm import scoped_session, sessionmaker
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from cs_plugin import CustomerService, Employee, Language, desk, hookimpl
+from cs_plugin import CustomerService, Employee, Language, Shop, desk, hookimpl
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.extension import SETTINGS
 from cs_plugin.outbox import Delivered
@@ -35,10 +36,12 @@ from cs_plugin.store.models import Message, Thread, Worker
 from cs_plugin.web.background import BACKGROUND, Background, deliver_without_worker
 from tests.hosts.store import JAN, MARIE, Store, make_store
 from tests.hosts.visitor import hidden
+from tests.hosts.window import Window
 from tests.servers.smtp import SMTPServer
 from tests.test_plugins import CONTACT_FORM
 
 CONTACT = "/customer-service/contact"
+IDA = "ida@example.com"
 
 
 def host(folder: Path, **config: Any) -> Store:
@@ -76,6 +79,31 @@ def opens(store: Store) -> bool:
     assert [employee.get(page).status_code for page in pages] == [200, 200]
     assert [visitor.get(page).status_code for page in pages] == [403, 403]
     return bool(visitor.get(CONTACT).status_code == 200)
+
+
+# --- Where the application stands
+
+
+def test_an_application_below_a_path_of_a_server(tmp_path: Path, smtp_server: SMTPServer) -> None:
+    """Mounted there by the server itself, with APPLICATION_ROOT and cookies that stay below it: forms are taken, and a mail's link leads there."""
+    store = make_store(
+        f"sqlite:///{tmp_path}/store.sqlite", tmp_path, APPLICATION_ROOT="/shop", SESSION_COOKIE_PATH="/shop", SERVER_NAME="store.example",
+        CS_FORM_MIN_SECONDS=0, CS_MAIL_URL=f"smtp://{smtp_server.host}:{smtp_server.port}",
+    )  # fmt: skip
+    store.answers.shops = (Shop("1", "Paris"),)
+    public = "http://store.example/shop"
+    visitor = Window(DispatcherMiddleware(Flask("elsewhere"), {"/shop": store.app}), public)
+    visitor.open(CONTACT)
+    assert [address for address in visitor.loaded() if not address.startswith("data:") and visitor.status_of(address) != 200] == []
+    visitor.submit(contact=visitor.choices("contact")[-1], email=IDA, text="Where is my parcel?")
+    assert visitor.url.startswith(f"{public}{CONTACT}")
+    assert "Your message has been successfully sent to our team." in visitor.page
+    with store.app.app_context():
+        store.desk.office.deliver()
+    (text,) = [mail.message.get_body(("plain",)).get_content() for mail in smtp_server.received if mail.recipients[0] == IDA]  # type: ignore[union-attr]
+    (link,) = [word for word in text.split() if "/thread/" in word]
+    assert link.startswith(f"{public}/customer-service/thread/")
+    assert "Where is my parcel?" in visitor.open(link)
 
 
 # --- The host's admin, or our own

@@ -188,7 +188,7 @@ def test_a_line_to_the_database_that_breaks_under_a_mail_makes_no_second_one(far
 
     def cut_all() -> None:
         with store.app.app_context():
-            url = store.db.engine.url
+            url = store.desk.engine.url
         administrator = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with administrator.connect() as connection:
             if url.get_backend_name() == "postgresql":

@@ -13,6 +13,7 @@ from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, address_key, clean
 from cs_plugin.rules.languages import base, best_of, direction
 from cs_plugin.rules.matching import decide
 from cs_plugin.rules.options import BY_NAME, OPTIONS, Kind
+from cs_plugin.rules.outgoing import Refused
 from cs_plugin.rules.people import Customer, Employee
 from cs_plugin.rules.permissions import ALL, DEFAULT_GRANTS, NO_GRANTS, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, read_context, shop_at
@@ -267,3 +268,9 @@ def test_a_filter_knows_what_it_searches() -> None:
     assert not ThreadFilter(private=False).is_empty
     assert not ThreadFilter(private=False).searches_text
     assert ThreadFilter(message="x").searches_text
+
+
+def test_a_servers_words_name_the_address_once() -> None:
+    """Many servers repeat the recipient in their answer, in whatever case; where they do not, it stands behind their words."""
+    assert Refused("eva@example.com", "550 5.1.1 No such user", permanent=True).words == "550 5.1.1 No such user (eva@example.com)"
+    assert Refused("eva@example.com", "550 5.1.1 <Eva@example.com>: unknown", permanent=True).words == "550 5.1.1 <Eva@example.com>: unknown"

@@ -174,7 +174,7 @@ class _SmtpConnection:
         if len(refused) == len(envelope):
             # As long as one of them may be taken later, the mail has not failed.
             first = next((one for one in refused if not one.permanent), refused[0])
-            raise UndeliverableError(f"{first.text} ({first.address})", permanent=first.permanent, code=first.code)
+            raise UndeliverableError(first.words, permanent=first.permanent, code=first.code)
         self._command("DATA", deadline, good=354)
         self._hand_over(content, deadline)
         return refused

@@ -94,3 +94,8 @@ class Refused:
     text: str
     permanent: bool
     code: int | None = None
+
+    @property
+    def words(self) -> str:
+        """Return the server's words with the address that they are about; many servers name it themselves."""
+        return self.text if self.address.casefold() in self.text.casefold() else f"{self.text} ({self.address})"

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from flask import Response
 from playwright.sync_api import Page
+from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 
-from cs_plugin import Customer, desk
+from cs_plugin import Customer, OutgoingMail, desk, outbox
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile
+from cs_plugin.rules.outgoing import Mailbox
 from cs_plugin.rules.signing import TagKind
-from cs_plugin.store import files
-from cs_plugin.store.models import Thread
+from cs_plugin.store import files, predefined
+from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from tests.hosts.store import JAN, MARIE, Store
 from tests.servers.browser import Browser
 from tests.servers.flask_server import serving
@@ -61,7 +63,21 @@ def attacked(store: Store) -> Store:
         store.desk.do(lambda bench: desk.add_note(bench, store.actor(), 1, BREAKOUTS, (stored,)))
         store.desk.do(lambda bench: desk.reply(bench, store.actor(), 1, desk.Answer(BREAKOUTS, files=(stored,), keep_status=True)))
         store.desk.office.deliver()
+        store.desk.do(_fill)
+        order = store.answers.orders[0]
+        store.desk.do(lambda bench: desk.write_on_order(bench, store.actor(), order, BREAKOUTS, public=True))
     return store
+
+
+def _fill(bench: desk.Bench) -> None:
+    """Let a predefined message, a mail that failed and the words of its server hold the attempt."""
+    message = predefined.new_predefined(bench.session, bench.now)
+    predefined.write_words(message, "en", name=BREAKOUTS[:128], text=BREAKOUTS)
+    predefined.write_shops(message, ["1"])
+    sender, to = Mailbox("a@shop.example", BREAKOUTS), (Mailbox(JAN.email, BREAKOUTS),)
+    mail = OutgoingMail("passed_on", sender, to, BREAKOUTS, BREAKOUTS, "", "<1@x>", "en", "1")
+    failed = outbox.put(bench.session, mail, bench.now)
+    failed.state, failed.last_error = OutboxState.FAILED, BREAKOUTS
 
 
 def test_no_page_of_the_admin_runs_what_a_stranger_wrote(attacked: Store, browser: Browser) -> None:
@@ -70,7 +86,11 @@ def test_no_page_of_the_admin_runs_what_a_stranger_wrote(attacked: Store, browse
     with serving(attacked.app) as address, browser.context() as context:
         context.set_extra_http_headers({"X-Employee": MARIE.id})
         page = context.new_page()
-        for path in [*(f"/cs-admin/customer-service/{path}" for path in paths), "/cs-admin/customer-service-contacts/"]:
+        others = ("-contacts/", "-orders/?order=15", "-predefined-messages/", "-predefined-messages/1/", "-predefined-messages/1/delete/")
+        with attacked.desk.sessions() as session:
+            failed = session.scalars(select(OutboxItem.id).where(OutboxItem.state == OutboxState.FAILED)).one()
+        mails = ("-failed-mails/", f"-failed-mails/{failed}/", f"-failed-mails/{failed}/discard/")
+        for path in [*(f"/cs-admin/customer-service/{path}" for path in paths), *(f"/cs-admin/customer-service{path}" for path in (*others, *mails))]:
             assert_nothing_ran(page, address + path)
         page.goto(f"{address}/cs-admin/customer-service/1/")
         assert "<script>document.title='ran'</script>" in page.inner_text("body")
@@ -84,7 +104,8 @@ def test_no_page_of_the_storefront_runs_what_a_stranger_wrote(attacked: Store, b
     with serving(attacked.app) as address, browser.context() as context:
         context.set_extra_http_headers({"X-Customer": JAN.id})
         page = context.new_page()
-        for path in (link, "/customer-service/contact", "/customer-service/contact?shop=<script>&language=<script>&next=javascript:alert(1)"):
+        own = ("/customer-service/order?order=15", "/customer-service/my-messages", "/customer-service/my-messages/1")
+        for path in (*own, link, "/customer-service/contact", "/customer-service/contact?shop=<script>&language=<script>&next=javascript:alert(1)"):
             assert_nothing_ran(page, address + path)
 
 

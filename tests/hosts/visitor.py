@@ -32,7 +32,8 @@ def kept(html: str) -> list[str]:
 
 def errors(html: str) -> dict[str, str]:
     """Return what is told at each field, under the field's name; "" for the whole form."""
-    told = {name: _plain(text) for name, text in re.findall(r'<p class="cs-error" id="cs-(?:order-messages-[^"]*-)?([a-z_]+)-error">(.*?)</p>', html, re.DOTALL)}
+    at_fields = r'<p class="cs-error" id="cs-(?:order-messages-[^"]*-)?([a-z_-]+)-error">(.*?)</p>'
+    told = {name: _plain(text) for name, text in re.findall(at_fields, html, re.DOTALL)}
     files = re.search(r'id="cs-[^"]*file-error"[^>]*>(.*?)</div>', html, re.DOTALL)
     if files and "cs-error" in files[1]:
         told["file"] = _plain(files[1])

@@ -50,6 +50,8 @@ class Trait(StrEnum):
     FLASK_LOGIN = "Flask-Login"
     ADAPTER = "answers by the adapter, no hook by hand"
     ORDER_PANELS = "the desk's panels on its order pages"
+    QUIET_SESSION = "a session that neither flushes nor expires by itself"
+    STAFF_ELSEWHERE = "the staff in a database of their own"
     OWN_ORDER_FORM = "an order form of its own"
 
 

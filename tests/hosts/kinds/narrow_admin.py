@@ -23,7 +23,7 @@ from tests.hosts.kinds import Kind, Trait
 KIND = Kind(
     traits=(
         Trait.NARROW_ADMIN, Trait.TWO_TABLES, Trait.GUEST_ORDERS, Trait.NO_CSRF_PROTECT, Trait.NO_BABEL, Trait.FLASK_SQLALCHEMY, Trait.NO_MIGRATIONS,
-        Trait.OWN_ORDER_FORM,
+        Trait.OWN_ORDER_FORM, Trait.STAFF_ELSEWHERE,
     ),
     staff=("/staff", {"email": "marie@books.example"}),
     order="/order/a-token-that-the-guest-was-mailed",
@@ -46,6 +46,7 @@ db = SQLAlchemy(model_class=Base)
 class Clerk(db.Model):  # type: ignore[name-defined,misc]
     """Somebody of the staff."""
 
+    __bind_key__ = "staff"
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str]
     first_name: Mapped[str]
@@ -129,6 +130,7 @@ def create_app(folder: Path, **config: Any) -> Flask:
     """Make the application."""
     app = Flask("books", instance_path=str(folder))
     app.config.update(SECRET_KEY="a secret of the bookshop, long enough", SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder}/books.sqlite", **config)
+    app.config["SQLALCHEMY_BINDS"] = {"staff": f"sqlite:///{folder}/staff.sqlite"}
     db.init_app(app)
     admin = Admin(app, name="Book Admin", theme=Bootstrap4Theme(fluid=False))
     admin.add_view(ForClerks(Clerk, db))

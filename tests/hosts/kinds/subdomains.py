@@ -20,7 +20,7 @@ from tests.hosts.kinds import Kind, Trait
 KIND = Kind(
     traits=(
         Trait.SUBDOMAINS, Trait.CSRF_PROTECT, Trait.FLASK_SQLALCHEMY, Trait.TWO_TABLES, Trait.NO_MIGRATIONS, Trait.BABEL_UNCONFIGURED,
-        Trait.OWN_ORDER_FORM,
+        Trait.OWN_ORDER_FORM, Trait.QUIET_SESSION,
     ),
     admin_public="http://desk.store.example",
     staff=("/sign-in", {"who": "marie"}),
@@ -34,7 +34,7 @@ KIND = Kind(
 TOKEN = '<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">'
 MARIE, JAN = Employee("1", "Marie", "Dubois", "marie@lamps.example"), Customer("7", "jan@example.com", "Jan", "Kowalski")
 
-db = SQLAlchemy()
+db = SQLAlchemy(session_options={"autoflush": False, "expire_on_commit": False})
 
 
 class Answers:
