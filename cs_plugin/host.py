@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from cs_plugin import plugins
 from cs_plugin.errors import BadHostAnswerError
 from cs_plugin.rules.inquiry import Inquiry
 from cs_plugin.rules.languages import Language
-from cs_plugin.rules.orders import Order, OrderStep
+from cs_plugin.rules.orders import Order, OrderStep, Product
 from cs_plugin.rules.outgoing import OutgoingMail
 from cs_plugin.rules.people import Customer, Employee
 from cs_plugin.rules.permissions import DEFAULT_GRANTS, Grants
@@ -22,6 +22,11 @@ from cs_plugin.rules.shops import Shop
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
+
+# The host's own keys; a guest's order has no customer.
+_KEYS = frozenset({"id", "shop_id", "customer_id"})
+_MAY_LACK = frozenset({"customer_id"})
+_LONGEST_KEY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,9 @@ class Host:
 def _maybe(hook: str, kind: type[Answer], answer: Any) -> Answer | None:
     if answer is not None and not isinstance(answer, kind):
         raise BadHostAnswerError(hook, f"{kind.__name__} or None", answer)
-    return answer
+    if isinstance(answer, Customer | Order) and answer.id in (None, ""):
+        return None   # a row that was never stored is nobody's account, and no order
+    return _in_our_words(hook, answer)
 
 
 def _several(hook: str, kind: type[Answer], answer: Any) -> tuple[Answer, ...]:
@@ -129,4 +136,31 @@ def _several(hook: str, kind: type[Answer], answer: Any) -> tuple[Answer, ...]:
         return ()
     if not isinstance(answer, Sequence) or not all(isinstance(one, kind) for one in answer):
         raise BadHostAnswerError(hook, f"a sequence of {kind.__name__}", answer)
-    return tuple(answer)
+    return tuple(_in_our_words(hook, one) for one in answer)
+
+
+def _in_our_words(hook: str, answer: Answer) -> Answer:
+    """Return an answer as the desk keeps it: keys as text, whatever the host counts with, and an empty text where its column is empty.
+
+    Raise BadHostAnswerError for a key that is missing or longer than our columns.
+    """
+    if not isinstance(answer, Employee | Customer | Order | Product | Shop):
+        return answer
+    told = {field.name: getattr(answer, field.name) for field in fields(answer)}
+    kept = dict(told)
+    for field in fields(answer):
+        if field.name in _KEYS:
+            kept[field.name] = _key(hook, answer, field.name)
+        elif field.type == "str" and told[field.name] is None:
+            kept[field.name] = ""
+        elif field.name == "products":
+            kept[field.name] = tuple(_in_our_words(hook, one) for one in told[field.name] or ())
+    return answer if kept == told else replace(answer, **kept)
+
+
+def _key(hook: str, answer: object, name: str) -> str | None:
+    value = getattr(answer, name)
+    text = None if value is None or value == "" else str(value)
+    if (text is None and name not in _MAY_LACK) or (text is not None and len(text) > _LONGEST_KEY):
+        raise BadHostAnswerError(hook, f"{name} as text of 1 to {_LONGEST_KEY} characters", answer)
+    return text

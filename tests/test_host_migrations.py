@@ -277,11 +277,11 @@ def test_the_host_is_asked_once_however_many_contexts_were_entered(tmp_path: Pat
 
 
 @pytest.mark.skipif(importlib.util.find_spec("flask_alembic") is None, reason="Flask-Alembic is not installed")
-def test_flask_alembic_sees_no_change_either(tmp_path: Path, order: str) -> None:
+def test_flask_alembic_sees_no_change_either(database_url: str, tmp_path: Path, order: str) -> None:
     """The other way in which hosts migrate, set up before the desk or after it."""
     from flask_alembic import Alembic
 
-    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, mount=False)
+    store = make_store(database_url, tmp_path, mount=False)
     store.app.config["ALEMBIC"] = {"script_location": str(tmp_path / "migrations")}
     give_baskets(store)
     alembic = Alembic()
@@ -300,3 +300,6 @@ def test_flask_alembic_sees_no_change_either(tmp_path: Path, order: str) -> None
     with store.app.app_context():
         assert not alembic.compare_metadata()
     assert leftovers(store) == []
+    with store.app.app_context():
+        store.db.session.remove()
+        store.db.engine.dispose()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 import sys
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from textwrap import dedent
@@ -15,7 +19,7 @@ import pluggy
 import pytest
 from sqlalchemy import func, select
 
-from cs_plugin import CustomerService, Employee, Shop, hookimpl, hookspecs, plugins
+from cs_plugin import Customer, CustomerService, Employee, Order, Product, Shop, hookimpl, hookspecs, plugins
 from cs_plugin.errors import BadHostAnswerError, HookError
 from cs_plugin.host import Host
 from cs_plugin.plugins import Kind
@@ -36,6 +40,9 @@ CONTACT_FORM = {
     "files": (),
     "post_key": None,
 }
+
+
+ORDER = Order("15", "XKBKNABJK", "jan@example.com", "1", dt.datetime(2026, 11, 16, tzinfo=dt.UTC), Decimal("68.00"), "EUR", "Shipped", "7")
 
 
 def plugin(name: str, work: Any, marker: Any = hookimpl) -> SimpleNamespace:
@@ -208,12 +215,33 @@ def test_what_cannot_be_checked_is_refused(caplog: pytest.LogCaptureFixture) -> 
         ("cs_list_employees", [{"id": "1"}], lambda host: host.employees()),
         ("cs_find_order", {"id": "15"}, lambda host: host.find_order(order_id="15")),
         ("cs_url", 15, lambda host: host.url("order", "15")),
+        ("cs_current_employee", Employee(""), lambda host: host.current_employee()),
+        ("cs_list_shops", [Shop("1" * 65, "A")], lambda host: host.shops()),
+        ("cs_list_orders", [replace(ORDER, shop_id="")], lambda host: host.orders(customer_id="7")),
     ],
 )
 def test_an_answer_of_the_wrong_type_names_its_hook(name: str, answer: object, work: Any) -> None:
     """The host's developer reads which answer is wrong, and what was expected."""
     with pytest.raises(BadHostAnswerError, match=name):
         work(Host(manager_of(answering(name, answer))))
+
+
+def test_keys_are_text_whatever_the_host_counts_with() -> None:
+    """A model's integers and UUIDs, and columns that are empty, are taken as the desk keeps them: comparing 7 with "7" would lock a customer out."""
+    key = uuid.UUID(int=15)
+    order = replace(ORDER, id=key, shop_id=1, customer_id=7, reference=None, products=[Product(4, "Jug")])  # type: ignore[arg-type]
+    told = Host(manager_of(answering("cs_find_order", order))).find_order(order_id=str(key))
+    assert told == replace(ORDER, id=str(key), shop_id="1", customer_id="7", reference="", products=(Product("4", "Jug"),))
+    guest = Host(manager_of(answering("cs_find_order", replace(ORDER, customer_id="")))).find_order(order_id="15")
+    assert guest is not None
+    assert guest.customer_id is None
+    customer = Customer(7, None, None)  # type: ignore[arg-type]
+    assert Host(manager_of(answering("cs_current_customer", customer))).current_customer() == Customer("7", "")
+
+
+def test_an_account_without_an_id_is_nobody() -> None:
+    """A row that was never stored owns nothing, and its holder writes as a visitor."""
+    assert Host(manager_of(answering("cs_current_customer", Customer("", "jan@example.com")))).current_customer() is None
 
 
 # --- Wrappers -------------------------------------------------------------------------------------------------------------------------------------
