@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import render_template_string
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from cs_plugin import desk, hookimpl
 from cs_plugin import errors as desk_errors
@@ -490,6 +490,37 @@ def test_a_double_click_is_one_comment(store: Store) -> None:
     for words in ("Once", "Once", "Twice"):
         assert post(store, client, shown=shown, text=words).status_code == 303
     assert [one.text for one in messages_of(store, 1)] == ["Once", "Twice"]
+
+
+def test_the_host_is_asked_before_the_first_row_is_written(tmp_path: Any) -> None:
+    """Nobody waits behind a row of ours for the host's answer about a customer."""
+    unsettled: list[str] = []
+    asked: list[list[str]] = []
+
+    class Slow:
+        @hookimpl(tryfirst=True)
+        def cs_find_customer(self) -> None:
+            asked.append(list(unsettled))
+
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, plugins=[Slow()])
+    with store.app.app_context():
+        engine = store.db.engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        if not statement.startswith(("SELECT", "PRAGMA")):
+            unsettled.append(statement)
+
+    @event.listens_for(engine, "commit")
+    def settle(_connection: Any) -> None:
+        unsettled.clear()
+
+    client = store.client(employee=MARIE)
+    shown = client.get(PAGE).text
+    asked.clear()
+    assert post(store, client, shown=shown, text="Wrapped twice.").status_code == 303
+    assert asked
+    assert not any(asked)
 
 
 def test_an_expired_or_forged_form_keeps_its_text(store: Store) -> None:

@@ -17,9 +17,9 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import MAX_TEXT, AuthorKind, StoredFile, address_key, clean_text
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.people import Employee
-from cs_plugin.rules.permissions import NO_GRANTS, Actor, Permission
+from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants, Permission
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import threads
+from cs_plugin.store import posts, threads
 from cs_plugin.store.employees import employees_by_id, remember
 from cs_plugin.store.files import stored_files
 from cs_plugin.store.mailboxes import is_fetched
@@ -39,19 +39,35 @@ class Target:
     address: str = ""
 
 
-def forward(bench: Bench, actor: Actor, thread_id: int, target: Target, comment: str = "", *, reference: str = "") -> Message:
+def forward(
+    bench: Bench, actor: Actor, thread_id: int, target: Target, comment: str = "", *, reference: str = "", once: bytes | None = None
+) -> Message | None:
     """Forward a thread and return the private note that says so; its status stays. `reference` is its order's, as people know it.
+
+    What comes again under the key `once` is not forwarded again: None is returned then.
 
     Raise InvalidInputError for the field that is wrong ("target", "address", "comment"), NotFoundError and NotPermittedError.
     """
     comment = _checked_comment(comment)
-    if target.employee_id is not None:
-        return _to_colleague(bench, actor, thread_id, target.employee_id, comment, reference)
-    return _to_outsider(bench, actor, thread_id, _checked(target.address), comment, reference)
+    address = _checked(target.address) if target.employee_id is None else ""
+    # The host is asked before the first row is written.
+    found, grants = _colleague(bench, actor, target.employee_id)
+    if once is not None and posts.claim(bench.session, once, bench.now) is not None:
+        return None
+    if target.employee_id is None:
+        return _to_outsider(bench, actor, thread_id, address, comment, reference)
+    return _to_colleague(bench, actor, thread_id, found, grants, comment, reference)
 
 
-def _to_colleague(bench: Bench, actor: Actor, thread_id: int, employee_id: str, comment: str, reference: str) -> Message:
-    found, grants = colleague(bench, actor, employee_id) if employee_id != actor.employee.id else (None, NO_GRANTS)
+def _colleague(bench: Bench, actor: Actor, employee_id: str | None) -> tuple[Employee | None, Grants]:
+    if employee_id in (None, actor.employee.id):
+        return None, NO_GRANTS
+    return colleague(bench, actor, employee_id)
+
+
+def _to_colleague(
+    bench: Bench, actor: Actor, thread_id: int, found: Employee | None, grants: Grants, comment: str, reference: str
+) -> Message:
     thread = _locked(bench, actor, thread_id)
     if found is None or not grants.allow(Permission.VIEW, thread.shop_id):
         raise InvalidInputError("target", CANNOT_TAKE)

@@ -21,8 +21,10 @@ from cs_plugin.store.models import Message, Thread
 from cs_plugin.store.order_threads import newest_of_owner
 
 
-def write_on_order(bench: Bench, actor: Actor, order: Order, text: str, *, public: bool) -> Message:
+def write_on_order(bench: Bench, actor: Actor, order: Order, text: str, *, public: bool, once: bytes | None = None) -> Message | None:
     """Write on an order: in the newest thread with its customer, else in a new one. Without `public` it is a private note, and no mail.
+
+    What comes again under the key `once` is not written again: None is returned then.
 
     Raise InvalidInputError for a text that is empty or longer than 1,200 characters and where there is no address to write to, NotFoundError for an
     order of a shop that the employee may not view, NotPermittedError.
@@ -33,6 +35,8 @@ def write_on_order(bench: Bench, actor: Actor, order: Order, text: str, *, publi
     text = checked_comment(text)
     # The host is asked before the lock.
     customer = bench.host.find_customer(customer_id=order.customer_id, shop_id=order.shop_id) if order.customer_id else None
+    if once is not None and posts.claim(bench.session, once, bench.now) is not None:
+        return None
     turn = posts.turn_on_order(order.shop_id, order.id, customer_id=order.customer_id, address=order.email)
     # There is no row of the order's to lock. Whoever writes on it takes this one, its customer too: of two at once the second waits, and finds the
     # first one's thread.

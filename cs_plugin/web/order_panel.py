@@ -27,7 +27,6 @@ from cs_plugin.rules.inquiry import MAX_ORDER_PANEL_TEXT, clean_line, clean_text
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.orders import Order
 from cs_plugin.rules.permissions import Actor, Permission
-from cs_plugin.store import posts
 from cs_plugin.store.contacts import default_contact, find_contact
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery, Message, Thread
@@ -277,8 +276,7 @@ def _comment_of(posting: Posting, here: Visit) -> Comment:
 def _write(bench: Bench, actor: Actor, order: Order, comment: Comment) -> None:
     """Write what the form says; a form that comes twice is taken once."""
     key = comment.key.of_post(order.shop_id, order.id, comment.text, "public" if comment.public else "note")
-    if posts.claim(bench.session, digest("comment", actor.employee.id, key), bench.now) is None:
-        desk.write_on_order(bench, actor, order, comment.text, public=comment.public)
+    desk.write_on_order(bench, actor, order, comment.text, public=comment.public, once=digest("comment", actor.employee.id, key))
 
 
 def _address(order: Order) -> str:

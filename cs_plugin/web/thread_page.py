@@ -400,8 +400,8 @@ def _is_id(text: str) -> bool:
 
 def _forward(bench: Bench, actor: Actor, number: int, form: ForwardForm, target: desk.Target, reference: str) -> None:
     """Forward a thread; a form that comes twice is sent once."""
-    if posts.claim(bench.session, digest("forward", actor.employee.id, str(number), form.post_key()), bench.now) is None:
-        desk.forward(bench, actor, number, target, form.comment, reference=reference)
+    once = digest("forward", actor.employee.id, str(number), form.post_key())
+    desk.forward(bench, actor, number, target, form.comment, reference=reference, once=once)
 
 
 def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> bool:
