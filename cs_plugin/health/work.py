@@ -12,12 +12,12 @@ from cs_plugin.health.findings import Finding, advice, good, kept_from_the_log, 
 from cs_plugin.store.contacts import contacts_in
 from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, Worker
 from cs_plugin.store.scope import EVERYTHING
+from cs_plugin.store.workers import workers_alive
 from cs_plugin.web.mounted import Mounted
 
 SUBJECT = "Mail and jobs"
 # Mail that has been due for so long is delivered by nobody; a job's lease that ended so long ago, or one that nobody has begun, likewise.
 LATE = dt.timedelta(minutes=15)
-_WORKER_IS_ALIVE = dt.timedelta(seconds=60)
 _WORK = "flask cs work"
 
 
@@ -80,7 +80,7 @@ def look_at_worker(here: Mounted) -> Iterator[Finding]:
     """Say who delivers: a worker, the web processes, or nobody."""
     with here.sessions() as session:
         seen = session.scalar(select(func.max(Worker.seen_at)))
-        alive = session.scalar(select(func.count()).select_from(Worker).where(Worker.seen_at > here.clock() - _WORKER_IS_ALIVE))
+        alive = workers_alive(session, here.clock())
     last = f" The last one was seen {_span(here.clock() - seen)} ago." if seen is not None else ""
     if alive:
         yield good(SUBJECT, "A worker runs." if alive == 1 else f"{alive} workers run.")

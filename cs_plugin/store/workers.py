@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.store.models import Worker
@@ -85,13 +85,18 @@ def sign_off(session: Session, name: str) -> None:
     session.execute(delete(Worker).where(Worker.name == name), execution_options=_UNSYNCHRONIZED)
 
 
-def some_worker_is_alive(session: Session, now: dt.datetime) -> bool:
-    """Say whether a worker has given a sign of life within a minute.
+def workers_alive(session: Session, now: dt.datetime) -> int:
+    """Return how many workers have given a sign of life within a minute.
 
     One from later than now tells of a clock that was wrong, and would count until then, however long its worker has been dead.
     """
     just_now = and_(Worker.seen_at > now - IS_ALIVE, Worker.seen_at < now + IS_ALIVE)
-    return session.scalar(select(Worker.name).where(just_now).limit(1)) is not None
+    return session.scalar(select(func.count()).select_from(Worker).where(just_now)) or 0
+
+
+def some_worker_is_alive(session: Session, now: dt.datetime) -> bool:
+    """Say whether a worker has given a sign of life within a minute."""
+    return workers_alive(session, now) > 0
 
 
 def forget_the_dead(session: Session, now: dt.datetime) -> None:

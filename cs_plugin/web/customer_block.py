@@ -63,7 +63,7 @@ def ask_host(host: Host, grants: Grants, thread: ThreadFacts, name: str, *, veri
     if not known and thread.address:
         namesake = host.find_customer(email=thread.address, shop_id=thread.shop_id)
     placed = [order for order in _orders(host, thread, known=known) if grants.allow(Permission.VIEW, order.shop_id)]
-    about = host.find_order(order_id=thread.order_id) if thread.order_id else None
+    about = host.find_order(order_id=thread.order_id, shop_id=thread.shop_id) if thread.order_id else None
     hidden = about is not None and not grants.allow(Permission.VIEW, about.shop_id)
     return CustomerBlock(
         name=account.name if account else name,

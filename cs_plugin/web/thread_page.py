@@ -124,9 +124,9 @@ class ThreadPages(DeskView):
         """Return the reference of the thread's order, where it has one that the employee may know of."""
         here, session = self.here, self.here.desk.session()
         thread = threads.get(session, here.granted, number)
-        order_id = thread.order_id if thread is not None else None
+        order_id, shop_id = (thread.order_id, thread.shop_id) if thread is not None else (None, None)
         let_go(session)
-        order = here.desk.host.find_order(order_id=order_id) if order_id else None
+        order = here.desk.host.find_order(order_id=order_id, shop_id=shop_id) if order_id else None
         if order is None:
             return order_id or ""
         return order.reference if here.grants.allow(Permission.VIEW, order.shop_id) else ""
