@@ -98,9 +98,13 @@ class ThreadPages(DeskView):
     @expose("/<thread_id>/assignee", methods=("POST",))
     def thread_assignee(self, thread_id: str) -> ResponseReturnValue:
         """Give the thread to an employee, or to nobody."""
-        wanted = request.form.get("assignee") or None
-        reference = self._order_reference(number_of(thread_id)) if wanted else ""
-        return self._handled(thread_id, lambda bench, actor, number: desk.assign(bench, actor, number, wanted, reference=reference))
+        # The form is not read here: nobody has bounded it yet.
+        reference = self._order_reference(number_of(thread_id))
+
+        def work(bench: Bench, actor: Actor, number: int) -> None:
+            desk.assign(bench, actor, number, request.form.get("assignee") or None, reference=reference)
+
+        return self._handled(thread_id, work)
 
     @expose("/<thread_id>/forward", methods=("POST",))
     def thread_forward(self, thread_id: str) -> ResponseReturnValue:
