@@ -9,6 +9,7 @@ from cs_plugin.web.mounted import mounted
 
 _MOST = (1 << 63) - 1  # the greatest id that every database takes
 
+
 @cs.command()
 def deliver() -> None:
     """Send the mails that are due, once."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import Response, current_app, redirect, request, session, url_for
+from flask import Response, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
 from cs_plugin import i18n, plugins
-from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender
 from cs_plugin.rules.languages import best_of
@@ -24,28 +22,18 @@ from cs_plugin.rules.shops import Shop, shop_at
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.options import Options, read_options
-from cs_plugin.web import floods
-from cs_plugin.web.forms import ContactForm, errors_of
-from cs_plugin.web.posting import (
-    EXPIRED,
-    FAILED,
-    FormKey,
-    Posting,
-    file_sentences,
-    files_allowed,
-    filled_in_by_a_program,
-    min_fill,
-    read_posting,
-)
+from cs_plugin.web import taking
+from cs_plugin.web.forms import ContactForm
+from cs_plugin.web.posting import FAILED, FormKey, Posting, file_sentences, files_allowed, min_fill, read_posting
 from cs_plugin.web.reading import Visit, visit, visitor_language, visitor_shop
 from cs_plugin.web.storefront_page import fragment, page, strictly
+from cs_plugin.web.told import take_told, tell_once
 from cs_plugin.web.uploads import UploadLimits
 from cs_plugin.web.way_back import at, same_site, this_page
 
 log = logging.getLogger(__name__)
 
-# In the visitor's session: the moment of a post that was taken and not yet told of.
-_TAKEN, _TOLD_WITHIN = "cs_message_taken", dt.timedelta(minutes=5)
+_TAKEN = "message"
 _MOST_ORDERS = 200
 _PLACE = "cs-contact-form"
 
@@ -90,7 +78,7 @@ def contact() -> ResponseReturnValue:
         return _post(here, offer)
     if not offer.answered:
         return _page(offer, _form(offer), Posting(), FormKey.new(here.now), {"": offer.say(FAILED)}, 503)
-    if _just_taken(here):
+    if take_told(_TAKEN, "", here.now):
         return page("sent.html", shop=offer.shop, language=offer.language, title=offer.say(_("Message sent")), again=_address(offer))
     return _page(offer, _form(offer), Posting(), FormKey.new(here.now), {})
 
@@ -109,7 +97,7 @@ def embedded(shop_id: str | None = None, language: str | None = None) -> Markup:
     except SQLAlchemyError:
         log.exception("the contact form could not be read from the database")
         return fragment("embedded_away.html", shop=shop, language=visitor_language(here, shop, language), url=address(shop.id, language))
-    if _just_taken(here):
+    if take_told(_TAKEN, "", here.now):
         return fragment("embedded_sent.html", shop=offer.shop, language=offer.language, again=_address(offer))
     words = _words(offer, _form(offer), Posting(), FormKey.new(here.now), {}, this_page())
     return fragment("embedded.html", shop=offer.shop, language=offer.language, **words)
@@ -206,79 +194,34 @@ def _words(offer: Offer, form: ContactForm, posting: Posting, key: FormKey, erro
     }
 
 
-def _just_taken(here: Visit) -> bool:
-    """Say whether a message was taken a moment ago and its sender has not been told; from now on they have."""
-    try:
-        moment = float(session.pop(_TAKEN, 0))
-    except (TypeError, ValueError):
-        return False
-    return 0 <= here.now.timestamp() - moment <= _TOLD_WITHIN.total_seconds()
-
-
 # --- Taking it --------------------------------------------------------------------------------------------------------------------------------------
 
 
 def _post(here: Visit, offer: Offer) -> ResponseReturnValue:
     posting = read_posting(here.desk, offer.limits, here.now)
     form = _form(offer, posting.fields)
-    errors, status = _judge(here, offer, posting, form)
+    errors, status = taking.judge(posting, form, offer.language, here.now, trap=True)
+    if not offer.answered and status != 413:
+        errors, status = {"": offer.say(FAILED)}, 503
     if not errors:
-        errors, status = _take(here, offer, posting, _inquiry(offer, posting, form))
-    if status in floods.REFUSED:
-        errors, status = floods.count_refused(offer.language, errors, status)
+        errors, status = _take(here, offer, posting, form)
+    errors, status = taking.weigh((errors, status), offer.language)
     if errors:
         form.website.data = ""
         return _page(offer, form, posting, posting.next_key(here.now, min_fill()), errors, status)
-    session[_TAKEN] = here.now.timestamp()
+    tell_once(_TAKEN, "", here.now)
     back = posting.fields.get("next", "")
     return strictly(redirect(at(back, _PLACE) if same_site(back) else _address(offer), 303))
 
 
-def _judge(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> tuple[dict[str, str], int]:
-    """Return what is wrong with a post, by field ("" for the whole), and the status that says so."""
-    if posting.too_large:
-        return {"file": ""}, 413
-    if not offer.answered:
-        return {"": offer.say(FAILED)}, 503
-    form.validate()
-    errors = dict(errors_of(form))
-    if posting.file_errors:
-        errors["file"] = ""
-    if posting.expired:
-        return {**errors, "": offer.say(EXPIRED)}, 400
-    if not errors and filled_in_by_a_program(posting, form.website.data, here.now):
-        return {"": offer.say(FAILED)}, 422
-    return errors, 422
-
-
-def _take(here: Visit, offer: Offer, posting: Posting, inquiry: Inquiry) -> tuple[dict[str, str], int]:
-    """Hand a good post to the desk; return what is wrong where it was not taken."""
-    try:
-        errors, status = _admit(here, offer, posting, inquiry)
-        if errors:
-            return errors, status
-        here.desk.receive(inquiry)
-    except InvalidInputError as error:
-        field = error.field if error.field in {"contact", "email", "text", "order"} else ""
-        return {field: offer.say(error.message, **error.values)}, 422
-    except Exception:
-        # Whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote.
-        log.exception("a message of the contact form could not be stored")
-        return {"": offer.say(FAILED)}, 503
-    return {}, 303
-
-
-def _admit(here: Visit, offer: Offer, posting: Posting, inquiry: Inquiry) -> tuple[dict[str, str], int]:
-    """Count a good post, and ask the host's captcha of those alone whose post would be taken."""
+def _take(here: Visit, offer: Offer, posting: Posting, form: ContactForm) -> taking.Outcome:
+    """Hand a good post to the desk, once the host's captcha is solved."""
 
     def captcha() -> bool:
         return here.desk.host.captcha_solved(posting.fields.to_dict())
 
-    try:
-        flooded = floods.admit(here.desk, inquiry, captcha)
-    except floods.CaptchaUnsolvedError:
-        return {"extra": offer.say(_("Please answer the question that keeps robots out."))}, 422
-    return ({"": flooded.told(offer.language)}, 429) if flooded else ({}, 303)
+    fields = ("contact", "email", "text", "order")
+    return taking.take(here, _inquiry(offer, posting, form), offer.language, fields=fields, captcha=captcha)
 
 
 def _inquiry(offer: Offer, posting: Posting, form: ContactForm) -> Inquiry:

@@ -17,7 +17,6 @@ from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
 from cs_plugin import i18n
-from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, clean_line, clean_text
 from cs_plugin.rules.languages import best_of
@@ -28,10 +27,10 @@ from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Attachment, Message
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.order_threads import message_for_owner, messages_for_owner
-from cs_plugin.web import floods
+from cs_plugin.web import floods, taking
 from cs_plugin.web.customer_thread import ShownMessage, number_in, send, shown_messages, too_many
-from cs_plugin.web.forms import OrderForm, errors_of
-from cs_plugin.web.posting import EXPIRED, FAILED, FormKey, Posting, file_sentences, files_allowed, filled_in_by_a_program, min_fill, read_posting
+from cs_plugin.web.forms import OrderForm
+from cs_plugin.web.posting import FormKey, Posting, file_sentences, files_allowed, min_fill, read_posting
 from cs_plugin.web.reading import Visit, visit, visitor_language, visitor_shop
 from cs_plugin.web.storefront_page import fragment, page, secretly, strictly
 from cs_plugin.web.told import take_told, tell_once
@@ -265,51 +264,18 @@ def _not_theirs(here: Visit) -> Response:
 def _post(here: Visit, opened: Opened, talk: OrderTalk) -> ResponseReturnValue:
     posting = read_posting(here.desk, talk.limits, here.now)
     form = _form(opened, posting.fields)
-    errors, status = _judge(here, opened, posting, form)
+    errors, status = taking.judge(posting, form, opened.language, here.now, trap=True)
+    if not opened.order.valid and status != 413:
+        errors, status = {**errors, "": opened.say(NO_LONGER_VALID)}, 422
     if not errors:
-        errors, status = _take(here, opened, posting, form)
-    if status in floods.REFUSED:
-        errors, status = floods.count_refused(opened.language, errors, status)
+        errors, status = taking.take(here, _inquiry(opened, posting, form), opened.language)
+    errors, status = taking.weigh((errors, status), opened.language)
     if errors:
         form.website.data = ""
         return _page(here, opened, talk, form, posting, posting.next_key(here.now, min_fill()), errors, status)
     tell_once(_TAKEN, opened.order.id, here.now)
     back = posting.fields.get("next", "")
     return secretly(strictly(redirect(at(back if same_site(back) else opened.address(), place_of(_PLACE, opened.order.id)), 303)))
-
-
-def _judge(here: Visit, opened: Opened, posting: Posting, form: OrderForm) -> tuple[dict[str, str], int]:
-    """Return what is wrong with a post, by field ("" for the whole), and the status that says so."""
-    if posting.too_large:
-        return {"file": ""}, 413
-    form.validate()
-    errors = dict(errors_of(form))
-    if posting.file_errors:
-        errors["file"] = ""
-    if not opened.order.valid:
-        return {**errors, "": opened.say(NO_LONGER_VALID)}, 422
-    if posting.expired:
-        return {**errors, "": opened.say(EXPIRED)}, 400
-    if not errors and filled_in_by_a_program(posting, form.website.data, here.now):
-        return {"": opened.say(FAILED)}, 422
-    return errors, 422
-
-
-def _take(here: Visit, opened: Opened, posting: Posting, form: OrderForm) -> tuple[dict[str, str], int]:
-    """Hand a good message to the desk; return what is wrong where it was not taken."""
-    inquiry = _inquiry(opened, posting, form)
-    try:
-        flooded = floods.admit(here.desk, inquiry)
-        if flooded is not None:
-            return {"": flooded.told(opened.language)}, 429
-        here.desk.receive(inquiry)
-    except InvalidInputError as error:
-        return {"text" if error.field == "text" else "": opened.say(error.message, **error.values)}, 422
-    except Exception:
-        # Whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote.
-        log.exception("a message about an order could not be stored")
-        return {"": opened.say(FAILED)}, 503
-    return {}, 303
 
 
 def _inquiry(opened: Opened, posting: Posting, form: OrderForm) -> Inquiry:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, redirect, request, session, url_for
+from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
 from cs_plugin.desk.answering import name_for_customers
-from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import AuthorKind, Channel, Inquiry, Sender, clean_text
 from cs_plugin.rules.languages import best_of
@@ -26,20 +25,20 @@ from cs_plugin.store.files import attachment_of
 from cs_plugin.store.models import Attachment, Blob, Message, Thread
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.threads import public_message, public_messages
-from cs_plugin.web import floods
+from cs_plugin.web import taking
 from cs_plugin.web.downloads import FileGoneError, send_attachment
 from cs_plugin.web.floods import Flooded
-from cs_plugin.web.forms import AnswerForm, errors_of
-from cs_plugin.web.posting import EXPIRED, FAILED, FormKey, Posting, file_sentences, files_allowed, read_posting
-from cs_plugin.web.reading import Visit, visitor_language, visitor_shop
+from cs_plugin.web.forms import AnswerForm
+from cs_plugin.web.posting import FormKey, Posting, file_sentences, files_allowed, read_posting
+from cs_plugin.web.reading import Visit, visit, visitor_language, visitor_shop
 from cs_plugin.web.storefront_page import page, secretly, strictly
+from cs_plugin.web.told import take_told, tell_once
 from cs_plugin.web.uploads import NO_FILES, UploadLimits
 
 log = logging.getLogger(__name__)
 
 MOST_MESSAGES = 200
-# In the visitor's session: the thread whose answer was taken and not yet told of.
-_TAKEN = "cs_answer_taken"
+_TAKEN = "answer"
 _MOST_DIGITS = 18
 
 
@@ -254,9 +253,7 @@ def _form(conversation: Conversation, fields: Any = None) -> AnswerForm:
 def _page(
     conversation: Conversation, form: AnswerForm, posting: Posting, key: FormKey, errors: Mapping[str, str], status: int = 200
 ) -> Response:
-    taken = not errors and session.get(_TAKEN) == conversation.thread_id
-    if taken:
-        session.pop(_TAKEN)
+    taken = not errors and take_told(_TAKEN, str(conversation.thread_id), visit().now)
     return secretly(
         page(
             "thread.html",
@@ -296,45 +293,14 @@ def _post(here: Visit, conversation: Conversation) -> ResponseReturnValue:
     form = _form(conversation, posting.fields)
     if conversation.closed:
         return _closed(conversation, form.text.data or "", 410)
-    errors, status = _judge(conversation, posting, form)
+    errors, status = taking.judge(posting, form, conversation.language, here.now, trap=False)
     if not errors:
-        errors, status = _take(here, conversation, posting, form)
-    if status in floods.REFUSED:
-        errors, status = floods.count_refused(conversation.language, errors, status)
+        errors, status = taking.take(here, _inquiry(conversation, posting, form), conversation.language)
+    errors, status = taking.weigh((errors, status), conversation.language)
     if errors:
         return _page(conversation, form, posting, posting.next_key(here.now), errors, status)
-    session[_TAKEN] = conversation.thread_id
+    tell_once(_TAKEN, str(conversation.thread_id), here.now)
     return secretly(strictly(redirect(conversation.door.address(_anchor="cs-contact-form"), 303)))
-
-
-def _judge(conversation: Conversation, posting: Posting, form: AnswerForm) -> tuple[dict[str, str], int]:
-    """Return what is wrong with a post, by field ("" for the whole), and the status that says so."""
-    if posting.too_large:
-        return {"file": ""}, 413
-    form.validate()
-    errors = dict(errors_of(form))
-    if posting.file_errors:
-        errors["file"] = ""
-    if posting.expired:
-        return {**errors, "": conversation.say(EXPIRED)}, 400
-    return errors, 422
-
-
-def _take(here: Visit, conversation: Conversation, posting: Posting, form: AnswerForm) -> tuple[dict[str, str], int]:
-    """Hand a good answer to the desk; return what is wrong where it was not taken."""
-    inquiry = _inquiry(conversation, posting, form)
-    try:
-        flooded = floods.admit(here.desk, inquiry)
-        if flooded is not None:
-            return {"": flooded.told(conversation.language)}, 429
-        here.desk.receive(inquiry)
-    except InvalidInputError as error:
-        return {"text" if error.field == "text" else "": conversation.say(error.message, **error.values)}, 422
-    except Exception:
-        # Whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote.
-        log.exception("a customer's answer in their conversation could not be stored")
-        return {"": conversation.say(FAILED)}, 503
-    return {}, 303
 
 
 def _inquiry(conversation: Conversation, posting: Posting, form: AnswerForm) -> Inquiry:
