@@ -231,14 +231,19 @@ def test_the_tables_hold_every_character_in_a_database_that_does_not(mariadb_ser
         mariadb_server.drop_database(url)
 
 
-def test_a_migration_that_never_gets_its_turn_says_so(mariadb_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another process holds the lock for too long, ours stops with a sentence instead of migrating beside it."""
-    engine = sa.create_engine(mariadb_database)
+def test_a_migration_that_never_gets_its_turn_says_so(
+    mariadb_server: Any, mariadb_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another process holds the lock for too long, ours stops with a sentence; another database of that server migrates beside it."""
+    engine, neighbour = sa.create_engine(mariadb_database), sa.create_engine(mariadb_server.create_database())
     monkeypatch.setattr(schema, "_MARIADB_PATIENCE", 0)
     with engine.connect() as other:
-        other.execute(sa.text("SELECT GET_LOCK('cs_plugin.migrations', 5)"))
+        other.execute(sa.text(f"SELECT GET_LOCK({schema.MARIADB_LOCK}, 5)"))
         with pytest.raises(schema.ConfigurationError, match="another process"):
             schema.upgrade(engine)
-        other.execute(sa.text("SELECT RELEASE_LOCK('cs_plugin.migrations')"))
+        schema.upgrade(neighbour)
+        other.execute(sa.text(f"SELECT RELEASE_LOCK({schema.MARIADB_LOCK})"))
     schema.upgrade(engine)
-    engine.dispose()
+    for used in (engine, neighbour):
+        used.dispose()
+    mariadb_server.drop_database(str(neighbour.url.render_as_string(hide_password=False)))

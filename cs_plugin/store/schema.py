@@ -26,6 +26,9 @@ _BIND_KEY, _SETTLED = "bind_key", "cs_plugin.bind_key"
 # Any number that no other program is likely to lock in the same database.
 _LOCK = 0x63735F706C7567
 
+# The same on MariaDB, as a piece of SQL: a server's locks are shared by all of its databases, so the name says whose migrations are meant.
+MARIADB_LOCK = "CONCAT('cs_plugin.', MD5(DATABASE()))"
+
 # How many seconds a process waits for another that migrates.
 _MARIADB_PATIENCE = 300
 
@@ -128,9 +131,9 @@ def _on_sqlite(connection: Connection) -> Iterator[None]:
 @contextmanager
 def _on_mariadb(connection: Connection) -> Iterator[None]:
     # MariaDB commits at each change of a table, so the lock belongs to the connection.
-    if connection.execute(text("SELECT GET_LOCK('cs_plugin.migrations', :seconds)"), {"seconds": _MARIADB_PATIENCE}).scalar() != 1:
+    if connection.execute(text(f"SELECT GET_LOCK({MARIADB_LOCK}, :seconds)"), {"seconds": _MARIADB_PATIENCE}).scalar() != 1:
         raise ConfigurationError("another process has been migrating the desk's tables for long; try again when it has ended")
     try:
         yield
     finally:
-        connection.execute(text("SELECT RELEASE_LOCK('cs_plugin.migrations')"))
+        connection.execute(text(f"SELECT RELEASE_LOCK({MARIADB_LOCK})"))
