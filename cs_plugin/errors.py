@@ -65,6 +65,21 @@ class ConfigurationError(CustomerServiceError):
     """Stop the start of an application that is configured wrongly, naming the key and what would be right."""
 
 
+class KeyLostError(CustomerServiceError):
+    """Say that a secret cannot be read: none of CS_ENCRYPTION_KEYS opens it."""
+
+    def __init__(self) -> None:
+        super().__init__("a secret cannot be read: none of CS_ENCRYPTION_KEYS opens it")
+
+
+class SealedElsewhereError(CustomerServiceError):
+    """Say that a secret was sealed for another place than the one that it is asked for."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"this secret was kept for {place}, and opens nowhere else")
+        self.place = place
+
+
 class HookError(ConfigurationError):
     """Stop the start when a plugin implements a hook that does not exist, or with arguments that the hook does not have."""
 

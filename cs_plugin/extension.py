@@ -27,6 +27,7 @@ from cs_plugin.mail.transport import Transport, transport_of
 from cs_plugin.rules.signing import Signer
 from cs_plugin.store import schema
 from cs_plugin.store.files import FileStore
+from cs_plugin.store.vault import Vault
 from cs_plugin.web import admin as admin_pages
 from cs_plugin.web import background, fired_by_host, floods, migrations, storefront
 from cs_plugin.web.mounted import EXTENSION, Mounted
@@ -75,6 +76,13 @@ SETTINGS: tuple[Setting, ...] = (
         "A list of keys of at least 16 characters, by which thread links and tags in mails are signed: the first signs, all of them verify, so "
         "that a key is replaced by putting the new one in front. Without it one is made from `SECRET_KEY`, and changing that makes every old link "
         "worthless.",
+    ),
+    Setting(
+        "CS_ENCRYPTION_KEYS",
+        None,
+        "A list of keys of at least 16 characters, by which passwords of mailboxes are encrypted where they are kept: the first encrypts, all of "
+        "them decrypt. A key is replaced by putting the new one in front, then `flask cs reencrypt`, then leaving the old one out. Without it one "
+        "is made from `SECRET_KEY`, and changing that makes every kept password unreadable.",
     ),
     Setting(
         "CS_MAIL_URL",
@@ -179,9 +187,10 @@ class CustomerService:
             db=db,
             manager=manager,
             host=Host(manager),
-            signer=Signer(_signing_keys(app)),
+            signer=Signer(_keys(app, app.config["CS_SIGNING_KEYS"], "signing")),
             composer=Composer(_mail_templates(app), _mail_domain(app)),
             transport=_transport(app),
+            vault=Vault(_keys(app, app.config["CS_ENCRYPTION_KEYS"], "encryption")),
             files=FileStore(app.config["CS_FILES_URL"] or str(Path(app.instance_path) / "cs_files")),
             default_sender=_default_sender(app),
             rates=mail_rates(app.config["CS_MAIL_RATE"], app.config["CS_MAIL_DOMAIN_RATE"], app.config["CS_LIMITS_URL"]),
@@ -246,13 +255,14 @@ def _bind_key(app: Flask, db: Any) -> str | None:
     return key
 
 
-def _signing_keys(app: Flask) -> list[str]:
-    secret, keys = app.config["SECRET_KEY"], app.config["CS_SIGNING_KEYS"]
+def _keys(app: Flask, keys: Any, purpose: str) -> list[str]:
+    """Return the keys that are configured, or one made from SECRET_KEY for that purpose alone."""
+    secret = app.config["SECRET_KEY"]
     if not secret:
-        raise ConfigurationError("set SECRET_KEY: sessions and forms rest on it, and thread links too unless CS_SIGNING_KEYS is set")
+        raise ConfigurationError("set SECRET_KEY: sessions and forms rest on it, and so do thread links unless CS_SIGNING_KEYS is set")
     if keys:
         return [keys] if isinstance(keys, str) else [str(key) for key in keys]
-    return [f"cs_plugin signing {secret if isinstance(secret, str) else secret.hex()}"]
+    return [f"cs_plugin {purpose} {secret if isinstance(secret, str) else secret.hex()}"]
 
 
 def _transport(app: Flask) -> Transport:

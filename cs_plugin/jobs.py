@@ -13,15 +13,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, column, delete, or_, select, table, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.errors import CustomerServiceError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line
-from cs_plugin.store.locking import committed, only_reads
+from cs_plugin.store.locking import committed, only_reads, wait_for_turn
 from cs_plugin.store.models import Job, JobState
-from cs_plugin.store.schema import VERSION_TABLE
 from cs_plugin.store.types import can_be_id
 from cs_plugin.store.workers import this_process
 
@@ -36,7 +35,6 @@ KEPT_FOR = dt.timedelta(days=30)
 _CANDIDATES = 20
 _MAX_WORDS = 500
 _UNSYNCHRONIZED = {"synchronize_session": False}
-_EVERYBODYS_LOCK = table(VERSION_TABLE, column("version_num"))
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -79,8 +77,7 @@ def is_due_today(session: Session, kind: str, now: dt.datetime) -> bool:
 
 def put_daily(session: Session, kind: str, now: dt.datetime) -> bool:
     """Queue a job if `is_due_today`, and say whether it was queued. It begins a transaction: of several at once one alone queues the job."""
-    # A row that is there as soon as our tables are, and that nobody else writes: the others wait here, and then see what we have queued.
-    session.execute(update(_EVERYBODYS_LOCK).values(version_num=_EVERYBODYS_LOCK.c.version_num))
+    wait_for_turn(session)
     if not is_due_today(session, kind, now):
         return False
     put(session, kind, {}, now)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.rules.options import BY_NAME, OPTIONS, Kind
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop
 from cs_plugin.store.models import Option
-from cs_plugin.store.options import Options, read_options, set_option
+from cs_plugin.store.options import Options, inherit_option, read_options, set_option
 from cs_plugin.store.preferences import preferences_of, set_preference
 from tests.hosts.store import BERLIN, DUBAI, PARIS, Store
 from tests.hosts.writing import do, look
@@ -24,6 +24,11 @@ LONE = Shop("4", "Lone")
 def put(store: Store, name: str, value: Any, context: Context = ALL_SHOPS, language: str = "") -> None:
     """Set an option."""
     do(store, lambda bench: set_option(bench.session, name, value, bench.now, context=context, language=language))
+
+
+def inherit(store: Store, name: str, context: Context) -> None:
+    """Take an option's own value away."""
+    do(store, lambda bench: inherit_option(bench.session, name, context=context))
 
 
 def options(store: Store, shop: Shop) -> Options:
@@ -56,10 +61,10 @@ def test_the_nearest_value_holds(any_store: Store) -> None:
     assert holds() == ["full", "shop", "first", "first"]
     put(store, "name_shown", "full", ALL_SHOPS)
     assert holds() == ["full", "shop", "full", "full"]
-    put(store, "name_shown", None, IN_PARIS)
+    inherit(store, "name_shown", IN_PARIS)
     assert holds() == ["shop", "shop", "full", "full"]
-    put(store, "name_shown", None, EUROPE)
-    put(store, "name_shown", None, ALL_SHOPS)
+    inherit(store, "name_shown", EUROPE)
+    inherit(store, "name_shown", ALL_SHOPS)
     assert holds() == ["first"] * 4
     assert look(store, lambda session: session.scalar(select(func.count()).select_from(Option))) == 0
 

@@ -25,6 +25,7 @@ from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer, TagKind
 from cs_plugin.store.models import Message, Thread, ThreadEvent
 from cs_plugin.store.options import Options, read_options
+from cs_plugin.store.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Bench:
     storefront: Callable[[Shop], str]
     thread_page: Callable[[Shop, int], str]
     default_sender: str
+    vault: Vault
     confirmations: tuple[Allowance, ...] = ()
 
     @cached_property

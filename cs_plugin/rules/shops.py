@@ -51,6 +51,33 @@ class Context:
 ALL_SHOPS = Context()
 
 
+def line_of(context: Context, shops: Sequence[Shop]) -> tuple[Context, ...]:
+    """Return the contexts from which a context takes its options, the nearest first: itself, the group of a shop, all shops."""
+    group_id = next((shop.group_id for shop in context.shops(shops)), "") if context.breadth is Breadth.SHOP else ""
+    wider = (Context(Breadth.GROUP, group_id),) if group_id else ()
+    return (context, *wider, ALL_SHOPS) if context != ALL_SHOPS else (ALL_SHOPS,)
+
+
+def contexts_of(shops: Sequence[Shop]) -> tuple[Context, ...]:
+    """Return every context that these shops make: all of them, each group, each shop; a group before its shops."""
+    found: dict[Context, None] = {ALL_SHOPS: None}
+    for shop in shops:
+        if shop.group_id:
+            group = Context(Breadth.GROUP, shop.group_id)
+            found |= dict.fromkeys((group, *(Context(Breadth.SHOP, one.id) for one in group.shops(shops))))
+        else:
+            found[Context(Breadth.SHOP, shop.id)] = None
+    return tuple(found)
+
+
+def name_of(context: Context, shops: Sequence[Shop]) -> str:
+    """Return the name of a group or a shop; empty for all shops, which each language calls in its own way."""
+    first = next(iter(context.shops(shops)), None)
+    if first is None or context == ALL_SHOPS:
+        return ""
+    return first.name if context.breadth is Breadth.SHOP else first.group_name or first.group_id
+
+
 def read_context(text: str | None, shops: Sequence[Shop]) -> Context | None:
     """Read a context as URLs write it; None where it names nothing that these shops have."""
     if text == Breadth.ALL.value:

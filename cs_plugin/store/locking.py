@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from random import uniform
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Select, Table, select, update
+from sqlalchemy import Connection, Select, Table, column, select, table, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cs_plugin.store.models import Base, Thread
+from cs_plugin.store.schema import VERSION_TABLE
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -26,6 +27,7 @@ _PASSING_STATES = frozenset({"40001", "40P01", "55P03"})
 _PASSING_NUMBERS = frozenset({1020, 1205, 1213})
 _ATTEMPTS = 8
 _ONLY_READS = "cs_plugin.only_reads"
+_EVERYBODYS = table(VERSION_TABLE, column("version_num"))
 
 
 def only_reads(session: Session) -> Session:
@@ -60,6 +62,12 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequen
 def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None:
     """Lock one thread and return it as it is now; None where it does not exist in the scope."""
     return next(iter(lock_threads(session, scope, [thread_id])), None)
+
+
+def wait_for_turn(session: Session) -> None:
+    """Begin a transaction that only one process has at a time: the others wait here, and then see what this one has written."""
+    # A row that is there as soon as our tables are, and that nobody else writes.
+    session.execute(update(_EVERYBODYS).values(version_num=_EVERYBODYS.c.version_num), bind_arguments={"mapper": Thread})
 
 
 def insert_if_absent(session: Session, row: type[Base], key: Collection[str], values: Mapping[str, object]) -> bool:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
-from cs_plugin.rules.options import BY_NAME
-from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop
+from cs_plugin.rules.options import BY_NAME, Kind
+from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, line_of
 from cs_plugin.store import models
 from cs_plugin.store.locking import insert_if_absent, locking
 
-# The nearest breadth wins.
-_NEARNESS = {Breadth.SHOP: 0, Breadth.GROUP: 1, Breadth.ALL: 2}
+# Under which a value stands: the option's name, and the language of a text, else an empty one.
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of one shop, read with one query. `values` holds only what has been set, under (name, language)."""
+    """The options that hold somewhere. `values` holds only what has been set, under (name, language); a secret as it is sealed."""
 
-    values: dict[tuple[str, str], Any]
+    values: Mapping[Key, Any]
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of an option that does not differ by language."""
@@ -31,34 +32,82 @@ class Options:
 
     def text(self, name: str, language: str, default_language: str) -> str | None:
         """Return a text in a language, else in the default one; None where nobody has set it, so that the caller translates the default."""
-        return self.values.get((name, language), self.values.get((name, default_language)))
+        text: str | None = self.values.get((name, language), self.values.get((name, default_language)))
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOptions:
+    """What every context has of its own: values as in `Options`."""
+
+    by_context: Mapping[Context, Mapping[Key, Any]]
+
+    def of(self, context: Context) -> Mapping[Key, Any]:
+        """Return what a context has of its own."""
+        return self.by_context.get(context, {})
+
+    def has(self, context: Context, name: str) -> bool:
+        """Say whether a context has a value of its own for an option, in whatever language."""
+        return any(own == name for own, _language in self.of(context))
+
+    def along(self, line: Sequence[Context]) -> Options:
+        """Return what holds along a line of contexts, the nearest first; each language stands for itself."""
+        values: dict[Key, Any] = {}
+        for context in reversed(line):
+            values |= self.of(context)
+        return Options(values)
+
+    def with_own(self, context: Context, values: Mapping[Key, Any]) -> OwnOptions:
+        """Return the same with other values of its own for a context."""
+        return OwnOptions({**self.by_context, context: values})
 
 
 def read_options(session: Session, shop: Shop) -> Options:
     """Return the options that hold for a shop."""
     own = models.Option
-    scopes = or_(
+    wheres = or_(
         own.breadth == Breadth.ALL,
         (own.breadth == Breadth.GROUP) & (own.breadth_id == shop.group_id),
         (own.breadth == Breadth.SHOP) & (own.breadth_id == shop.id),
     )
-    rows = session.execute(select(own.name, own.language, own.breadth, own.value).where(scopes)).all()
-    values: dict[tuple[str, str], Any] = {}
-    for row in sorted(rows, key=lambda row: _NEARNESS[row.breadth], reverse=True):
+    return _own_options(session, wheres).along(line_of(Context(Breadth.SHOP, shop.id), [shop]))
+
+
+def read_own_options(session: Session) -> OwnOptions:
+    """Return what every context has of its own."""
+    return _own_options(session)
+
+
+def _own_options(session: Session, *wheres: ColumnElement[bool]) -> OwnOptions:
+    own = models.Option
+    found: dict[Context, dict[Key, Any]] = {}
+    for row in session.execute(select(own.name, own.language, own.breadth, own.breadth_id, own.value).where(*wheres)):
         if row.name in BY_NAME:
-            values[row.name, row.language] = json.loads(row.value)
-    return Options(values)
+            found.setdefault(Context(row.breadth, row.breadth_id), {})[row.name, row.language] = json.loads(row.value)
+    return OwnOptions(found)
 
 
 def set_option(session: Session, name: str, value: Any, now: dt.datetime, *, context: Context = ALL_SHOPS, language: str = "") -> None:
-    """Give an option a value of its own in a context; None takes it away again, so that it is inherited."""
-    own = models.Option
-    key = {"name": BY_NAME[name].name, "breadth": context.breadth, "breadth_id": context.id, "language": language}
-    if value is None:
-        session.execute(delete(own).filter_by(**key))
-        return
-    if insert_if_absent(session, own, list(key), {**key, "value": json.dumps(value), "changed_at": now}):
+    """Give an option a value of its own in a context, as `Option.checked` returns it; a secret as it is sealed."""
+    own, key = models.Option, _key(name, context, language)
+    values = {"value": json.dumps(value), "encrypted": BY_NAME[name].kind is Kind.SECRET and bool(value), "changed_at": now}
+    if insert_if_absent(session, own, list(key), {**key, **values}):
         return
     row = session.scalars(locking(session, select(own).filter_by(**key))).one()
-    row.value, row.changed_at = json.dumps(value), now
+    for column, what in values.items():
+        setattr(row, column, what)
     session.flush()
+
+
+def inherit_option(session: Session, name: str, *, context: Context = ALL_SHOPS, language: str = "") -> None:
+    """Take an option's own value away in a context, so that it is inherited."""
+    session.execute(delete(models.Option).filter_by(**_key(name, context, language)))
+
+
+def sealed_options(session: Session) -> Sequence[models.Option]:
+    """Return the rows that hold a sealed secret, locked."""
+    return session.scalars(locking(session, select(models.Option).where(models.Option.encrypted).order_by(models.Option.id))).all()
+
+
+def _key(name: str, context: Context, language: str) -> dict[str, Any]:
+    return {"name": BY_NAME[name].name, "breadth": context.breadth, "breadth_id": context.id, "language": language}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop
+from cs_plugin.rules.shops import Breadth, Context, Shop, name_of
 from cs_plugin.web.reading import Visit
 
 
@@ -41,17 +41,10 @@ def picker(here: Visit) -> Picker | None:
     for shop in shops:
         by_group.setdefault(shop.group_id, []).append(shop)
     groups = [_group(identity, members) for identity, members in by_group.items()]
-    return Picker(here.context, _name(here.context, shops), groups)
+    return Picker(here.context, name_of(here.context, shops), groups)
 
 
 def _group(identity: str, members: Sequence[Shop]) -> Group:
     if not identity:
         return Group("", None, members)
     return Group(members[0].group_name or identity, Context(Breadth.GROUP, identity), members)
-
-
-def _name(context: Context, shops: Sequence[Shop]) -> str:
-    if context == ALL_SHOPS:
-        return ""
-    first = context.shops(shops)[0]
-    return first.name if context.breadth is Breadth.SHOP else first.group_name or first.group_id

@@ -29,6 +29,7 @@ from cs_plugin.rules.signing import Signer
 from cs_plugin.store.files import FileStore
 from cs_plugin.store.locking import begin_immediately, committed, let_go
 from cs_plugin.store.models import Thread
+from cs_plugin.store.vault import Vault
 from cs_plugin.web.floods import floods_of
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Mounted:
     signer: Signer
     composer: Composer
     transport: Transport
+    vault: Vault
     files: FileStore
     default_sender: str
     rates: MailRates = NO_LIMITS
@@ -90,6 +92,7 @@ class Mounted:
             storefront=self.storefront,
             thread_page=self.thread_page,
             default_sender=self.default_sender,
+            vault=self.vault,
             confirmations=floods_of(self.app).confirmations,
         )
 
