@@ -10,7 +10,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 from babel.units import format_unit
@@ -74,6 +74,13 @@ def locale_of(language: str) -> Locale:
         return Locale("en")
 
 
+@lru_cache(maxsize=128)
+def _dated(language: str) -> Locale:
+    """Return the locale of dates: English without a region puts the day before the month, as most who write it do."""
+    locale = locale_of(language)
+    return Locale("en", "GB") if (locale.language, locale.territory) == ("en", None) else locale
+
+
 @lru_cache(maxsize=256)
 def zone_of(name: str | None) -> ZoneInfo:
     """Return the time zone of that IANA name, UTC for none or an unknown one."""
@@ -96,18 +103,30 @@ def money(language: str, amount: Decimal, currency: str) -> str:
 def date_and_hour(language: str, moment: dt.datetime, zone: dt.tzinfo, now: dt.datetime) -> str:
     """Write a moment shortly, as lists do: day, month and hour, with the year in two digits where it is another one."""
     local, today = moment.astimezone(zone), now.astimezone(zone)
-    day = format_date(local, "d MMM" if local.year == today.year else "d MMM yy", locale=locale_of(language))
-    return f"{day} {format_time(local, 'HH:mm', locale=locale_of(language))}"
+    pattern = _pattern(language, "MMMd") if local.year == today.year else _pattern(language, "yMMMd").replace("y", "yy")
+    return f"{format_date(local, pattern, locale=_dated(language))} {_hour(language, local)}"
 
 
 def full_date_and_hour(language: str, moment: dt.datetime, zone: dt.tzinfo) -> str:
     """Write a moment with its year, as messages do."""
-    return format_datetime(moment.astimezone(zone), "d MMM yyyy HH:mm", locale=locale_of(language), tzinfo=zone)
+    local = moment.astimezone(zone)
+    return f"{day(language, local)} {_hour(language, local)}"
 
 
 def day(language: str, date: dt.date) -> str:
     """Write a date with its year."""
-    return format_date(date, "d MMM yyyy", locale=locale_of(language))
+    return format_date(date, _pattern(language, "yMMMd"), locale=_dated(language))
+
+
+def _hour(language: str, local: dt.datetime) -> str:
+    """Write the hour of a moment, counted to 24: it is short, and right everywhere."""
+    return format_time(local, _pattern(language, "Hm"), locale=_dated(language))
+
+
+@lru_cache(maxsize=256)
+def _pattern(language: str, skeleton: str) -> str:
+    """Return how a language orders the parts of a date (CLDR's skeletons)."""
+    return str(_dated(language).datetime_skeletons[skeleton].pattern)
 
 
 def ago(language: str, moment: dt.datetime, now: dt.datetime) -> str:

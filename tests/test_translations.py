@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import subprocess
 import sys
@@ -34,6 +35,13 @@ def test_the_catalogues_are_those_of_the_code() -> None:
     """Template, catalogues and compiled files are what the texts of the code make them."""
     done = subprocess.run([sys.executable, "-m", "tools.translations", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.shows("9.2")
+def test_the_languages_of_the_desk_are_there() -> None:
+    """A shop in any of these needs no translation of its own."""
+    assert {"ar", "de", "es", "fr", "it", "nl", "pl", "pt"} <= set(languages())
+    assert i18n.languages() == ("en", *languages())
 
 
 @pytest.mark.parametrize("language", languages())
@@ -88,3 +96,35 @@ def test_sizes_are_written_as_the_language_does(language: str, small: str, large
     """With its own units."""
     written = [i18n.file_size(language, size) for size in (184_000, 2_400_000)]
     assert [" ".join(one.split()) for one in written] == [small, large]
+
+
+MOMENT, NEXT_DAY, NEXT_YEAR = (dt.datetime(*day, tzinfo=dt.UTC) for day in ((2026, 11, 21, 18, 42), (2026, 11, 22), (2027, 1, 2)))
+
+
+@pytest.mark.shows("9.2")
+@pytest.mark.parametrize(
+    ("language", "this_year", "last_year", "full"),
+    [
+        ("en", "21 Nov 18:42", "21 Nov 26 18:42", "21 Nov 2026 18:42"),
+        ("en-US", "Nov 21 18:42", "Nov 21, 26 18:42", "Nov 21, 2026 18:42"),
+        ("fr", "21 nov. 18:42", "21 nov. 26 18:42", "21 nov. 2026 18:42"),
+        ("de", "21. Nov. 18:42", "21. Nov. 26 18:42", "21. Nov. 2026 18:42"),
+        ("pt-BR", "21 de nov. 18:42", "21 de nov. de 26 18:42", "21 de nov. de 2026 18:42"),
+        ("pl", "21 lis 18:42", "21 lis 26 18:42", "21 lis 2026 18:42"),
+        ("fi", "21.11. 18.42", "21.11.26 18.42", "21.11.2026 18.42"),
+        ("ja", "11月21日 18:42", "26年11月21日 18:42", "2026年11月21日 18:42"),
+        ("tlh", "21 Nov 18:42", "21 Nov 26 18:42", "21 Nov 2026 18:42"),
+    ],
+)
+def test_dates_are_written_as_the_language_does(language: str, this_year: str, last_year: str, full: str) -> None:
+    """In its order, with its signs; a language that nobody knows as English does."""
+    assert i18n.date_and_hour(language, MOMENT, i18n.UTC, NEXT_DAY) == this_year
+    assert i18n.date_and_hour(language, MOMENT, i18n.UTC, NEXT_YEAR) == last_year
+    assert i18n.full_date_and_hour(language, MOMENT, i18n.UTC) == full
+
+
+@pytest.mark.shows("9.2")
+@pytest.mark.parametrize(("language", "written"), [("en", "12,345.5"), ("de", "12.345,5"), ("fr", "12 345,5"), ("pl", "12 345,5")])
+def test_numbers_are_written_as_the_language_does(language: str, written: str) -> None:
+    """With its signs; blanks that do not break count as blanks."""
+    assert re.sub(r"\s", " ", i18n.number(language, 12_345.5)) == written
