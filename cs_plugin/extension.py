@@ -22,6 +22,7 @@ from cs_plugin.cli import cs
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
+from cs_plugin.mail.mailbox import Reach, denied_networks
 from cs_plugin.mail.rates import mail_rates
 from cs_plugin.mail.transport import Transport, transport_of
 from cs_plugin.rules.signing import Signer
@@ -82,7 +83,8 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "A list of keys of at least 16 characters, by which passwords of mailboxes are encrypted where they are kept: the first encrypts, all of "
         "them decrypt. A key is replaced by putting the new one in front, then `flask cs reencrypt`, then leaving the old one out. Without it one "
-        "is made from `SECRET_KEY`, and changing that makes every kept password unreadable.",
+        "is made from `SECRET_KEY`, and changing that makes every kept password unreadable, unless the old one stands in "
+        "`SECRET_KEY_FALLBACKS`.",
     ),
     Setting(
         "CS_MAIL_URL",
@@ -94,7 +96,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "CS_MAIL_CA",
         None,
-        "A file of certificates (PEM) of an authority of one's own, trusted beside the system's, from which the mail server's certificate may come.",
+        "A file of certificates (PEM) of an authority of one's own, trusted beside the system's, from which the certificates of mail servers may "
+        "come: of the one that mail goes out by, and of those that mailboxes are on.",
+    ),
+    Setting("CS_MAILBOX_TIMEOUT", 20.0, "How many seconds each step of reading a mailbox may take. A connection test takes 30 at most in all."),
+    Setting(
+        "CS_MAIL_DENY_NETWORKS",
+        None,
+        "Networks in which no mailbox is connected to, such as `[\"10.0.0.0/8\", \"fd00::/8\"]`, or the word `private` for all that are not of the "
+        "public internet. Link-local, multicast and unspecified addresses never are.",
     ),
     Setting("CS_MAIL_RATE", None, "How many mails may leave in a time, such as `100/minute` or `100/minute; 2000/day`. Without it no limit."),
     Setting("CS_MAIL_DOMAIN_RATE", None, "How many mails may leave in a time to one domain, such as `30/minute`. Without it no limit."),
@@ -190,10 +200,11 @@ class CustomerService:
             signer=Signer(_keys(app, app.config["CS_SIGNING_KEYS"], "signing")),
             composer=Composer(_mail_templates(app), _mail_domain(app)),
             transport=_transport(app),
-            vault=Vault(_keys(app, app.config["CS_ENCRYPTION_KEYS"], "encryption")),
+            vault=Vault(_encryption_keys(app)),
             files=FileStore(app.config["CS_FILES_URL"] or str(Path(app.instance_path) / "cs_files")),
             default_sender=_default_sender(app),
             rates=mail_rates(app.config["CS_MAIL_RATE"], app.config["CS_MAIL_DOMAIN_RATE"], app.config["CS_LIMITS_URL"]),
+            reach=_reach(app),
         )
         floods.mount(app)
         schema.bind_to(_bind_key(app, db))
@@ -262,16 +273,41 @@ def _keys(app: Flask, keys: Any, purpose: str) -> list[str]:
         raise ConfigurationError("set SECRET_KEY: sessions and forms rest on it, and so do thread links unless CS_SIGNING_KEYS is set")
     if keys:
         return [keys] if isinstance(keys, str) else [str(key) for key in keys]
-    return [f"cs_plugin {purpose} {secret if isinstance(secret, str) else secret.hex()}"]
+    return [_made_from(secret, purpose)]
+
+
+def _made_from(secret: str | bytes, purpose: str) -> str:
+    return f"cs_plugin {purpose} {secret if isinstance(secret, str) else secret.hex()}"
+
+
+def _encryption_keys(app: Flask) -> list[str]:
+    """Return the keys of the vault: those that are configured, then those made from SECRET_KEY and the ones before it, which still open.
+
+    So what was kept before CS_ENCRYPTION_KEYS was set stays readable once it is, and so does what was kept before SECRET_KEY was changed, as long
+    as the old one stands in Flask's SECRET_KEY_FALLBACKS.
+    """
+    made = [_made_from(secret, "encryption") for secret in (app.config["SECRET_KEY"], *(app.config.get("SECRET_KEY_FALLBACKS") or ())) if secret]
+    configured = app.config["CS_ENCRYPTION_KEYS"]
+    return [*(_keys(app, configured, "encryption") if configured else ()), *made]
 
 
 def _transport(app: Flask) -> Transport:
-    url, timeout = app.config["CS_MAIL_URL"], app.config["CS_MAIL_TIMEOUT"]
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-        raise ConfigurationError("CS_MAIL_TIMEOUT: expected a number of seconds above zero")
+    url, timeout = app.config["CS_MAIL_URL"], _seconds("CS_MAIL_TIMEOUT", app.config["CS_MAIL_TIMEOUT"])
     if not isinstance(url, str):
         raise ConfigurationError("CS_MAIL_URL: expected an address such as smtp://localhost:25")
     return transport_of(url, timeout=timeout, authorities=app.config["CS_MAIL_CA"])
+
+
+def _reach(app: Flask) -> Reach:
+    """Return how mailboxes are reached; the authorities have been looked at for the way out."""
+    timeout = _seconds("CS_MAILBOX_TIMEOUT", app.config["CS_MAILBOX_TIMEOUT"])
+    return Reach(timeout, app.config["CS_MAIL_CA"], denied_networks(app.config["CS_MAIL_DENY_NETWORKS"]))
+
+
+def _seconds(key: str, seconds: object) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise ConfigurationError(f"{key}: expected a number of seconds above zero")
+    return float(seconds)
 
 
 def _default_sender(app: Flask) -> str:

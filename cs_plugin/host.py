@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from cs_plugin.rules.languages import Language
 from cs_plugin.rules.orders import Order, OrderStep, Product
 from cs_plugin.rules.outgoing import OutgoingMail
 from cs_plugin.rules.people import Customer, Employee
-from cs_plugin.rules.permissions import DEFAULT_GRANTS, Grants
+from cs_plugin.rules.permissions import DEFAULT_GRANTS, NO_GRANTS, Grants, Told, ToldGrants
 from cs_plugin.rules.shops import Shop
 
 Answer = TypeVar("Answer")
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 _KEYS = frozenset({"id", "shop_id", "customer_id"})
 _MAY_LACK = frozenset({"customer_id"})
 _LONGEST_KEY = 64
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_LONGEST_ERROR = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,24 @@ class Host:
 
     def grants(self, employee: Employee) -> Grants:
         """Return what an employee may do. Raise BadHostAnswerError where the answer cannot be read."""
+        return self._ask_grants(employee).grants
+
+    def told_grants(self, employee: Employee) -> ToldGrants:
+        """Return what an employee may do, with what the host said; an answer that cannot be had or read grants nothing, and is told."""
+        try:
+            return self._ask_grants(employee)
+        except Exception as error:
+            log.exception("the grants of employee %s could not be had; nothing is granted", employee.id)
+            return ToldGrants(NO_GRANTS, Told.NONSENSE, _in_a_line(error))
+
+    def _ask_grants(self, employee: Employee) -> ToldGrants:
         answer = plugins.ask(self.manager, "cs_list_grants", employee=employee)
         if answer is None:
-            return DEFAULT_GRANTS
+            return ToldGrants(DEFAULT_GRANTS, Told.NOTHING)
         if not isinstance(answer, Mapping):
             raise BadHostAnswerError("cs_list_grants", "a mapping from permission to shops or ALL", answer)
         try:
-            return Grants.of(answer)
+            return ToldGrants(Grants.of(answer), Told.ANSWER)
         except ValueError as error:
             raise BadHostAnswerError("cs_list_grants", str(error), answer) from error
 
@@ -123,6 +137,14 @@ class Host:
         return _maybe("cs_base_template", str, plugins.ask(self.manager, "cs_base_template"))
 
 
+def _in_a_line(error: Exception) -> str:
+    """Return an error as a page shows it. The log has the whole of it: what a database says after the first line is for nobody else."""
+    if isinstance(error, BadHostAnswerError):
+        return str(error)[:_LONGEST_ERROR]
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}"[:_LONGEST_ERROR]
+
+
 def _maybe(hook: str, kind: type[Answer], answer: Any) -> Answer | None:
     if answer is not None and not isinstance(answer, kind):
         raise BadHostAnswerError(hook, f"{kind.__name__} or None", answer)
@@ -153,6 +175,8 @@ def _in_our_words(hook: str, answer: Answer) -> Answer:
             kept[field.name] = _key(hook, answer, field.name)
         elif field.type == "str" and told[field.name] is None:
             kept[field.name] = ""
+        elif field.name == "colour":
+            kept[field.name] = told[field.name] if _COLOUR.fullmatch(str(told[field.name])) else ""
         elif field.name == "products":
             kept[field.name] = tuple(_in_our_words(hook, one) for one in told[field.name] or ())
     return answer if kept == told else replace(answer, **kept)

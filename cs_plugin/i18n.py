@@ -47,11 +47,25 @@ def ngettext(language: str, one: str, many: str, n: int, /, **values: object) ->
     return _catalogue(language).ngettext(one, many, n) % {"n": number(language, n), **values}
 
 
+def pgettext(language: str, context: str, message: str, /) -> str:
+    """Return a text whose English stands for two things that other languages tell apart; `context` says which is meant."""
+    return str(_catalogue(language).pgettext(context, message))
+
+
 def speaker(language: str) -> Callable[..., str]:
     """Return `gettext` bound to a language: what templates call `_`."""
 
     def translate(message: str, /, **values: object) -> str:
         return gettext(language, message, **values)
+
+    return translate
+
+
+def speaker_in_context(language: str) -> Callable[[str, str], str]:
+    """Return `pgettext` bound to a language: what templates call `_c`."""
+
+    def translate(context: str, message: str, /) -> str:
+        return pgettext(language, context, message)
 
     return translate
 

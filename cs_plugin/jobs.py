@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 PAUSES = (dt.timedelta(minutes=1), dt.timedelta(minutes=5), dt.timedelta(minutes=30))
 # How long a claim lasts after the last sign of progress: no piece of a job may take longer.
 LEASE = dt.timedelta(minutes=5)
+# How often a job is tried at most without coming further.
+ATTEMPTS = len(PAUSES) + 1
+# A secret stands under this name in a payload, sealed; it goes as soon as the job has ended, however that comes about.
+SEALED = "sealed"
 # How long a job that has ended is remembered.
 KEPT_FOR = dt.timedelta(days=30)
 _CANDIDATES = 20
@@ -58,7 +62,10 @@ def put(
     employee_id: str | None = None,
     not_before: dt.datetime | None = None,
 ) -> Job:
-    """Queue a job in the caller's transaction. `payload` is what JSON can hold; `kind` is one of those that the edge knows."""
+    """Queue a job in the caller's transaction. `payload` is what JSON can hold; `kind` is one of those that the edge knows.
+
+    What `payload` holds under SEALED is gone once the job has ended.
+    """
     job = Job(kind=kind, state=JobState.WAITING, payload=dict(payload), employee_id=employee_id, not_before=not_before or now, created_at=now)
     session.add(job)
     session.flush()
@@ -99,10 +106,20 @@ def newest_jobs(session: Session, most: int) -> Sequence[Job]:
     return session.scalars(select(Job).order_by(Job.id.desc()).limit(most)).all()
 
 
+def waiting_ids(session: Session, kind: str, employee_id: str) -> Sequence[int]:
+    """Return the jobs of a kind that an employee has asked for and nobody has taken up, the newest first."""
+    theirs = and_(Job.kind == kind, Job.employee_id == employee_id, Job.state == JobState.WAITING)
+    return session.scalars(select(Job.id).where(theirs).order_by(Job.id.desc())).all()
+
+
 def cancel(session: Session, job_id: int, now: dt.datetime) -> bool:
     """Cancel a job, and say whether there was one to cancel. One that runs stops at the end of its piece, which is not written."""
+    if not can_be_id(job_id):
+        return False
     open_one = and_(Job.id == job_id, Job.state.in_((JobState.WAITING, JobState.RUNNING)))
-    return can_be_id(job_id) and _changed(session, open_one, state=JobState.CANCELLED, finished_at=now, lease_owner=None, lease_until=None)
+    payload = session.scalar(select(Job.payload).where(Job.id == job_id)) or {}
+    ended: dict[str, Any] = {"state": JobState.CANCELLED, "finished_at": now, "lease_owner": None, "lease_until": None}
+    return _changed(session, open_one, **ended, **_without_secret(payload))
 
 
 def forget(session: Session, before: dt.datetime) -> int:
@@ -135,10 +152,9 @@ class Claimed:
     attempts: int
     progress: Progress
 
-    @property
-    def is_worn_out(self) -> bool:
+    def is_worn_out(self, most: int = ATTEMPTS) -> bool:
         """Say whether all attempts are used up and the last left no record: whatever did it has died each time."""
-        return self.attempts > len(PAUSES) + 1
+        return self.attempts > most
 
 
 def claim(session: Session, now: dt.datetime, lease: dt.timedelta = LEASE) -> Claimed | None:
@@ -173,19 +189,23 @@ def record(session: Session, claimed: Claimed, progress: Progress, now: dt.datet
 
 def finish(session: Session, claimed: Claimed, result: Mapping[str, Any], now: dt.datetime) -> bool:
     """Write down that a job is done; False where it is no longer ours."""
-    return _end(session, claimed, state=JobState.DONE, result=dict(result), error="", finished_at=now)
+    ended = _without_secret(claimed.payload)
+    return _end(session, claimed, state=JobState.DONE, result=dict(result), error="", finished_at=now, **ended)
 
 
-def fail(session: Session, claimed: Claimed, words: str, now: dt.datetime) -> JobState | None:
-    """Write down that an attempt failed, and return what becomes of the job: it waits for the next, or has failed; None where it is not ours."""
+def fail(session: Session, claimed: Claimed, words: str, now: dt.datetime, *, most: int = ATTEMPTS) -> JobState | None:
+    """Write down that an attempt failed, and return what becomes of the job: it waits for the next, or has failed; None where it is not ours.
+
+    `most` is how many attempts there are.
+    """
     attempts = session.scalar(select(Job.attempts).where(_mine(claimed)))
     if attempts is None:
         return None
     words = clean_line(words, _MAX_WORDS)
-    if attempts <= len(PAUSES):
+    if attempts < most:
         values: dict[str, Any] = {"state": JobState.WAITING, "not_before": now + PAUSES[attempts - 1]}
     else:
-        values = {"state": JobState.FAILED, "finished_at": now}
+        values = {"state": JobState.FAILED, "finished_at": now, **_without_secret(claimed.payload)}
     return values["state"] if _end(session, claimed, error=words, **values) else None
 
 
@@ -215,6 +235,11 @@ def _mine(claimed: Claimed) -> ColumnElement[bool]:
 
 def _end(session: Session, claimed: Claimed, **values: Any) -> bool:
     return _changed(session, _mine(claimed), lease_owner=None, lease_until=None, **values)
+
+
+def _without_secret(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is written of the payload of a job that has ended."""
+    return {"payload": {name: value for name, value in payload.items() if name != SEALED}} if SEALED in payload else {}
 
 
 def _words_of(error: Exception) -> str:
@@ -274,11 +299,15 @@ DoesJob = Callable[[JobAtWork], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class JobOffice:
-    """Do the jobs that are due. `sessions` opens sessions of our own; `kinds` names who does what; `clock` tells the time, aware."""
+    """Do the jobs that are due. `sessions` opens sessions of our own; `kinds` names who does what; `clock` tells the time, aware.
+
+    Kinds among `once` are not tried again: somebody waits for their answer, and asks anew.
+    """
 
     sessions: Callable[[], Session]
     kinds: Mapping[str, DoesJob]
     clock: Callable[[], dt.datetime]
+    once: Collection[str] = ()
 
     def do_one(self, *, stopping: Callable[[], bool] = lambda: False) -> int | None:
         """Do the job that has been due longest, and return its id; None where nothing was due.
@@ -298,7 +327,7 @@ class JobOffice:
 
     def _do(self, claimed: Claimed, stopping: Callable[[], bool]) -> None:
         does = self.kinds.get(claimed.kind)
-        if claimed.is_worn_out:
+        if claimed.is_worn_out(self._most(claimed)):
             return self._failed(claimed, _("Each attempt broke off."))
         if does is None:
             return self._failed(claimed, _("This version does not know such a job."))
@@ -315,8 +344,12 @@ class JobOffice:
             self._in_own(lambda session: finish(session, claimed, result, self.clock()))
 
     def _failed(self, claimed: Claimed, words: str) -> None:
-        if self._in_own(lambda session: fail(session, claimed, words, self.clock())) is JobState.FAILED:
+        most = self._most(claimed)
+        if self._in_own(lambda session: fail(session, claimed, words, self.clock(), most=most)) is JobState.FAILED:
             log.error("job %s (%s) has failed for good: %s", claimed.job_id, claimed.kind, words)
+
+    def _most(self, claimed: Claimed) -> int:
+        return 1 if claimed.kind in self.once else ATTEMPTS
 
     def _in_own(self, work: Callable[[Session], Any]) -> Any:
         with self.sessions() as session:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -16,7 +17,7 @@ from cs_plugin import CustomerService, Orders, People, StoreAnswers, plugins
 from cs_plugin.adapters import orders, people
 from cs_plugin.cli import cs
 from cs_plugin.extension import SETTINGS
-from cs_plugin.rules.options import OPTIONS
+from cs_plugin.rules.options import BLOCK_TITLES, OPTIONS
 from tools import docs
 
 ROOT = Path(__file__).parents[1]
@@ -80,24 +81,34 @@ def test_every_setting_says_what_it_means() -> None:
 
 
 def test_every_option_stands_in_the_page_with_its_default() -> None:
-    """Options are documented under the words that employees see."""
+    """Options are documented under the words that employees see and the names that commands take, block by block as in the form."""
     page = docs.options_page()
-    assert [f"| {option.label} |" in page for option in OPTIONS] == [True] * len(OPTIONS)
-    assert "| Assign on first reply | switch | on |" in page
-    assert "| After a reply | one of: Close the thread, Keep its status | Close the thread |" in page
-    assert "| Files per message | number, 0 to 50 | `5` |" in page
+    assert re.findall(r"^\| [^|]+ \| `(\w+)` \|", page, re.MULTILINE) == [option.name for option in OPTIONS]
+    for block, title in BLOCK_TITLES.items():
+        section = page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+        assert re.findall(r"^\| [^|]+ \| `(\w+)` \|", section, re.MULTILINE) == [option.name for option in OPTIONS if option.block is block]
+    assert "| Assign on first reply | `assign_on_first_reply` | on or off | on | Whoever" in page
+    assert "| one of: `close` (Close the thread), `keep` (Keep its status) | `close` |" in page
+    assert "| Files per message | `files_per_message` | number, 0 to 50 | `5` |" in page
+    assert "| IMAP options (/norsh) | `imap_norsh` |" in page
+    for option in OPTIONS:
+        assert f"{option.help} {option.more_help}".strip() in page
 
 
 def test_every_command_stands_in_the_page_with_its_options() -> None:
     """What `flask cs COMMAND --help` says can be read without the program, and every command says what it is for."""
     page = docs.commands_page()
+    groups = {name: one for name, one in cs.commands.items() if isinstance(one, click.Group)}
+    within = {f"{name} {inner}": command for name, group in groups.items() for inner, command in group.commands.items()}
     assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == sorted(cs.commands)
-    for name, command in cs.commands.items():
-        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^### (\w+ \w+)$", page, re.MULTILINE) == sorted(within)
+    for name, command in (cs.commands | within).items():
+        section = re.split(rf"\n##+ {name}\n", page)[1].partition("\n##")[0]
         assert command.help, name
         assert command.help.split("\n")[0].strip() in section, name
         options = [text for one in command.params for text in one.opts if text.startswith("--")]
         assert [text for text in options if text not in section] == [], name
+        assert f"](#{name.replace(' ', '-')})" in page
     assert r"| `--retry ID\|all` | " in page
 
 
@@ -133,5 +144,6 @@ def test_every_argument_of_the_ready_answers_is_explained(declared: type[Any]) -
 def test_no_cell_of_a_table_breaks_its_row() -> None:
     """A line end or a bar in a text would end the cell there."""
     for text in (docs.configuration_page(), docs.options_page(), docs.commands_page()):
-        rows = [line for line in text.splitlines() if line.startswith("|")]
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows}) == 1
+        for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+        assert not re.search(r"^(?!\|).*\|$", text, re.MULTILINE)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk, jobs
-from cs_plugin.jobs import KEPT_FOR, LEASE, PAUSES, ClaimLostError, DoesJob, JobAtWork, JobOffice, Progress
+from cs_plugin.jobs import KEPT_FOR, LEASE, PAUSES, SEALED, ClaimLostError, DoesJob, JobAtWork, JobOffice, Progress
 from cs_plugin.rules.inquiry import digest
 from cs_plugin.store import posts
 from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, Post, Thread, Worker
@@ -338,13 +338,13 @@ def test_the_days_chores_are_queued_once_whoever_comes_first(any_store: Store) -
             thread.join()
         return sorted(queued)
 
-    assert come_all() == ["purge", "sweep", "tidy"]
+    assert come_all() == ["purge", "retention", "sweep", "tidy"]
     store.clock.forward(hours=5)
     assert come_all() == []
     store.clock.forward(hours=2)
     assert come_all() == [], "the next day in UTC has begun, but those of this one have yet to end"
-    assert do_all(store) == 3
-    assert come_all() == ["purge", "sweep", "tidy"]
+    assert do_all(store) == 4
+    assert come_all() == ["purge", "retention", "sweep", "tidy"]
 
 
 def test_a_clock_that_ran_ahead_puts_no_chores_off(any_store: Store) -> None:
@@ -519,6 +519,50 @@ def test_nothing_to_retry_is_a_job_that_is_done(store: Store) -> None:
         job_id = queue(store, "retry_failed_mails", **payload)
         do_all(store)
         assert job_of(store, job_id).result == {"retried": 0, "left": 0}
+
+
+# --- Once only, and with a secret -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_kind_that_is_done_once_is_not_repeated(store: Store) -> None:
+    """Whether it breaks off, or its process dies in it."""
+    once = JobOffice(store.desk.sessions, {"count": broken}, store.clock, once={"count"})
+    job_id = queue(store)
+    once.do_one()
+    assert (job_of(store, job_id).state, job_of(store, job_id).attempts) == (JobState.FAILED, 1)
+    seen: list[int] = []
+    died = queue(store)
+    with pytest.raises(SystemExit):
+        JobOffice(store.desk.sessions, {"count": count_to(5, dies_at=0)}, store.clock, once={"count"}).do_one()
+    store.clock.forward(seconds=LEASE.total_seconds() + 1)
+    JobOffice(store.desk.sessions, {"count": count_to(5, seen=seen)}, store.clock, once={"count"}).do_one()
+    assert (job_of(store, died).state, seen) == (JobState.FAILED, [])
+
+
+def test_a_secret_goes_with_the_end_of_its_job(any_store: Store) -> None:
+    """On every database: done, cancelled, or failed for good; the rest of the payload stays, and all of it until then."""
+    store = any_store
+    payload = {SEALED: "a secret", "end": 1}
+    done, cancelled, failed = (queue(store, **payload) for _ in range(3))
+    with store.desk.sessions() as session:
+        assert jobs.cancel(session, cancelled, store.clock())
+        session.commit()
+    assert office(store, count_to(1)).do_one() == done
+    for pause in PAUSES:
+        office(store, broken).do_one()
+        assert job_of(store, failed).payload == payload
+        store.clock.forward(seconds=pause.total_seconds())
+    office(store, broken).do_one()
+    assert job_of(store, failed).state is JobState.FAILED
+    assert [job_of(store, one).payload for one in (done, cancelled, failed)] == [{"end": 1}] * 3
+
+
+def test_what_an_employee_has_waiting_is_found(store: Store) -> None:
+    """Theirs alone, of that kind alone, the newest first."""
+    first, second, _other = queue(store), queue(store), queue(store, "other")
+    with store.desk.sessions() as session:
+        jobs.put(session, "count", {}, store.clock(), employee_id="2")
+        assert jobs.waiting_ids(session, "count", "1") == [second, first]
 
 
 # --- The command ----------------------------------------------------------------------------------------------------------------------------------

@@ -220,13 +220,13 @@ def test_no_notice_goes_to_a_mailbox_that_is_fetched(store: Store, address: str)
 
 @pytest.mark.shows("11.3", "11.4")
 def test_an_answer_reads_well_in_both_parts(store: Store) -> None:
-    """Author, words, link, quote, signature and why one gets it; no markup of anybody's own."""
+    """Author, words as they stood in the box, signature included, link, quote and why one gets it; no markup of anybody's own."""
     with store.desk.sessions() as session:
-        session.query(ContactText).update({ContactText.signature: "Pots & Co\n12 rue des Potiers"})
+        session.query(ContactText).update({ContactText.signature: "Not added a second time"})
         session.commit()
     thread_id = write(store)
     link = link_in(sent(store)[0])
-    answer(store, thread_id, "It <b>is</b> on its way.\n\nRegards")
+    answer(store, thread_id, "It <b>is</b> on its way.\n\nRegards\n\nPots & Co\n12 rue des Potiers")
     (reply,) = sent(store)
     assert reply.message["Subject"] == "[Paris] An answer to your message is available"
     assert text_of(reply) == (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from cs_plugin import Shop
@@ -51,7 +51,7 @@ def offered(store: Store, shop_id: str = "1", language: str = "en") -> list[tupl
 
 def names(page: str) -> list[str]:
     """Return the names in the list, from top to bottom."""
-    return re.findall(r'<td class="cs-predefined-name"><a [^>]*><bdi>([^<]*)</bdi>', page)
+    return re.findall(r'<td role="cell" class="cs-predefined-name"><a [^>]*><bdi>([^<]*)</bdi>', page)
 
 
 def is_switched_on(page: str) -> bool:
@@ -196,7 +196,7 @@ def test_the_list_shows_what_the_employee_may_configure_in_the_context(store: St
     make(client, shops=["1"])
     make(client, **{"name-en": "<b>Gulf</b>", "shops": ["3"]})
     page = client.get(f"{PAGES}/?shop=all").text
-    assert re.findall(r'<th scope="col"[^>]*>(?:<a [^>]*>)?([^<]+)', page) == ["ID", "Name", "Message", "Active", "Actions"]
+    assert re.findall(r'<th role="columnheader" scope="col"[^>]*>(?:<a [^>]*>)?([^<]+)', page) == ["ID", "Name", "Message", "Active", "Actions"]
     assert names(page) == ["On its way", "&lt;b&gt;Gulf&lt;/b&gt;"]
     assert names(client.get(f"{PAGES}/?shop=shop-1").text) == ["On its way"]
     assert names(store.client(employee=LAYLA).get(f"{PAGES}/?shop=all").text) == ["&lt;b&gt;Gulf&lt;/b&gt;"]
@@ -219,6 +219,64 @@ def test_every_column_sorts_both_ways(client: Any) -> None:
         page = client.get(f"{PAGES}/?sort={sort}").text
         assert names(page)[0] == first, sort
         assert f'aria-sort="{"descending" if sort.startswith("-") else "ascending"}"' in page
+
+
+@pytest.mark.shows("7.3")
+def test_one_passes_its_neighbour(any_store: Store) -> None:
+    """Up or down, one place at a time, past those of other shops too; on every database."""
+    client = any_store.client(employee=MARIE)
+    make(client, **{"name-en": "One", "position": "0"})
+    make(client, **{"name-en": "Berlin's", "position": "0", "shops": ["2"]})
+    make(client, **{"name-en": "Two", "position": "0"})
+    answer = post(client, "/move?shop=shop-1", up="3")
+    assert "Successful update." in client.get(answer.location).text
+    assert [name for name, _text in offered(any_store)] == ["Two", "One"]
+    assert [name for name, _text in offered(any_store, "2")] == ["Two", "One", "Berlin's"]
+    assert post(client, "/move?shop=all", up="2").status_code == 303
+    assert [name for name, _text in offered(any_store, "2")] == ["Two", "Berlin's", "One"]
+
+
+@pytest.mark.shows("12.1")
+def test_nobody_moves_what_is_not_theirs(store: Store, client: Any) -> None:
+    """What is also of other shops is not Layla's to move, and what is of other shops only is not there."""
+    make(client, **{"name-en": "One", "shops": ["1", "3"]})
+    make(client, **{"name-en": "Two", "shops": ["1"]})
+    layla = store.client(employee=LAYLA)
+    assert post(layla, "/move?shop=all", down="1").status_code == 403
+    assert post(layla, "/move?shop=all", up="2").status_code == 404
+    assert [name for name, _text in offered(store)] == ["One", "Two"]
+
+
+@pytest.mark.shows("7.3", "6.9")
+def test_pages_begin_past_twenty(store: Store, client: Any) -> None:
+    """Their size is remembered apart from that of other lists, and the list costs as many queries as a short one."""
+
+    def many(bench: Any) -> None:
+        for number in range(30):
+            message = PredefinedMessage(position=number, active=True, created_at=bench.now)
+            message.texts, message.shops = [PredefinedText(language="en", name=f"No {number}", text="x")], [PredefinedShop(shop_id="1")]
+            bench.session.add(message)
+
+    def counted() -> int:
+        seen: list[str] = []
+
+        def note(*arguments: Any) -> None:
+            seen.append(arguments[2])
+
+        event.listen(store.desk.engine, "before_cursor_execute", note)
+        try:
+            assert client.get(f"{PAGES}/").status_code == 200
+        finally:
+            event.remove(store.desk.engine, "before_cursor_execute", note)
+        return len(seen)
+
+    make(client)
+    before = counted()
+    do(store, many)
+    assert counted() == before
+    assert (len(names(client.get(f"{PAGES}/").text)), len(names(client.get(f"{PAGES}/?page=2").text))) == (20, 11)
+    assert post(client, "/page-size", size="50").status_code == 303
+    assert len(names(client.get(f"{PAGES}/").text)) == 31
 
 
 @pytest.mark.shows("7.1", "6.7")
@@ -280,7 +338,7 @@ def test_nobody_reaches_what_is_of_shops_that_are_not_theirs(store: Store, clien
         assert layla.get(f"{PAGES}{path}").status_code == 404
         assert post(layla, path, **GOOD).status_code == 404
     for action in ("ask", "delete"):
-        answer = post(layla, "/bulk?shop=all", predefined=["1"], action=action)
+        answer = post(layla, "/bulk?shop=all", chosen=["1"], action=action)
         assert "Nothing was deleted" in whole(layla.get(answer.location).text)
     assert len(offered(store)) == 1
     make(layla, **{"name-en": "Gulf", "shops": ["1", "3"]})
@@ -344,11 +402,11 @@ def test_a_selection_is_deleted_at_once(any_store: Store) -> None:
     client = any_store.client(employee=MARIE)
     for name in ("One", "Two", "Three"):
         make(client, **{"name-en": name})
-    page = post(client, "/bulk?sort=name", predefined=["1", "3"], action="ask").text
+    page = post(client, "/bulk?sort=name", chosen=["1", "3"], action="ask").text
     assert "Are you sure you want to delete the selected item(s)?" in page
     assert re.findall(r"<li><bdi>(\w+)</bdi>", page) == ["One", "Three"]
     assert len(offered(any_store)) == 3
-    answer = post(client, "/bulk?sort=name", predefined=["1", "3", "3"], action="delete")
+    answer = post(client, "/bulk?sort=name", chosen=["1", "3", "3"], action="delete")
     assert "sort=name" in answer.location
     assert "The selection has been successfully deleted." in whole(client.get(answer.location).text)
     assert [name for name, _text in offered(any_store)] == ["Two"]
@@ -359,16 +417,16 @@ def test_a_selection_of_nothing_is_told(store: Store, client: Any, chosen: list[
     """Whatever is posted as a selection, nothing breaks and nothing is deleted."""
     make(client)
     for action in ("ask", "delete", "\0"):
-        answer = post(client, "/bulk", predefined=chosen, action=action)
+        answer = post(client, "/bulk", chosen=chosen, action=action)
         told = whole(client.get(answer.location).text)
-        assert "Select at least one predefined message first." in told or "Nothing was deleted" in told
+        assert "Select at least one item first." in told or "Nothing was deleted" in told
     assert len(offered(store)) == 1
 
 
 def test_a_selection_that_is_partly_gone_says_so(client: Any) -> None:
     """Somebody else was quicker: what is left is deleted, and the page says that it was not all."""
     make(client)
-    answer = post(client, "/bulk", predefined=["1", "77"], action="delete")
+    answer = post(client, "/bulk", chosen=["1", "77"], action="delete")
     assert "1 of 2; the others are no longer there" in whole(client.get(answer.location).text)
 
 
@@ -384,8 +442,6 @@ def test_the_list_costs_a_fixed_number_of_queries(store: Store, client: Any) -> 
     do(store, many)
 
     def counted(session: Session) -> int:
-        from sqlalchemy import event
-
         seen: list[str] = []
         event.listen(session.get_bind(), "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
         assert len(list_predefined(session, ["1"], "en", "en")) == 30

@@ -1,18 +1,24 @@
-"""The bin is emptied after 30 days: the threads go with every row that belongs to them, and nothing else does."""
+"""What is erased for good, the bin after 30 days and closed threads after the term of their shop: with every row of theirs, and nothing else."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column, Table, TypeDecorator, func, insert, select
+from sqlalchemy import JSON, Column, Table, TypeDecorator, func, insert, select, update
 
-from cs_plugin import desk
-from cs_plugin.store.models import Base, ImportedMail, Message, SearchText, Thread
+from cs_plugin import desk, jobs
+from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
+from cs_plugin.rules.status import Status
+from cs_plugin.store.models import Base, Delivery, ImportedMail, JobState, Message, OutboxItem, OutboxState, SearchText, Thread
+from cs_plugin.store.options import set_option
+from cs_plugin.web import rounds
 from tests.hosts.store import Store
-from tests.letterbox import MARIA, YUKI, fill
+from tests.hosts.writing import do, look
+from tests.letterbox import MARIA, YUKI, fill, many
 
 OF_THREAD = ("thread_id", "kept_thread_id", "merged_thread_id", "refers_to_id", "merged_into_id")
 OF_MESSAGE = ("message_id", "linked_message_id")
@@ -90,6 +96,134 @@ def test_a_thread_that_was_taken_out_of_the_bin_stays(store: Store) -> None:
         store.desk.do(lambda bench: desk.restore(bench, store.actor(), [thread_id]))
     store.clock.forward(days=400)
     assert purge(store) == "0 threads erased.\n"
+
+
+# --- Closed threads ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def keep_for(store: Store, days: int, context: Context = ALL_SHOPS) -> None:
+    """Let closed threads be kept for so many days."""
+    do(store, lambda bench: set_option(bench.session, "retention_days", days, bench.now, context=context))
+
+
+def close(store: Store, threads: list[int]) -> None:
+    """Close threads."""
+    do(store, lambda bench: desk.set_status(bench, store.actor(), threads, Status.CLOSED))
+
+
+def left(store: Store) -> list[int]:
+    """Return the threads that are left after the daily job."""
+    put = do(store, lambda bench: jobs.put(bench.session, "retention", {}, bench.now).id)
+    with store.app.app_context():
+        assert rounds.do_jobs(store.desk) == 1
+    job = look(store, lambda session: jobs.find(session, put))
+    assert job is not None
+    assert (job.state, job.result) == (JobState.DONE, {"threads": job.done})
+    return look(store, lambda session: list(session.scalars(select(Thread.id).order_by(Thread.id))))
+
+
+def mails_are_sent(store: Store) -> None:
+    """Let everything leave that waits."""
+    with store.app.app_context():
+        store.desk.office.deliver(most=1_000)
+
+
+@pytest.mark.shows("8.8")
+def test_a_closed_thread_is_erased_after_its_shops_term_with_all_that_is_its_own(any_store: Store) -> None:
+    """Not a row of any table points to it afterwards; one that was written in a day later loses nothing."""
+    store = any_store
+    threads = fill(store, [MARIA, YUKI])
+    mails_are_sent(store)
+    close(store, threads)
+    owned = [own(store, thread_id) for thread_id in threads]
+    do(store, lambda bench: bench.session.execute(update(OutboxItem).values(state=OutboxState.SENT)))
+    keep_for(store, 90)
+    store.clock.forward(days=1)
+    do(store, lambda bench: desk.add_note(bench, store.actor(), threads[1], "Nothing more to do"))
+    store.clock.forward(days=88, hours=23)
+    before = [belongings(store, ids) for ids in owned]
+    assert left(store) == threads
+    store.clock.forward(hours=2)
+    assert left(store) == threads[1:]
+    assert belongings(store, owned[0]) == {}
+    assert belongings(store, owned[1]) == before[1]
+
+
+@pytest.mark.shows("8.8", "9.1")
+def test_each_shop_keeps_its_closed_threads_for_its_own_term(any_store: Store) -> None:
+    """Its own, else its group's, else that for all shops; 0 keeps them all."""
+    store = any_store
+    paris, berlin, dubai = (fill(store, [replace(MARIA, shop_id=shop_id, contact_id=1)])[0] for shop_id in "123")
+    mails_are_sent(store)
+    close(store, [paris, berlin, dubai])
+    store.clock.forward(days=100)
+    assert left(store) == [paris, berlin, dubai]
+    keep_for(store, 365)
+    keep_for(store, 30, Context(Breadth.GROUP, "1"))
+    keep_for(store, 0, Context(Breadth.SHOP, "2"))
+    assert left(store) == [berlin, dubai]
+    store.clock.forward(days=1_000)
+    assert left(store) == [berlin]
+
+
+@pytest.mark.shows("8.8")
+def test_threads_of_a_shop_that_is_gone_are_kept_as_the_option_for_all_shops_says(store: Store) -> None:
+    """Nobody could open them any more, nor set a term for them."""
+    [thread_id] = fill(store, [replace(MARIA, shop_id="3")])
+    mails_are_sent(store)
+    close(store, [thread_id])
+    keep_for(store, 30)
+    store.answers.shops = store.answers.shops[:2]
+    store.clock.forward(days=31)
+    assert left(store) == []
+
+
+@pytest.mark.shows("8.8")
+@pytest.mark.parametrize("status", [Status.OPEN, Status.PENDING1, Status.PENDING2])
+def test_a_thread_that_is_not_closed_is_never_erased(store: Store, status: Status) -> None:
+    """However old it is."""
+    threads = fill(store, [replace(MARIA, status=status)])
+    mails_are_sent(store)
+    keep_for(store, 1)
+    store.clock.forward(days=4_000)
+    assert left(store) == threads
+
+
+@pytest.mark.shows("8.8")
+@pytest.mark.parametrize("waits", ["queued", "held"])
+def test_a_thread_with_a_mail_that_has_yet_to_leave_is_kept(any_store: Store, waits: str) -> None:
+    """One in the queue, and an answer that is sent later; once it has left, the thread goes."""
+    store = any_store
+    [thread_id] = fill(store, [MARIA])
+    mails_are_sent(store)
+    do(store, lambda bench: desk.reply(bench, store.actor(), thread_id, desk.Answer("It is on its way.")))
+    if waits == "held":
+        mails_are_sent(store)
+        do(store, lambda bench: bench.session.execute(update(Message).where(Message.delivery == Delivery.SENT).values(delivery=Delivery.HELD)))
+    keep_for(store, 30)
+    store.clock.forward(days=31)
+    assert left(store) == [thread_id]
+    mails_are_sent(store)
+    do(store, lambda bench: bench.session.execute(update(Message).where(Message.delivery == Delivery.HELD).values(delivery=Delivery.SENT)))
+    assert left(store) == []
+
+
+@pytest.mark.shows("8.8")
+def test_many_closed_threads_go_piece_by_piece(any_store: Store) -> None:
+    """More than one transaction takes; the command does the same, and says first how many it would be."""
+    store = any_store
+    threads = fill(store, many(70))
+    mails_are_sent(store)
+    close(store, threads[:-1])
+    do(store, lambda bench: desk.delete(bench, store.actor(), threads[:10]))
+    keep_for(store, 31)
+    store.clock.forward(days=32)
+    runner = store.app.test_cli_runner()
+    would = runner.invoke(args=["cs", "purge", "--dry-run"])
+    assert would.output == "69 threads would be erased: 10 from the bin, 59 closed ones.\n"
+    assert left(store) == [*threads[:10], threads[-1]]
+    assert purge(store) == "10 threads erased.\n"
+    assert left(store) == threads[-1:]
 
 
 def own(store: Store, thread_id: int) -> dict[str, int]:

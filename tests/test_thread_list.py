@@ -126,13 +126,14 @@ def test_one_shop_leaves_no_trace_of_several(store: Store) -> None:
 
 @pytest.mark.shows("9.1")
 def test_the_context_in_the_url_says_which_shops_are_listed_and_stays(store: Store) -> None:
-    """Group 1 is Paris and Berlin; the last context holds where the URL names none or one that does not exist."""
+    """Group 1 is Paris and Berlin; the last context holds where the URL names none; one that does not exist shows all, and is not remembered."""
     fill(store, LETTERS)
     client = store.client(employee=MARIE)
     assert ids_of(client.get(URL + "?shop=shop-3")) == [4]
     assert ids_of(client.get(URL + "?shop=group-1")) == [5, 3, 2, 1]
     assert ids_of(client.get(URL)) == [5, 3, 2, 1]
-    assert ids_of(client.get(URL + "?shop=shop-99")) == [5, 3, 2, 1]
+    assert ids_of(client.get(URL + "?shop=shop-99")) == [5, 4, 3, 2, 1]
+    assert ids_of(client.get(URL)) == [5, 3, 2, 1]
     assert ids_of(client.get(URL + "?shop=all")) == [5, 4, 3, 2, 1]
 
 

@@ -83,7 +83,7 @@ def test_a_worker_delivers_does_jobs_and_shows_that_it_lives(any_store: Store, s
     with working(store):
         smtp_server.wait_for(1)
         wait_until(lambda: len(names(store)) == 1, seconds=20, what="the sign of life")
-        wait_until(lambda: ended_jobs(store) == ["purge", "sweep", "tidy"], seconds=30, what="the chores")
+        wait_until(lambda: ended_jobs(store) == ["purge", "retention", "sweep", "tidy"], seconds=30, what="the chores")
         put(store, "later@example.com")
         smtp_server.wait_for(2)
     assert names(store) == []
@@ -138,10 +138,10 @@ def test_several_workers_do_nothing_twice(any_store: Store, smtp_server: SMTPSer
     with working(store), working(store):
         wait_until(lambda: not items(store), seconds=60, what="the end of the queue")
         wait_until(lambda: len(names(store)) == 2, seconds=20, what="both")
-        wait_until(lambda: ended_jobs(store) == ["purge", "sweep", "tidy"], seconds=30, what="the chores")
+        wait_until(lambda: ended_jobs(store) == ["purge", "retention", "sweep", "tidy"], seconds=30, what="the chores")
     assert sorted(mail.recipients[0] for mail in smtp_server.received) == sorted(addresses)
     with store.desk.sessions() as session:
-        assert sorted(session.scalars(select(Job.kind))) == ["purge", "sweep", "tidy"]
+        assert sorted(session.scalars(select(Job.kind))) == ["purge", "retention", "sweep", "tidy"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -9,8 +9,9 @@ import argparse
 import inspect
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from cs_plugin import hookspecs, plugins
 from cs_plugin.cli import cs
 from cs_plugin.extension import SETTINGS
 from cs_plugin.plugins import Kind
-from cs_plugin.rules.options import OPTIONS, Option
+from cs_plugin.rules.options import BLOCK_TITLES, OPTIONS, Option
+from cs_plugin.rules.options import Kind as OptionKind
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -91,11 +93,23 @@ OPTIONS_HEAD = """# Options
 *Made from `cs_plugin/rules/options.py` by `python -m tools.docs`; change it there.*
 
 Options are set by employees, in the admin, for all shops, for a group of shops or for one shop; what is not set for a shop is inherited from its
-group, then from all shops, then from the column "default". They differ from [configuration](configuration.md), which is the application's.
+group, then from all shops, then from the column "default". Of a text each language is inherited by itself; one that has none at all is that of the
+store's default language. Options differ from [configuration](configuration.md), which is the application's.
 
-| option | kind | default | what it means |
-| --- | --- | --- | --- |
+`flask cs options list`, `get`, `set` and `unset` ([commands](commands.md#options)) do the same as the form, under the names in the column "name".
 """
+
+# What each kind holds, for whoever writes a value on the command line.
+KINDS: Mapping[OptionKind, str] = {
+    OptionKind.SWITCH: "on or off",
+    OptionKind.NUMBER: "number, {least} to {most}",
+    OptionKind.PORT: "number, {least} to {most}, or nothing",
+    OptionKind.LINE: "one line",
+    OptionKind.SERVER: "host name or IP address",
+    OptionKind.SECRET: "kept encrypted, never shown",
+    OptionKind.CHOICE: "one of: {choices}",
+    OptionKind.TEXT_PER_LANGUAGE: "a text in each language",
+}
 
 
 COMMANDS_HEAD = """# Commands
@@ -142,15 +156,35 @@ def configuration_page() -> str:
 
 
 def options_page() -> str:
-    """Return the page of all options."""
-    return OPTIONS_HEAD + _rows((one.label, _kind(one), _default(one), one.help) for one in OPTIONS)
+    """Return the page of all options as the form shows them: by block, in each by section."""
+    parts = [OPTIONS_HEAD]
+    for block, of_block in groupby(OPTIONS, key=lambda one: one.block):
+        parts.append(f"\n## {BLOCK_TITLES[block]}\n")
+        for section, several in groupby(of_block, key=lambda one: one.section):
+            heading = f"\n### {section}\n" if section else ""
+            table = "\n| option | name | what it holds | default | what it means |\n| --- | --- | --- | --- | --- |\n"
+            parts.append(heading + table + _rows(_option(one) for one in several))
+    return "".join(parts)
+
+
+def _option(option: Option) -> tuple[str, ...]:
+    label = f"{option.label} ({option.flag})" if option.flag else option.label
+    return label, f"`{option.name}`", _kind(option), _default(option), f"{option.help} {option.more_help}".strip()
 
 
 def commands_page() -> str:
     """Return the page of all commands, in the order of the alphabet, as `flask cs --help` lists them: first a table, then each with its options."""
-    found = sorted(cs.commands.items())
-    table = "\n| command | what it does |\n| --- | --- |\n" + _rows((f"[`flask cs {name}`](#{name})", _first_sentence(one)) for name, one in found)
-    return COMMANDS_HEAD + table + "".join(_command(name, one) for name, one in found)
+    found = [*_commands("", cs)]
+    rows = _rows((f"[`flask cs {name}`](#{name.replace(' ', '-')})", _first_sentence(one)) for name, one in found)
+    return COMMANDS_HEAD + "\n| command | what it does |\n| --- | --- |\n" + rows + "".join(_command(name, one) for name, one in found)
+
+
+def _commands(before: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """Yield the commands of a group under their whole names; those of a group within it follow it."""
+    for name, command in sorted(group.commands.items()):
+        yield before + name, command
+        if isinstance(command, click.Group):
+            yield from _commands(f"{before}{name} ", command)
 
 
 def _command(name: str, command: click.Command) -> str:
@@ -158,7 +192,8 @@ def _command(name: str, command: click.Command) -> str:
     usage = " ".join(["flask cs", name, *command.collect_usage_pieces(context)])
     records = [record for one in command.params if isinstance(one, click.Option) and (record := one.get_help_record(context))]
     options = "\n| option | what it does |\n| --- | --- |\n" + _rows((f"`{option}`", meaning) for option, meaning in records) if records else ""
-    return f"\n## {name}\n\n```sh\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n{options}"
+    level = "##" if " " not in name else "###"
+    return f"\n{level} {name}\n\n```sh\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n{options}"
 
 
 def _first_sentence(command: click.Command) -> str:
@@ -166,19 +201,16 @@ def _first_sentence(command: click.Command) -> str:
 
 
 def _kind(option: Option) -> str:
-    if option.choices:
-        return "one of: " + ", ".join(label for _value, label in option.choices)
-    if option.least is not None and option.most is not None:
-        return f"number, {option.least} to {option.most}"
-    return option.kind.value.replace("_", " ")
+    choices = ", ".join(f"`{value}` ({label})" for value, label in option.choices)
+    return KINDS[option.kind].format(least=option.least, most=option.most, choices=choices)
 
 
 def _default(option: Option) -> str:
     if option.choices:
-        return dict(option.choices)[option.default]
+        return f"`{option.default}`"
     if isinstance(option.default, bool):
         return "on" if option.default else "off"
-    return _value(option.default)
+    return "nothing" if option.default in ("", None) else _value(option.default)
 
 
 def _value(value: Any) -> str:

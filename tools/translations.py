@@ -22,9 +22,10 @@ FOLDER = PACKAGE / "translations"
 DOMAIN = "cs_plugin"
 METHODS = [("templates/**.html", "jinja2.ext:babel_extract"), ("templates/**.txt", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # In templates the language is bound already; the functions of `i18n` take it before the text.
-KEYWORDS: dict[str, tuple[int, ...] | None] = {
+KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     **dict.fromkeys(("_", "marked", "say", "MenuName")),
     **dict.fromkeys(("_n", "_count"), (1, 2)),
+    "_c": ((1, "c"), 2),
     "gettext": (2,),
     "ngettext": (2, 3),
 }

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from cs_plugin.desk.answering import Answer, add_note, reply, retry_mail
+from cs_plugin.desk.asking import answer_question
 from cs_plugin.desk.bench import Bench
 from cs_plugin.desk.forwarding import Target, forward
 from cs_plugin.desk.handling import assign, delete, move_to_contact, not_spam, restore, set_status
 from cs_plugin.desk.housekeeping import change_customer, make_first_contacts, merge_customers
 from cs_plugin.desk.links import revoke_link
 from cs_plugin.desk.ordering import write_on_order
-from cs_plugin.desk.purging import BIN_KEEPS, purge_bin
+from cs_plugin.desk.purging import BIN_KEEPS, in_the_bin, kept_no_longer, kept_since_in_shops, purge_bin, purge_closed
 from cs_plugin.desk.receiving import Vetted, receive, vet, was_taken
+from cs_plugin.desk.secrets import Keeping, look_at_secrets, seal_secrets_anew
 
 __all__ = [
     "BIN_KEEPS",
     "Answer",
     "Bench",
+    "Keeping",
     "Target",
     "Vetted",
     "add_note",
+    "answer_question",
     "assign",
     "change_customer",
     "delete",
     "forward",
+    "in_the_bin",
+    "kept_no_longer",
+    "kept_since_in_shops",
+    "look_at_secrets",
     "make_first_contacts",
     "merge_customers",
     "move_to_contact",
     "not_spam",
     "purge_bin",
+    "purge_closed",
     "receive",
     "reply",
     "restore",
     "retry_mail",
     "revoke_link",
+    "seal_secrets_anew",
     "set_status",
     "vet",
     "was_taken",

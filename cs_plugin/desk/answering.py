@@ -57,8 +57,8 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
     message = _write(bench, actor, thread, text, private=False)
     message.cc = list(cc) or None
 
-    def send(author: str) -> None:
-        letters.send_reply(bench, thread, message, author, cc, answer.files)
+    def send(author: str, question: str) -> None:
+        letters.send_reply(bench, thread, message, author, cc, answer.files, question=question)
 
     _release(bench, actor, thread, message, answer.files, options, then=_status_after(answer, options), send=send)
     return message
@@ -80,8 +80,8 @@ def write_in(bench: Bench, actor: Actor, thread: Thread, text: str, *, begun: bo
     _check_open_to_reply(bench, thread, answer)
     message = _write(bench, actor, thread, text, private=False, channel=Channel.ORDER_PAGE)
 
-    def send(author: str) -> None:
-        letters.send_order_message(bench, thread, message, author, (), reference=reference)
+    def send(author: str, question: str) -> None:
+        letters.send_order_message(bench, thread, message, author, (), reference=reference, question=question)
 
     _release(bench, actor, thread, message, (), options, then=None if begun else _status_after(answer, options), send=send)
     return message
@@ -108,16 +108,21 @@ def _release(
     options: Options,
     *,
     then: Status | None,
-    send: Callable[[str], None],
+    send: Callable[[str, str], None],
 ) -> None:
-    """Make a message the customer's to see: it is timed and mailed (`send` is given the author's name), its thread is taken and moved."""
+    """Make a message the customer's to see: it is timed and mailed, its thread is taken and moved.
+
+    `send` is given the author's name and the address of the closing question, which is asked where this very message closes the thread.
+    """
     waited = (bench.now - thread.waiting_since).total_seconds() if thread.waiting_since else None
     message.released_at, message.delivery = bench.now, Delivery.QUEUED
     message.response_seconds = max(0.0, waited) if waited is not None else None
     files.attach(bench.session, message.id, stored, bench.now)
     if thread.assignee_id is None and options["assign_on_first_reply"]:
         give_to(bench, actor, thread, actor.employee, because="first_reply")
-    send(name_shown(bench, options, actor, thread))
+    closes = then is Status.CLOSED and thread.status is not Status.CLOSED
+    question = bench.question(thread, message) if closes and options["closing_question"] else ""
+    send(name_shown(bench, options, actor, thread), question)
     move(bench, actor, thread, then, message=message)
     threads.recompute(bench.session, [thread.id])
     bench.announce("cs_reply_sent", thread=facts_of_thread(thread), message=facts_of_message(message))

@@ -93,6 +93,12 @@ class Bench:
         token = self.signer.sign(TagKind.LINK, thread.id, thread.token_nonce)
         return f"{storefront}/thread/{token}" if storefront else ""
 
+    def question(self, thread: Thread, message: Message) -> str:
+        """Return the address at which the customer says how this answer has served them; empty where the store's public address is not known."""
+        storefront = self.storefront(self.shop(thread.shop_id))
+        token = self.signer.sign(TagKind.QUESTION, message.id, thread.token_nonce)
+        return f"{storefront}/question/{token}" if storefront else ""
+
     def note_event(self, thread: Thread, kind: str, actor: Actor | None, *, message: Message | None = None, **details: object) -> None:
         """Leave an event for the timeline; without an actor the customer, or the desk itself, did it."""
         self.session.add(

@@ -23,7 +23,7 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import posts
-from cs_plugin.store.contacts import ContactWords, default_contact, find_contact
+from cs_plugin.store.contacts import ContactWords, contact_of, default_contact
 from cs_plugin.store.employees import as_employee
 from cs_plugin.store.files import stored_files
 from cs_plugin.store.mailboxes import is_fetched, mailbox_for
@@ -58,27 +58,45 @@ def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: Con
         _notify(bench, thread, message, recipient, reference=reference)
 
 
-def send_reply(bench: Bench, thread: Thread, message: Message, author: str, cc: Sequence[str], files: tuple[StoredFile, ...]) -> bool:
+def send_reply(
+    bench: Bench, thread: Thread, message: Message, author: str, cc: Sequence[str], files: tuple[StoredFile, ...], *, question: str = ""
+) -> bool:
     """Queue an employee's answer to the customer, within the conversation that their mail program shows, and its copies.
 
-    Return whether a mail goes out: the contact may have this mail switched off, and the message says so then.
+    `question` is the address of the closing question, empty where none is asked; copies do not ask it. Return whether a mail goes out: the contact
+    may have this mail switched off, and the message says so then.
     """
-    return _send_to_customer(bench, thread, message, "reply", {"author": author}, cc=cc, files=files)
+    # It is signed in its text, where whoever wrote it has seen the signature.
+    return _send_to_customer(bench, thread, message, "reply", {"author": author}, cc=cc, files=files, question=question)
 
 
 def send_order_message(
-    bench: Bench, thread: Thread, message: Message, author: str, files: tuple[StoredFile, ...], *, reference: str = ""
+    bench: Bench, thread: Thread, message: Message, author: str, files: tuple[StoredFile, ...], *, reference: str = "", question: str = ""
 ) -> bool:
     """Queue what an employee wrote to the customer on the page of an order. `reference` is the order's as the customer knows it; else its id is told.
 
     Return whether a mail goes out, as `send_reply` does.
     """
-    words = {"author": author, "order": reference or thread.order_id or "", "product": message.product_name}
-    return _send_to_customer(bench, thread, message, "order_message", words, files=files)
+    contact = _contact_of(bench, thread)
+    words = {
+        "author": author,
+        "order": reference or thread.order_id or "",
+        "product": message.product_name,
+        "signature": contact.signature if contact else "",
+    }
+    return _send_to_customer(bench, thread, message, "order_message", words, files=files, question=question)
 
 
 def _send_to_customer(
-    bench: Bench, thread: Thread, message: Message, kind: str, words: Mapping[str, object], *, cc: Sequence[str] = (), files: tuple[StoredFile, ...]
+    bench: Bench,
+    thread: Thread,
+    message: Message,
+    kind: str,
+    words: Mapping[str, object],
+    *,
+    cc: Sequence[str] = (),
+    files: tuple[StoredFile, ...],
+    question: str,
 ) -> bool:
     contact = _contact_of(bench, thread)
     if contact is not None and not contact.sends(kind):
@@ -90,7 +108,7 @@ def _send_to_customer(
     way_back = _way_back(bench, thread, sender)
     references = _message_ids(bench, thread)
     answers = _last_of_customer(bench, thread)
-    words = {"message": facts_of_message(message), "signature": contact.signature if contact else "", **words}
+    words = {"message": facts_of_message(message), "signature": "", **words}
     mail = bench.composer.compose(
         Letter(
             kind=kind,
@@ -102,7 +120,7 @@ def _send_to_customer(
             return_path=way_back.return_path,
             in_reply_to=answers,
             references=references if answers is None else (*(one for one in references if one != answers), answers),
-            words={**_words_to_customer(bench, thread, way_back), **_quoted(bench, thread), **words},
+            words={**_words_to_customer(bench, thread, way_back), **_quoted(bench, thread), "question": question, **words},
             files=files,
         )
     )
@@ -118,7 +136,7 @@ def _send_to_customer(
 def _send_copies(bench: Bench, thread: Thread, message: Message, letter: Letter) -> None:
     # A mail of its own: link and tags are the customer's key to the thread, and who gets a copy must not be able to write in the customer's name.
     # Nor does it name the Message-IDs of the customer's mails, by which an answer finds its thread.
-    words = {**letter.words, "link": "", "customer": thread.customer_name or thread.address}
+    words = {**letter.words, "link": "", "question": "", "customer": thread.customer_name or thread.address}
     mail = bench.composer.compose(replace(letter, words=words))
     outbox.put(bench.session, mail, bench.now, thread_id=thread.id, message_id=message.id)
 
@@ -228,7 +246,7 @@ def _notify(
     if is_fetched(bench.session, told.mailbox.address):
         return
     shop = bench.shop(thread.shop_id)
-    titled = find_contact(bench.session, thread.contact_id, told.language, bench.languages[0].code)
+    titled = contact_of(bench.session, thread.shop_id, thread.contact_id, told.language, bench.languages[0].code)
     address = message.author_address if message is not None else thread.address
     mail = bench.composer.compose(
         Letter(
@@ -370,7 +388,7 @@ def _put(bench: Bench, mail: OutgoingMail, thread: Thread, message: Message | No
 def _contact_of(bench: Bench, thread: Thread, language: str | None = None) -> ContactWords | None:
     """Return a thread's contact, else the one that stands for its shop, in the thread's language or another."""
     language, default_language = language or thread.language, bench.languages[0].code
-    contact = find_contact(bench.session, thread.contact_id, language, default_language)
+    contact = contact_of(bench.session, thread.shop_id, thread.contact_id, language, default_language)
     return contact or default_contact(bench.session, thread.shop_id, language, default_language)
 
 

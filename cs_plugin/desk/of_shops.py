@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import Protocol
 
 from cs_plugin.desk.bench import Bench
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Actor, Permission
+
+MAX_POSITION = 9_999
+
+
+class Placed(Protocol):
+    """What has a place in an order: by its position, among equals by its age."""
+
+    id: int
+    position: int
 
 
 def wrong_shops(bench: Bench, shop_ids: Collection[str]) -> Iterator[InvalidInputError]:
@@ -21,6 +31,29 @@ def too_long(field: str, texts: Mapping[str, str], most: int) -> Iterator[Invali
     for language, text in texts.items():
         if len(text) > most:
             yield InvalidInputError(f"{field}-{language}", _("This field cannot be longer than %(most)s characters"), most=most)
+
+
+def wrong_position(position: int | None) -> Iterator[InvalidInputError]:
+    """Yield what is wrong with a place in the order; None is no number."""
+    if position is None or not 0 <= position <= MAX_POSITION:
+        yield InvalidInputError("position", _("Enter a whole number from 0 to %(most)s."), most=MAX_POSITION)
+
+
+def pass_neighbour(things: Collection[Placed], shown: Collection[int], moved: int, *, up: bool) -> None:
+    """Let a thing pass the one before it (`up`) or behind it, of those that are shown; at the end of these it stays.
+
+    All are numbered anew from 0. No two others change places, so that it is no matter in which shops these are.
+    """
+    order = [thing.id for thing in sorted(things, key=lambda thing: (thing.position, thing.id))]
+    seen = [one for one in order if one in shown or one == moved]
+    place = seen.index(moved) + (-1 if up else 1)
+    if not 0 <= place < len(seen):
+        return
+    order.remove(moved)
+    order.insert(order.index(seen[place]) + (0 if up else 1), moved)
+    places = {one: position for position, one in enumerate(order)}
+    for thing in things:
+        thing.position = places[thing.id]
 
 
 def is_theirs_to_see(actor: Actor, shop_ids: Collection[str]) -> bool:

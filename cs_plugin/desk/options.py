@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +10,12 @@ from cs_plugin import i18n
 from cs_plugin.desk.bench import Bench
 from cs_plugin.errors import InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import clean_text
 from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, IMAP_FLAGS, MailboxSettings, wrong_fields, wrong_flags
 from cs_plugin.rules.options import BY_NAME, Kind
 from cs_plugin.rules.permissions import Actor, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Context, Shop, contexts_of, line_of, name_of
 from cs_plugin.store.locking import wait_for_turn
-from cs_plugin.store.options import Key, Options, OwnOptions, inherit_option, read_own_options, sealed_options, set_option
+from cs_plugin.store.options import Key, Options, OwnOptions, inherit_option, read_own_options, set_option
 from cs_plugin.store.vault import Vault
 
 _PASSWORD = "imap_password"  # noqa: S105 - the name of an option
@@ -29,11 +27,16 @@ class OptionsDraft:
     """What somebody wants of the options of a context.
 
     `wanted` holds, under an option's name, its own values by language (an empty one where it has none): as forms send them, a secret as it was
-    typed, an empty one to keep what there is. None takes its own value away; what is not named stays as it is.
+    typed, an empty one to keep what there is. None in the place of all of them takes away what the context has of its own, in the place of a text
+    that in one language. What is not named stays as it is, whether it is an option or a language.
     """
 
     context: Context
     wanted: Mapping[str, Mapping[str, object] | None]
+
+    def __repr__(self) -> str:
+        # A password that was just typed is among the values: names alone may reach a traceback or a log.
+        return f"OptionsDraft({self.context}, {', '.join(self.wanted)})"
 
 
 def may_configure(grants: Grants, context: Context, shops: Sequence[Shop]) -> bool:
@@ -45,15 +48,20 @@ def may_configure(grants: Grants, context: Context, shops: Sequence[Shop]) -> bo
 
 
 def wrong_with(bench: Bench, draft: OptionsDraft) -> list[InvalidInputError]:
-    """Return everything that is wrong with a draft; fields are the options' names, "default_message-fr" for a text in a language."""
-    return _Plan.of(bench, draft, read_own_options(bench.session)).wrong
+    """Return everything that is wrong with a draft; fields are the options' names, "default_message-fr" for a text in a language.
+
+    Raise NotFoundError for a context, an option or a language that there is not.
+    """
+    before = read_own_options(bench.session)
+    _require_known(bench, draft, before)
+    return _Plan.of(bench, draft, before).wrong
 
 
 def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> None:
     """Write what a draft wants, or nothing of it.
 
-    Raise InvalidInputError for the first field that is wrong, NotFoundError for a context that there is not, NotPermittedError where the
-    employee may not configure every shop of it.
+    Raise InvalidInputError for the first field that is wrong, NotFoundError for a context, an option or a language that there is not,
+    NotPermittedError where the employee may not configure every shop of the context.
     """
     if draft.context not in contexts_of(bench.shops):
         raise NotFoundError("context", draft.context)
@@ -61,7 +69,8 @@ def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> None:
         raise NotPermittedError(Permission.CONFIGURE)
     # Two halves of a pair that is refused, each saved by somebody else at the same moment, would both look good alone.
     wait_for_turn(bench.session)
-    before = read_own_options(bench.session)
+    before = read_own_options(bench.session, to_change=True)
+    _require_known(bench, draft, before)
     plan = _Plan.of(bench, draft, before)
     for error in plan.wrong:
         raise error
@@ -71,6 +80,20 @@ def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> None:
     for (name, language), value in plan.own.items():
         if (name, language) not in own or own[name, language] != value:
             set_option(bench.session, name, value, bench.now, context=draft.context, language=language)
+
+
+def _require_known(bench: Bench, draft: OptionsDraft, before: OwnOptions) -> None:
+    if draft.context not in contexts_of(bench.shops):
+        raise NotFoundError("context", draft.context)
+    own = before.of(draft.context)
+    for name, values in draft.wanted.items():
+        if name not in BY_NAME:
+            raise NotFoundError("option", name)
+        languages = {one.code for one in bench.languages} if BY_NAME[name].kind is Kind.TEXT_PER_LANGUAGE else {""}
+        for language in values or ():
+            # A text may stay in a language that the host does not list any more.
+            if language not in languages and (name, language) not in own:
+                raise NotFoundError("language", language)
 
 
 # --- The mailbox that options describe ------------------------------------------------------------------------------------------------------------
@@ -94,26 +117,13 @@ def trouble_with_password(vault: Vault, options: Options) -> InvalidInputError |
     except KeyLostError:
         return InvalidInputError(_PASSWORD, _("The kept password cannot be read: the key that encrypted it is gone. Enter the password again."))
     except SealedElsewhereError as error:
-        message = _("The kept password is the one for %(server)s. Enter the one for this server.")
-        return InvalidInputError(_PASSWORD, message, server=error.place or "--")
+        return _of_another_server(error)
     return None
 
 
-def seal_options_anew(bench: Bench) -> tuple[int, int]:
-    """Seal every kept secret with the first key; return how many were sealed anew, and how many no key opens, which stay as they are."""
-    sealed = lost = 0
-    for row in sealed_options(bench.session):
-        token = json.loads(row.value)
-        if bench.vault.is_sealed_anew(token):
-            continue
-        try:
-            anew = bench.vault.seal_anew(token)
-        except KeyLostError:
-            lost += 1
-            continue
-        set_option(bench.session, row.name, anew, bench.now, context=Context(row.breadth, row.breadth_id), language=row.language)
-        sealed += 1
-    return sealed, lost
+def _of_another_server(error: SealedElsewhereError) -> InvalidInputError:
+    message = _("The kept password is the one for %(server)s. Enter the one for this server.")
+    return InvalidInputError(_PASSWORD, message, server=error.place or "--")
 
 
 # --- What a draft comes to ------------------------------------------------------------------------------------------------------------------------
@@ -130,55 +140,69 @@ class _Plan:
     def of(cls, bench: Bench, draft: OptionsDraft, before: OwnOptions) -> _Plan:
         own, wrong = dict(before.of(draft.context)), list[InvalidInputError]()
         for name, values in draft.wanted.items():
-            if name == _PASSWORD:
-                continue
-            for key in [key for key in own if key[0] == name]:
-                del own[key]
-            if values is not None:
-                own |= _checked(bench, draft.context, name, values, wrong)
-        if not wrong:
-            _keep_password(bench, draft, before, own)
-            wrong = [*_wrong_mailbox(bench, draft, before, own)]
+            if values is None:
+                _take_away(own, name)
+            elif name != _PASSWORD:
+                _take_values(bench, own, name, values, wrong)
+        if draft.context == ALL_SHOPS:
+            _drop_defaults(bench, own, draft.wanted.keys())
+        # Last: it is sealed for the server that the other fields come to.
+        _take_password(bench, draft, before, own, wrong)
+        if _IMAP & draft.wanted.keys():
+            wrong += _wrong_mailbox(bench, draft, before, own, told={error.field for error in wrong})
         return cls(own, wrong)
 
 
-def _checked(bench: Bench, context: Context, name: str, values: Mapping[str, object], wrong: list[InvalidInputError]) -> dict[Key, Any]:
-    """Return an option's own values, and add to `wrong` what it cannot hold."""
-    option, kept = BY_NAME[name], dict[Key, Any]()
+def _take_away(own: dict[Key, Any], name: str) -> None:
+    for key in [key for key in own if key[0] == name]:
+        del own[key]
+
+
+def _take_values(bench: Bench, own: dict[Key, Any], name: str, values: Mapping[str, object], wrong: list[InvalidInputError]) -> None:
+    """Put an option's values among a context's own, and add to `wrong` what it cannot hold."""
+    option = BY_NAME[name]
     for language, value in values.items():
+        if option.kind is Kind.TEXT_PER_LANGUAGE and _is_left_empty(bench, language, value):
+            own.pop((name, language), None)
+            continue
         try:
-            checked = option.checked(clean_text(value) if option.kind is Kind.TEXT_PER_LANGUAGE and isinstance(value, str) else value)
+            own[name, language] = option.checked(value)
         except InvalidInputError as error:
             wrong.append(InvalidInputError(f"{name}-{language}" if language else name, error.message, **error.values))
-            continue
-        if _is_own(bench, context, name, language, checked):
-            kept[name, language] = checked
-    return kept
 
 
-def _is_own(bench: Bench, context: Context, name: str, language: str, value: Any) -> bool:
-    """Say whether a value is kept: an empty text of another language than the default means "as in the default language".
-
-    For all shops, what equals the default is no value of its own: it follows the default.
-    """
-    option = BY_NAME[name]
-    if option.kind is not Kind.TEXT_PER_LANGUAGE:
-        return context != ALL_SHOPS or bool(value != option.default)
-    if not value.strip() and language != bench.languages[0].code:
-        return False
-    return context != ALL_SHOPS or bool(value != i18n.gettext(language, option.default))
+def _is_left_empty(bench: Bench, language: str, value: object) -> bool:
+    """Say whether a text is none of its own: in the default language an empty one is a text like any other, in another one it is inherited."""
+    return value is None or (isinstance(value, str) and not value.strip() and language != bench.languages[0].code)
 
 
-def _keep_password(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: dict[Key, Any]) -> None:
-    """Put the password into what the context has of its own: the one that was typed, else the one that is kept, else none."""
-    if _PASSWORD not in draft.wanted:
+def _drop_defaults(bench: Bench, own: dict[Key, Any], names: Collection[str]) -> None:
+    """Take away from all shops what would hold there anyway: where a later version has another default, it follows that."""
+    default_language = bench.languages[0].code
+    # The default language comes first: where its text is no more than the default, the others do not fall back to it, but have defaults of their own.
+    for name, language in sorted((key for key in own if key[0] in names), key=lambda key: key[1] != default_language):
+        option = BY_NAME[name]
+        default = option.default
+        if option.kind is Kind.TEXT_PER_LANGUAGE:
+            default = i18n.gettext(language, default)
+            if language != default_language:
+                default = own.get((name, default_language), default)
+        if own[name, language] == default:
+            del own[name, language]
+
+
+def _take_password(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: dict[Key, Any], wrong: list[InvalidInputError]) -> None:
+    """Put the password among a context's own values: the one that was typed, else the one that is kept, else none."""
+    values = draft.wanted.get(_PASSWORD)
+    if not values:
         return
-    own.pop((_PASSWORD, ""), None)
-    values = draft.wanted[_PASSWORD]
-    if values is None:
-        return
+    kept = own.pop((_PASSWORD, ""), "")
     after = before.with_own(draft.context, own).along(line_of(draft.context, bench.shops))
-    typed, kept = str(values.get("", "")), before.of(draft.context).get((_PASSWORD, ""), "")
+    try:
+        typed = BY_NAME[_PASSWORD].checked(values[""])
+    except InvalidInputError as error:
+        wrong.append(error)
+        typed = ""
     if typed:
         own[_PASSWORD, ""] = bench.vault.seal(typed, after["imap_url"])
     elif kept and any(after[name] for name in IMAP_FIELDS if name != _PASSWORD):
@@ -188,12 +212,18 @@ def _keep_password(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: d
         own[_PASSWORD, ""] = ""
 
 
-def _wrong_mailbox(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: Mapping[Key, Any]) -> Iterator[InvalidInputError]:
-    """Yield what is wrong with the mailbox of the context, then what a narrower context could no longer be with what it has of its own."""
-    if not _IMAP & draft.wanted.keys():
-        return
+def _wrong_mailbox(
+    bench: Bench, draft: OptionsDraft, before: OwnOptions, own: Mapping[Key, Any], *, told: Collection[str]
+) -> Iterator[InvalidInputError]:
+    """Yield what is wrong with the mailbox of the context; with nothing wrong there, what a narrower one could no longer be with what it has.
+
+    Fields of `told` have been found wrong already.
+    """
     after, shops = before.with_own(draft.context, own), bench.shops
-    yield from _wrong_at(bench.vault, after.along(line_of(draft.context, shops)))
+    errors = [error for error in _wrong_at(bench.vault, after.along(line_of(draft.context, shops))) if error.field not in told]
+    yield from errors
+    if errors or told:
+        return
     for narrower in contexts_of(draft.context.shops(shops)):
         line = line_of(narrower, shops)
         if narrower == draft.context or draft.context not in line or not any(after.has(narrower, name) for name in _IMAP):
@@ -207,9 +237,13 @@ def _wrong_mailbox(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: M
 def _wrong_at(vault: Vault, options: Options) -> Iterator[InvalidInputError]:
     yield from wrong_flags(options.__getitem__)
     settings = MailboxSettings.of(options.__getitem__, has_password=bool(options[_PASSWORD]))
-    missing = list(wrong_fields(settings))
-    yield from missing
-    trouble = trouble_with_password(vault, options) if settings.is_filled else None
-    # One that no key opens is told where it stands, and keeps nobody from saving anything else.
-    if trouble is not None and "server" in trouble.values:
-        yield trouble
+    yield from wrong_fields(settings)
+    if not settings.is_filled:
+        return
+    try:
+        password_of(vault, options)
+    except SealedElsewhereError as error:
+        yield _of_another_server(error)
+    except KeyLostError:
+        # It is told where it stands, and keeps nobody from saving anything else.
+        return

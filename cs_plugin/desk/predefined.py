@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from cs_plugin.desk.bench import Bench
-from cs_plugin.desk.of_shops import is_theirs_to_see, shops_after_change, shops_left, too_long, wrong_shops
+from cs_plugin.desk.of_shops import is_theirs_to_see, pass_neighbour, shops_after_change, shops_left, too_long, wrong_position, wrong_shops
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line, clean_text
@@ -17,7 +17,6 @@ from cs_plugin.store.models import PredefinedMessage
 
 MAX_NAME = 128
 MAX_TEXT = 1_200
-MAX_POSITION = 9_999
 _LONG_LINE = 10_000   # far beyond every limit, so that what is too long is told and not cut
 
 
@@ -43,7 +42,7 @@ class PredefinedDraft:
 def wrong_with(bench: Bench, draft: PredefinedDraft) -> list[InvalidInputError]:
     """Return everything that is wrong with a predefined message; fields are "name-en", "text-en", "position" and "shops"."""
     draft = draft.cleaned()
-    return [*_wrong_words(bench, draft), *_wrong_position(draft), *wrong_shops(bench, draft.shop_ids)]
+    return [*_wrong_words(bench, draft), *wrong_position(draft.position), *wrong_shops(bench, draft.shop_ids)]
 
 
 def _wrong_words(bench: Bench, draft: PredefinedDraft) -> Iterator[InvalidInputError]:
@@ -54,11 +53,6 @@ def _wrong_words(bench: Bench, draft: PredefinedDraft) -> Iterator[InvalidInputE
         yield InvalidInputError(f"text-{default}", _("The field message is required at least in your default language."))
     yield from too_long("name", draft.names, MAX_NAME)
     yield from too_long("text", draft.texts, MAX_TEXT)
-
-
-def _wrong_position(draft: PredefinedDraft) -> Iterator[InvalidInputError]:
-    if draft.position is None or not 0 <= draft.position <= MAX_POSITION:
-        yield InvalidInputError("position", _("Enter a whole number from 0 to %(most)s."), most=MAX_POSITION)
 
 
 def save_predefined(bench: Bench, actor: Actor, predefined_id: int | None, draft: PredefinedDraft) -> PredefinedMessage:
@@ -96,6 +90,19 @@ def take_out_several(bench: Bench, actor: Actor, predefined_ids: Collection[int]
             _take_out(bench, actor, _theirs(actor, message, message.id), shop_ids)
             done += 1
     return done
+
+
+def move_predefined(bench: Bench, actor: Actor, predefined_id: int, shown: Collection[int], *, up: bool) -> None:
+    """Let a predefined message pass its neighbour among those that are shown.
+
+    Raise NotFoundError, NotPermittedError where a shop of it is not theirs.
+    """
+    everyone = predefined.lock_predefined(bench.session)
+    message = _theirs(actor, everyone.get(predefined_id), predefined_id)
+    shops = {shop.shop_id for shop in message.shops}
+    shops_after_change(bench, actor, shops, shops)
+    pass_neighbour(everyone.values(), shown, predefined_id, up=up)
+    bench.session.flush()
 
 
 def _take_out(bench: Bench, actor: Actor, message: PredefinedMessage, shop_ids: Collection[str]) -> bool:

@@ -32,11 +32,18 @@ from cs_plugin.rules.inquiry import (
     fold,
     preview,
 )
-from cs_plugin.rules.matching import Decision, carries_a_thread_link, decide, is_about_an_order_that_has_a_thread
+from cs_plugin.rules.matching import (
+    Decision,
+    carries_a_thread_link,
+    decide,
+    has_come_to_rest,
+    is_about_an_order_that_has_a_thread,
+    reopened_for,
+)
 from cs_plugin.rules.orders import Order
-from cs_plugin.rules.status import AFTER, Folder, Happening
-from cs_plugin.store import files, posts, search, threads
-from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts
+from cs_plugin.rules.status import AFTER, Folder, Happening, Status
+from cs_plugin.store import files, posts, reopening, search, threads
+from cs_plugin.store.contacts import ContactWords, contact_of, list_contacts
 from cs_plugin.store.locking import lock_thread
 from cs_plugin.store.matching import RECEIVED, StoredThreads, message_id_key, remember_message_id
 from cs_plugin.store.models import BlockedSender, Message, Thread
@@ -44,6 +51,8 @@ from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
 _CLOSED = _("This conversation is closed.")
+# Why a message stands in a thread that was not the one it was written to.
+GOES_ON = "goes_on_after_a_closed_thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,7 @@ def receive(bench: Bench, inquiry: Inquiry | Vetted) -> Received:
     if inquiry.shop_id not in {shop.id for shop in bench.shops}:
         raise InvalidInputError("shop", _("This shop does not exist."))
     decision = decide(inquiry, StoredThreads(bench.session, _scope(inquiry), bench.signer))
-    contact = find_contact(bench.session, inquiry.contact_id, inquiry.language, bench.languages[0].code)
+    contact = contact_of(bench.session, inquiry.shop_id, inquiry.contact_id, inquiry.language, bench.languages[0].code)
     reference = _reference(bench, vetted, decision)
     ours: list[bytes] = []
     if decision.thread_id is None:
@@ -151,18 +160,11 @@ def _scope(inquiry: Inquiry) -> Scope:
 
 
 def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, reference: str, *, spam: bool) -> Received:
-    thread = lock_thread(bench.session, _scope(inquiry), decision.thread_id) if decision.thread_id is not None else None
-    if decision.thread_id is not None and (thread is None or thread.folder is Folder.BIN):
-        # It was deleted between our look and our lock.
-        if inquiry.channel is Channel.LINK:
-            raise InvalidInputError("text", _CLOSED)
-        thread, decision = None, Decision(None, "begins_a_thread")
-    begins = thread is None
-    if thread is None:
-        thread = _begin(bench, inquiry, spam=spam)
-    elif decision.reason == carries_a_thread_link.__name__ or inquiry.sender.verified:
-        _know_customer(thread, inquiry.sender)
-    message = _write(bench, inquiry, thread, decision)
+    place = _place_for(bench, inquiry, decision, spam=spam)
+    thread, begins = place.thread, place.begins
+    message = _write(bench, inquiry, thread, place.reason)
+    if begins and place.reason == GOES_ON:
+        bench.note_event(thread, reopening.CONTINUES, None, message=message, other=thread.refers_to_id)
     _move(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
     threads.recompute(bench.session, [thread.id])
     if thread.folder is not Folder.SPAM:
@@ -171,6 +173,28 @@ def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decisio
         bench.announce("cs_thread_opened", thread=facts_of_thread(thread), message=facts_of_message(message))
     bench.announce("cs_message_received", thread=facts_of_thread(thread), message=facts_of_message(message))
     return Received(thread.id, message.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The locked thread in which a message is written, whether it begins with that message, and why it is this one."""
+
+    thread: Thread
+    begins: bool
+    reason: str
+
+
+def _place_for(bench: Bench, inquiry: Inquiry, decision: Decision, *, spam: bool) -> _Place:
+    wanted = lock_thread(bench.session, _scope(inquiry), decision.thread_id) if decision.thread_id is not None else None
+    if wanted is None or wanted.folder is Folder.BIN:
+        # One that was decided on was deleted between our look and our lock.
+        if decision.thread_id is not None and inquiry.channel is Channel.LINK:
+            raise InvalidInputError("text", _CLOSED)
+        return _Place(_begin(bench, inquiry, spam=spam), True, "begins_a_thread")
+    place = _reopened_or_continued(bench, wanted, decision.reason)
+    if decision.reason == carries_a_thread_link.__name__ or inquiry.sender.verified:
+        _know_customer(place.thread, inquiry.sender)
+    return place
 
 
 def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
@@ -198,6 +222,58 @@ def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
     return thread
 
 
+def _reopened_or_continued(bench: Bench, wanted: Thread, reason: str) -> _Place:
+    """Return where a message to a locked thread goes: into that one, to reopen it, unless it has come to rest.
+
+    Then it goes into the thread in which that one went on since, or, where this rests too, into a new one.
+    """
+    thread = wanted
+    while _rests(bench, thread):
+        number = reopening.continuation_of(bench.session, thread)
+        # Later ones have higher numbers, so that all who follow lock in one order.
+        further = lock_thread(bench.session, Scope(frozenset({thread.shop_id})), number) if number is not None and number > thread.id else None
+        if further is None or further.folder is Folder.BIN or further.address_hash != thread.address_hash:
+            return _Place(_begin_after(bench, thread), True, GOES_ON)
+        thread = further
+    return _Place(thread, False, reason if thread is wanted else GOES_ON)
+
+
+def _rests(bench: Bench, thread: Thread) -> bool:
+    if thread.status is not Status.CLOSED:
+        return False
+    options = bench.options(thread.shop_id)
+    reopened = reopened_for(options["reopen_closed"], options["reopen_days"])
+    quiet_for = bench.now - reopening.last_public_message_at(bench.session, thread, bench.now)
+    return has_come_to_rest(thread.status, thread.folder, quiet_for, reopened=reopened)
+
+
+def _begin_after(bench: Bench, old: Thread) -> Thread:
+    """Begin the thread in which one goes on that is not opened again: with the same customer, about the same, under a token of its own."""
+    new = Thread(
+        shop_id=old.shop_id,
+        language=old.language,
+        contact_id=old.contact_id,
+        status=AFTER[Happening.CUSTOMER_BEGAN],
+        subject=old.subject,
+        address=old.address,
+        address_hash=old.address_hash,
+        address_sort=old.address_sort,
+        customer_id=old.customer_id,
+        customer_verified=old.customer_verified,
+        customer_name=old.customer_name,
+        customer_sort=old.customer_sort,
+        order_id=old.order_id,
+        refers_to_id=old.id,
+        token_nonce=secrets.token_hex(16),
+        created_at=bench.now,
+    )
+    bench.session.add(new)
+    bench.session.flush()
+    reopening.copy_participants(bench.session, old, new)
+    bench.note_event(old, reopening.CONTINUED, None, other=new.id)
+    return new
+
+
 def _know_customer(thread: Thread, sender: Sender) -> None:
     """Note that a thread's own address is its customer's: they were signed in, or held the link that only this address was sent."""
     if thread.customer_verified or address_key(sender.address) != thread.address_hash or sender.customer_id not in (None, thread.customer_id):
@@ -207,7 +283,7 @@ def _know_customer(thread: Thread, sender: Sender) -> None:
         thread.customer_name, thread.customer_sort = sender.name, fold(sender.name)[:254]
 
 
-def _write(bench: Bench, inquiry: Inquiry, thread: Thread, decision: Decision) -> Message:
+def _write(bench: Bench, inquiry: Inquiry, thread: Thread, reason: str) -> Message:
     sender = inquiry.sender
     message = Message(
         thread_id=thread.id,
@@ -226,7 +302,7 @@ def _write(bench: Bench, inquiry: Inquiry, thread: Thread, decision: Decision) -
         language=inquiry.language,
         message_id=inquiry.message_id,
         message_id_hash=message_id_key(inquiry.message_id) if inquiry.message_id else None,
-        matched_by=decision.reason[:64],
+        matched_by=reason[:64],
         network=inquiry.network,
         agent=inquiry.agent,
         sent_at=inquiry.sent_at,

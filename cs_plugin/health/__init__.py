@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cs_plugin.health import hooks, surroundings, tables, work
+from cs_plugin.health import hooks, secrets, surroundings, tables, work
 from cs_plugin.health.findings import Finding, Severity, good, guarded, wrong
 from cs_plugin.web.mounted import Mounted
 
@@ -27,6 +27,7 @@ OF_TABLES: tuple[tuple[str, Check], ...] = (
     (work.SUBJECT, work.look_at_jobs),
     (work.SUBJECT, work.look_at_worker),
     (work.SUBJECT, work.look_at_people),
+    (secrets.SUBJECT, secrets.look_at_secrets),
 )
 
 
@@ -84,8 +85,8 @@ def _secrets(here: Mounted) -> set[str]:
     """Return every secret that the configuration holds: no error that repeats one may reach a screen or a log."""
     config = here.app.config
     found = {_text(config["SECRET_KEY"]), *(_text(one) for one in config.get("SECRET_KEY_FALLBACKS") or ())}
-    keys = config["CS_SIGNING_KEYS"]
-    found |= {_text(one) for one in ([keys] if isinstance(keys, str | bytes) else keys or ())}
+    for keys in (config["CS_SIGNING_KEYS"], config["CS_ENCRYPTION_KEYS"]):
+        found |= {_text(one) for one in ([keys] if isinstance(keys, str | bytes) else keys or ())}
     urls = [str(value) for key, value in config.items() if isinstance(value, str) and "://" in value and key.isupper()]
     with suppress(Exception):   # without an engine there is no password of its
         urls.append(here.engine.url.render_as_string(hide_password=False))

@@ -115,7 +115,12 @@ def look_at_people(here: Mounted) -> Iterator[Finding]:
         contacts = contacts_in(session, EVERYTHING)
         told = [contact.email for contact in contacts if contact.email]
     if not contacts:
-        yield wrong(SUBJECT, "There is no contact, so that the contact form offers no subject and takes no messages.", "", "flask cs upgrade")
+        yield wrong(
+            SUBJECT,
+            "There is no contact, so that the contact form offers no subject and takes no messages.",
+            "`flask cs upgrade` makes the first two, once: who has deleted them adds others.",
+            "Add a contact in the admin, under Contacts",
+        )
     if not told and not any(shop.email for shop in shops):
         yield warning(
             SUBJECT,

@@ -85,6 +85,7 @@ class Composer:
             "direction": direction(letter.language),
             "start": "right" if direction(letter.language) == "rtl" else "left",
             "_": i18n.speaker(letter.language),
+            "_c": i18n.speaker_in_context(letter.language),
             "lines": lines,
             "day": lambda moment: i18n.day(letter.language, moment.date()),
             **letter.words,

@@ -113,7 +113,7 @@ class SmtpTransport:
             client.close()
 
     def _client(self) -> smtplib.SMTP:
-        context = self._context()
+        context = trusting(self.authorities)
         if self.security == "tls":
             client: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout, context=context)
         else:
@@ -128,13 +128,6 @@ class SmtpTransport:
             client.close()
             raise
         return client
-
-
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if self.authorities is not None:
-            context.load_verify_locations(self.authorities)
-        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,11 +354,19 @@ def transport_of(url: str, *, timeout: float = 20.0, authorities: str | None = N
     )
 
 
+def trusting(authorities: str | None) -> ssl.SSLContext:
+    """Return a context that verifies certificates: the system's authorities count, and those of a file (PEM)."""
+    context = ssl.create_default_context()
+    if authorities is not None:
+        context.load_verify_locations(authorities)
+    return context
+
+
 def _check_authorities(authorities: str | None) -> None:
     if authorities is None:
         return
     try:
-        ssl.create_default_context().load_verify_locations(authorities)
+        trusting(authorities)
     except (OSError, TypeError, ValueError) as error:
         raise ConfigurationError(f"CS_MAIL_CA: expected a file of certificates in PEM form: {error}") from error
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from cs_plugin.rules.inquiry import Channel, Inquiry
+from cs_plugin.rules.status import Folder, Status
+
+# The choice of the option "Reopen closed threads" that sets an end to it.
+_WITHIN = "within"
 
 
 class Threads(Protocol):
@@ -55,3 +60,19 @@ def decide(inquiry: Inquiry, threads: Threads) -> Decision:
         if thread_id is not None:
             return Decision(thread_id, matcher.__name__)
     return Decision(None, "begins_a_thread")
+
+
+# --- A thread that has been closed for long ---------------------------------------------------------------------------------------------------------
+
+
+def reopened_for(choice: str, days: int) -> dt.timedelta | None:
+    """Return for how long after its last message a closed thread is reopened, as the options say; None where it always is."""
+    return dt.timedelta(days=days) if choice == _WITHIN else None
+
+
+def has_come_to_rest(status: Status, folder: Folder, quiet_for: dt.timedelta, *, reopened: dt.timedelta | None) -> bool:
+    """Say whether a customer's message begins a new thread that refers to this one, instead of reopening it.
+
+    `quiet_for` is how long ago its last public message was. What lies in spam stays there: nobody writes their way out of it.
+    """
+    return reopened is not None and status is Status.CLOSED and folder is Folder.LIST and quiet_for > reopened

@@ -10,10 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 from cs_plugin.errors import InvalidInputError
+from cs_plugin.rules.inquiry import clean_text
 
 MAX_TEXT = 20_000
 MAX_LINE = 254
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
+_MAX_HOST = 253   # RFC 1035, section 2.3.4, less the lengths around it
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_EXTENSION = re.compile(r"[a-z0-9]{1,10}")
 
 
 def _(text: str) -> str:
@@ -52,7 +55,8 @@ BLOCK_TITLES: Mapping[Block, str] = {
 class Option:
     """One option: its name in the database, what it holds, what it is without a value of its own, and its words (marked for translation).
 
-    `flag` is what stands in brackets behind the label; `section` the heading within its block; `more_help` is told beside `help`.
+    `flag` is what stands in brackets behind the label; `section` the heading within its block; `more_help` is told beside `help`. `shape` brings
+    what the kind lets through into its one shape, or raises as `checked` does.
     """
 
     name: str
@@ -67,10 +71,12 @@ class Option:
     most: int | None = None
     flag: str = ""
     more_help: str = ""
+    shape: Callable[[Option, Any], Any] | None = None
 
     def checked(self, value: object) -> Any:
         """Return a value as it is kept. Raise InvalidInputError, with the option's name as the field, for what the option cannot hold."""
-        return _CHECKS[self.kind](self, value)
+        kept = _CHECKS[self.kind](self, value)
+        return self.shape(self, kept) if self.shape else kept
 
     def wrong(self, message: str, **values: object) -> InvalidInputError:
         """Return what is wrong with a value of this option."""
@@ -87,58 +93,90 @@ def _switch(option: Option, value: object) -> bool:
 
 
 def _number(option: Option, value: object) -> int:
-    text = str(value).strip()
-    # Digits alone: int() would also take "1_0", "+5" and digits of other scripts.
-    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,9}", text) or not option.least <= int(text) <= option.most:  # type: ignore[operator]
+    # Digits alone: int() would also take "1_0", "+5" and digits of other scripts, and raises for thousands of them.
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not option.least <= value <= option.most:  # type: ignore[operator]  # numbers have both
         raise option.wrong(_("Enter a whole number from %(least)s to %(most)s."), least=option.least, most=option.most)
-    return int(text)
+    return value
 
 
 def _port(option: Option, value: object) -> int | None:
-    return None if value is None or str(value).strip() == "" else _number(option, value)
+    return None if value is None or (isinstance(value, str) and not value.strip()) else _number(option, value)
 
 
-def _text(option: Option, value: object, most: int) -> str:
+def _string(option: Option, value: object, most: int) -> str:
     if not isinstance(value, str):
         raise option.wrong(_("Enter a text."))
     if len(value) > most:
         raise option.wrong(_("This field cannot be longer than %(most)s characters"), most=most)
-    if "\0" in value:
-        raise option.wrong(_("This text has a character that cannot be kept."))
     return value
 
 
+def _text(option: Option, value: object) -> str:
+    # Browsers send two characters for each line end, and only one is kept and counted.
+    return _string(option, clean_text(value) if isinstance(value, str) else value, MAX_TEXT)
+
+
 def _line(option: Option, value: object) -> str:
-    text = _text(option, value, MAX_LINE).strip()
-    if any(not character.isprintable() for character in text):
+    text = _string(option, value, MAX_LINE).strip()
+    if not text.isprintable():
+        raise option.wrong(_("This text has a character that cannot be kept."))
+    return text
+
+
+def _secret(option: Option, value: object) -> str:
+    # Blanks belong to it, at its ends too; line ends and other controls would be commands of their own to a mail server.
+    text = _string(option, value, MAX_LINE)
+    if clean_text(text) != text or "\n" in text:
         raise option.wrong(_("This text has a character that cannot be kept."))
     return text
 
 
 def _server(option: Option, value: object) -> str:
-    name = _line(option, value).lower().rstrip(".")
-    if name and not _is_server(name):
+    typed = _line(option, value)
+    server = (_address(typed) or _host_name(typed)) if typed else ""
+    if server is None:
         raise option.wrong(_("Enter a host name or an address only, such as mail.server.com."))
-    return name
+    return server
 
 
-def _is_server(name: str) -> bool:
+def _address(text: str) -> str | None:
+    """Return an IP address in its one shape; one of IPv6 also where it stands in brackets, as in URLs."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else ""
     try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        address = ipaddress.IPv6Address(bare) if bare else ipaddress.ip_address(text)
     except ValueError:
-        try:
-            labels = name.encode("idna").decode().split(".")
-        except UnicodeError:
-            return False
-        # Digits and dots alone are an address that somebody mistyped.
-        return all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
-    return True
+        return None
+    # What stands behind % names a network card of some machine, in whatever characters.
+    return None if "%" in text else str(address)
+
+
+def _host_name(text: str) -> str | None:
+    """Return a host name in its one shape: lower case, without a dot at its end, its letters as names of hosts hold them (IDNA)."""
+    try:
+        ascii_name = text.encode("idna").decode().lower().removesuffix(".")
+        name = ascii_name if text.isascii() else ascii_name.encode().decode("idna")
+    except UnicodeError:
+        return None
+    labels = ascii_name.split(".")
+    # Digits and dots alone are an address that somebody mistyped.
+    is_name = len(ascii_name) <= _MAX_HOST and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+    return name if is_name else None
 
 
 def _choice(option: Option, value: object) -> str:
-    if value not in {key for key, _words in option.choices}:
+    if not isinstance(value, str) or value not in dict(option.choices):
         raise option.wrong(_("Choose one of the list."))
-    return str(value)
+    return value
+
+
+def _extensions(option: Option, text: str) -> str:
+    """Return extensions of files in one shape: "pdf png" for ".PDF, png"."""
+    words = [word.removeprefix(".").lower() for word in text.replace(",", " ").split()]
+    if not all(_EXTENSION.fullmatch(word) for word in words):
+        raise option.wrong(_("Enter extensions with a blank between them, such as: pdf png"))
+    return " ".join(dict.fromkeys(words))
 
 
 _CHECKS: Mapping[Kind, Callable[[Option, object], Any]] = {
@@ -147,9 +185,9 @@ _CHECKS: Mapping[Kind, Callable[[Option, object], Any]] = {
     Kind.PORT: _port,
     Kind.LINE: _line,
     Kind.SERVER: _server,
-    Kind.SECRET: lambda option, value: _text(option, value, MAX_LINE),
+    Kind.SECRET: _secret,
     Kind.CHOICE: _choice,
-    Kind.TEXT_PER_LANGUAGE: lambda option, value: _text(option, value, MAX_TEXT),
+    Kind.TEXT_PER_LANGUAGE: _text,
 }
 
 
@@ -316,6 +354,7 @@ OPTIONS: tuple[Option, ...] = (
         _("File types"),
         _("Extensions that customers and employees may attach, with a blank between them."),
         section=_FILES,
+        shape=_extensions,
     ),
     Option(
         "files_per_message", Kind.NUMBER, 5, _("Files per message"), _("How many files a message may have."), section=_FILES, least=0, most=50

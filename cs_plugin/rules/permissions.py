@@ -41,7 +41,7 @@ Shops = _All | frozenset[str]
 class Grants:
     """For each permission the shops in which an employee holds it; what is not named is not granted.
 
-    Nothing is granted in a shop that the employee may not view.
+    Nothing is granted in a shop that the employee may not view, and SQL nowhere unless it is granted everywhere.
     """
 
     by_permission: Mapping[Permission, Shops] = field(default_factory=dict)
@@ -49,12 +49,18 @@ class Grants:
     @classmethod
     def of(cls, answer: Mapping[str, object]) -> Grants:
         """Read a host's answer: {"view": ALL, "reply": ["1", "2"]}. Raise ValueError for an unknown permission or shops that are no sequence."""
+        known = ", ".join(Permission)
+        for name in answer:
+            if name not in set(Permission):
+                raise ValueError(f"permissions among {known}, not {name!r}")
         return cls({Permission(name): _shops(shops) for name, shops in answer.items()})
 
     def shops(self, permission: Permission) -> Shops:
         """Return the shops in which this permission is held and threads may be viewed."""
         viewed = self.by_permission.get(Permission.VIEW, frozenset())
         granted = self.by_permission.get(permission, frozenset())
+        if permission is Permission.SQL and not (isinstance(granted, _All) and isinstance(viewed, _All)):
+            return frozenset()
         if isinstance(granted, _All):
             return viewed
         return granted if isinstance(viewed, _All) else granted & viewed
@@ -90,6 +96,23 @@ def _shops(shops: object) -> Shops:
 DEFAULT_GRANTS = Grants({Permission.VIEW: ALL, Permission.REPLY: ALL})
 NO_GRANTS = Grants()
 EVERY_GRANT = Grants(dict.fromkeys(Permission, ALL))
+
+
+class Told(StrEnum):
+    """What the host said when it was asked for an employee's grants."""
+
+    ANSWER = "answer"
+    NOTHING = "nothing"
+    NONSENSE = "nonsense"
+
+
+@dataclass(frozen=True, slots=True)
+class ToldGrants:
+    """The grants that hold for an employee, and what the host said. Where that was nonsense nothing is granted, and `error` says what was wrong."""
+
+    grants: Grants
+    told: Told
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,15 @@ _LETTERS = re.compile(r"(?P<kid>[a-z2-7]{2})(?P<mac>[a-z2-7]{24})-(?P<thread>[1-
 
 
 class TagKind(StrEnum):
-    """What a tag opens: a link opens the conversation, an address or subject tag only says where a mail belongs."""
+    """What a tag opens: a link opens the conversation, an address or subject tag only says where a mail belongs.
+
+    A question tag lets its holder say how one answer has served them: it holds the number of that message in the place of the thread's.
+    """
 
     LINK = "link"
     ADDRESS = "address"
     SUBJECT = "subject"
+    QUESTION = "question"
 
 
 @dataclass(frozen=True, slots=True)

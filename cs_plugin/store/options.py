@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.options import BY_NAME, Kind
@@ -50,6 +50,10 @@ class OwnOptions:
         """Say whether a context has a value of its own for an option, in whatever language."""
         return any(own == name for own, _language in self.of(context))
 
+    def origin(self, line: Sequence[Context], name: str, language: str = "") -> Context | None:
+        """Return the nearest context along a line that has a value of its own; None where none has."""
+        return next((context for context in line if (name, language) in self.of(context)), None)
+
     def along(self, line: Sequence[Context]) -> Options:
         """Return what holds along a line of contexts, the nearest first; each language stands for itself."""
         values: dict[Key, Any] = {}
@@ -70,18 +74,23 @@ def read_options(session: Session, shop: Shop) -> Options:
         (own.breadth == Breadth.GROUP) & (own.breadth_id == shop.group_id),
         (own.breadth == Breadth.SHOP) & (own.breadth_id == shop.id),
     )
-    return _own_options(session, wheres).along(line_of(Context(Breadth.SHOP, shop.id), [shop]))
+    return _own_options(session, _rows(wheres)).along(line_of(Context(Breadth.SHOP, shop.id), [shop]))
 
 
-def read_own_options(session: Session) -> OwnOptions:
-    """Return what every context has of its own."""
-    return _own_options(session)
+def read_own_options(session: Session, *, to_change: bool = False) -> OwnOptions:
+    """Return what every context has of its own; `to_change` locks it, and shows what others have committed in the meantime."""
+    return _own_options(session, locking(session, _rows()) if to_change else _rows())
 
 
-def _own_options(session: Session, *wheres: ColumnElement[bool]) -> OwnOptions:
+def _rows(*wheres: ColumnElement[bool]) -> Select[Any]:
     own = models.Option
+    rows: Any = select(own.name, own.language, own.breadth, own.breadth_id, own.value).where(*wheres)
+    return rows  # type: ignore[no-any-return]  # a query of five columns is none of one, for a type checker
+
+
+def _own_options(session: Session, rows: Select[Any]) -> OwnOptions:
     found: dict[Context, dict[Key, Any]] = {}
-    for row in session.execute(select(own.name, own.language, own.breadth, own.breadth_id, own.value).where(*wheres)):
+    for row in session.execute(rows):
         if row.name in BY_NAME:
             found.setdefault(Context(row.breadth, row.breadth_id), {})[row.name, row.language] = json.loads(row.value)
     return OwnOptions(found)
@@ -102,11 +111,6 @@ def set_option(session: Session, name: str, value: Any, now: dt.datetime, *, con
 def inherit_option(session: Session, name: str, *, context: Context = ALL_SHOPS, language: str = "") -> None:
     """Take an option's own value away in a context, so that it is inherited."""
     session.execute(delete(models.Option).filter_by(**_key(name, context, language)))
-
-
-def sealed_options(session: Session) -> Sequence[models.Option]:
-    """Return the rows that hold a sealed secret, locked."""
-    return session.scalars(locking(session, select(models.Option).where(models.Option.encrypted).order_by(models.Option.id))).all()
 
 
 def _key(name: str, context: Context, language: str) -> dict[str, Any]:

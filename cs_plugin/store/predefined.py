@@ -68,10 +68,12 @@ def one_predefined_in(session: Session, scope: Scope, predefined_id: int) -> Pre
     return found
 
 
-def lock_predefined(session: Session, predefined_ids: Collection[int]) -> dict[int, PredefinedMessage]:
-    """Lock predefined messages in the order of their ids and return them as they are now; those that are gone are left out."""
-    wanted = sorted({one for one in predefined_ids if can_be_id(one)})
-    query = select(PredefinedMessage).where(PredefinedMessage.id.in_(wanted)).order_by(PredefinedMessage.id)
+def lock_predefined(session: Session, predefined_ids: Collection[int] | None = None) -> dict[int, PredefinedMessage]:
+    """Lock predefined messages (None: all) in the order of their ids and return them as they are now; those that are gone are left out."""
+    whole = selectinload(PredefinedMessage.texts), selectinload(PredefinedMessage.shops)
+    query = select(PredefinedMessage).options(*whole).order_by(PredefinedMessage.id)
+    if predefined_ids is not None:
+        query = query.where(PredefinedMessage.id.in_(sorted({one for one in predefined_ids if can_be_id(one)})))
     return {message.id: message for message in session.scalars(locking(session, query))}
 
 

@@ -18,7 +18,7 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.employees import as_employee
 from cs_plugin.store.locking import locking
-from cs_plugin.store.models import NEVER, EmployeeName, Message, SearchText, Thread, ThreadEvent
+from cs_plugin.store.models import NEVER, ContactShop, EmployeeName, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import MOST_ID, can_be_id
 
@@ -77,6 +77,17 @@ def _message(words: str) -> ColumnElement[bool]:
     return exists().where(SearchText.thread_id == Thread.id, _like(SearchText.words, words)).correlate(Thread)
 
 
+def _of_type(number: int) -> ColumnElement[bool]:
+    """Return the clause for threads of a type; a contact that the thread's shop has no longer is none."""
+    offered = exists().where(_its_contact()).correlate(Thread)
+    return ~offered if number == NO_CONTACT else and_(_one_of_ours(Thread.contact_id, number), offered)
+
+
+def _its_contact() -> ColumnElement[bool]:
+    """Return the clause that joins a thread to its contact in its shop: what another shop has made of a contact since is not the thread's."""
+    return and_(ContactShop.contact_id == Thread.contact_id, ContactShop.shop_id == Thread.shop_id)
+
+
 def _unassigned(wanted: bool) -> ColumnElement[bool]:
     """Return the clause for threads of nobody; those of an employee who has left are nobody's too."""
     left = Thread.assignee_id.in_(select(EmployeeName.id).where(EmployeeName.active.is_(False)))
@@ -94,7 +105,7 @@ FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "id": lambda value: _one_of_ours(Thread.id, value),
     "customer": lambda value: _like(Thread.customer_sort, value),
     "email": lambda value: _like(Thread.address_sort, value),
-    "contact_id": lambda value: Thread.contact_id.is_(None) if value == NO_CONTACT else _one_of_ours(Thread.contact_id, value),
+    "contact_id": _of_type,
     "language": lambda value: Thread.language == clean_line(value, 16),
     "status": lambda value: Thread.status == value,
     "employee": _employee,
@@ -258,7 +269,8 @@ def _rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
         return []
     last, note = aliased(Message), aliased(Message)
     query = (
-        select(Thread, EmployeeName, func.substr(last.text, 1, _WHOLE), func.substr(note.text, 1, _WHOLE))
+        select(Thread, ContactShop.contact_id, EmployeeName, func.substr(last.text, 1, _WHOLE), func.substr(note.text, 1, _WHOLE))
+        .outerjoin(ContactShop, _its_contact())
         .outerjoin(EmployeeName, EmployeeName.id == Thread.assignee_id)
         .outerjoin(last, last.id == Thread.last_customer_message_id)
         .outerjoin(note, note.id == Thread.newest_note_id)
@@ -268,7 +280,7 @@ def _rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
     return [found[one] for one in ids if one in found]
 
 
-def _row(thread: Thread, assignee: EmployeeName | None, message: str | None, note: str | None) -> Row:
+def _row(thread: Thread, contact_id: int | None, assignee: EmployeeName | None, message: str | None, note: str | None) -> Row:
     return Row(
         id=thread.id,
         shop_id=thread.shop_id,
@@ -276,7 +288,7 @@ def _row(thread: Thread, assignee: EmployeeName | None, message: str | None, not
         customer=thread.customer_name,
         customer_known=thread.customer_verified and bool(thread.customer_name),
         email=thread.address,
-        contact_id=thread.contact_id,
+        contact_id=contact_id,
         language=thread.language,
         assignee_id=thread.assignee_id,
         assignee=as_employee(assignee) if assignee is not None else None,

@@ -47,6 +47,14 @@ class Vault:
             return False
         return True
 
+    def has_key_for(self, sealed: str) -> bool:
+        """Say whether any key opens it, whatever it was sealed for."""
+        try:
+            self._opened(sealed)
+        except KeyLostError:
+            return False
+        return True
+
     def is_sealed_anew(self, sealed: str) -> bool:
         """Say whether the first key opens it, so that no other key is needed for it."""
         try:

@@ -79,6 +79,11 @@ class AnswerForm:
         return "cc" if error.field == "cc" else "form"
 
 
+def beginning(default_message: str, signature: str) -> str:
+    """Return what an answer begins with: the shop's default message and the signature of the contact that answers, each empty where there is none."""
+    return "\n\n".join(part for part in (default_message, signature) if part.strip())
+
+
 def form_of(posting: Posting, key: FormKey) -> AnswerForm:
     """Read the answer box out of a post."""
     fields = posting.fields

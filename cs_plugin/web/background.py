@@ -68,23 +68,33 @@ class Background:
             self.stop(seconds=_LAST_SECONDS)
 
     def _work(self, stop: threading.Event) -> None:
-        look = Patience(self._app, "work in the background", lambda: self._look(stop.is_set), first_pause=self._pause)
+        mails = Patience(self._app, "work in the background", lambda: self._deliver(stop.is_set), first_pause=self._pause)
+        # By itself: a mail server that is away is asked less and less often, and holds up no job.
+        tasks = Patience(self._app, "jobs in the background", lambda: self._do_jobs(stop.is_set), first_pause=self._pause)
         while not stop.wait(self._pause):
-            look()
+            mails()
+            tasks()
 
-    def _look(self, stopping: rounds.Stopping) -> bool:
-        """Do what a worker would, unless one is alive; False where the mail server is away, so that it is asked less often."""
-        here: Mounted = self._app.extensions[EXTENSION]
-        delivered = deliver_without_worker(here, stopping=stopping)
+    def _deliver(self, stopping: rounds.Stopping) -> bool:
+        """Send what is due, unless a worker is alive; False where the mail server is away, so that it is asked less often."""
+        delivered = deliver_without_worker(self._here, stopping=stopping)
         if self._rests != (delivered is None):
             self._rests = delivered is None
             log.info("%s", _A_WORKER_IS_ALIVE if self._rests else _NO_WORKER_IS_ALIVE)
-        if delivered is None:
-            return True
-        rounds.queue_chores(here)
-        until = time.monotonic() + _JOB_SECONDS
-        rounds.do_jobs(here, stopping=lambda: stopping() or time.monotonic() > until)
-        return not delivered.no_way
+        return delivered is None or not delivered.no_way
+
+    def _do_jobs(self, stopping: rounds.Stopping) -> bool:
+        """Do the jobs that are due, unless a worker is alive."""
+        if not rounds.a_worker_is_alive(self._here):
+            rounds.queue_chores(self._here)
+            until = time.monotonic() + _JOB_SECONDS
+            rounds.do_jobs(self._here, stopping=lambda: stopping() or time.monotonic() > until)
+        return True
+
+    @property
+    def _here(self) -> Mounted:
+        here: Mounted = self._app.extensions[EXTENSION]
+        return here
 
 
 def mount(app: Flask) -> None:

@@ -117,7 +117,7 @@ def _shop_of_page(here: Visit, shop_id: str | None) -> Shop:
 
 
 def _address(offer: Offer) -> str:
-    return url_for("cs_plugin.contact", shop=offer.shop.id, language=offer.language)
+    return address(offer.shop.id, offer.language)
 
 
 # --- What is offered --------------------------------------------------------------------------------------------------------------------------------

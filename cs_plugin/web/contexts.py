@@ -18,13 +18,18 @@ class Group:
     shops: Sequence[Shop]
 
 
+# From so many shops on the picker has a field to search them by name.
+_TO_SEARCH = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Picker:
-    """What the picker offers, and what is chosen. `name` is empty where all shops are chosen."""
+    """What the picker offers, and what is chosen. `name` is empty where all shops are chosen; `searched` says whether there are many."""
 
     chosen: Context
     name: str
     groups: Sequence[Group]
+    searched: bool
 
     @staticmethod
     def context_of(shop: Shop) -> Context:
@@ -41,7 +46,7 @@ def picker(here: Visit) -> Picker | None:
     for shop in shops:
         by_group.setdefault(shop.group_id, []).append(shop)
     groups = [_group(identity, members) for identity, members in by_group.items()]
-    return Picker(here.context, name_of(here.context, shops), groups)
+    return Picker(here.context, name_of(here.context, shops), groups, searched=len(shops) >= _TO_SEARCH)
 
 
 def _group(identity: str, members: Sequence[Shop]) -> Group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -11,18 +12,21 @@ from cs_plugin import i18n
 from cs_plugin.desk.bench import facts_of_thread
 from cs_plugin.rules.facts import ThreadFacts
 from cs_plugin.rules.inquiry import AuthorKind
+from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads
-from cs_plugin.store.contacts import ContactWords, find_contact, list_contacts, standing_for
+from cs_plugin.store.contacts import ContactWords, contact_of, default_contact, list_contacts, standing_for
 from cs_plugin.store.employees import seen_employees
 from cs_plugin.store.locking import let_go
-from cs_plugin.store.models import Delivery, Message, Thread
+from cs_plugin.store.models import Delivery, Message, SurveyAnswer, Thread, ThreadEvent
+from cs_plugin.store.opinions import opinions_in
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.scope import Scope
-from cs_plugin.web.happenings import CHANNELS, REASONS, Say, event_words, message_words
+from cs_plugin.web.answer_form import beginning
+from cs_plugin.web.happenings import CHANNELS, REASONS, Say, Words, event_words, message_words
 
 AT_ONCE = 50           # messages on one page
 _MOST_EVENTS = 200     # events between them
@@ -67,12 +71,16 @@ class ShownMessage:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the conversation: a message, or an event in a sentence; `words` also stand for a message in the timeline."""
+    """One entry of the conversation: a message, or an event in a sentence; `words` also stand for a message in the timeline.
+
+    `thread` is another thread that an event is about and that can be opened.
+    """
 
     at: dt.datetime
     icon: str
     words: str
     message: ShownMessage | None = None
+    thread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,16 @@ class OtherThread:
     id: int
     status: Status
     subject: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOpinion:
+    """What the customer said to a closing question: the score and its words, and a comment, which may be empty."""
+
+    score: int
+    words: str
+    comment: str
     at: dt.datetime
 
 
@@ -108,7 +126,8 @@ class Sheet:
     threads_of_customer: int
     open_of_customer: int
     options: Options
-    default_message: str
+    beginning: str
+    opinions: tuple[ShownOpinion, ...]
 
     @property
     def mailed_by(self) -> ContactWords | None:
@@ -162,12 +181,16 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
     ends_at = shown[-1].created_at if before is not None and shown else None
     happened = threads.events(session, scope, thread.id, newest=_MOST_EVENTS, after=begins_after, until=ends_at)
     ranked = [(message.created_at, 1, message.id, _entry(message, reader.say)) for message in shown]
-    for event in happened:
-        words = event_words(event, reader.say)
+    told = [(event, event_words(event, reader.say)) for event in happened]
+    named = {words.thread for _event, words in told if words.thread is not None}
+    openable = threads.among(session, scope, named) if named else set()
+    for event, words in told:
         # What happened at the moment of a message follows it; only who takes a thread by a reply has it before they reply.
         rank = 0 if event.details.get("because") == "first_reply" else 2
-        ranked.append((event.created_at, rank, event.id, Entry(event.created_at, words.icon, words.text)))
+        ranked.append((event.created_at, rank, event.id, _told(event, words, openable)))
     total, opened = threads.counts_of_person(session, scope, thread)
+    in_its_language = thread.language, reader.default_language
+    signer = contact_of(session, thread.shop_id, thread.contact_id, *in_its_language) or default_contact(session, thread.shop_id, *in_its_language)
     options = read_options(session, shop_of.get(thread.shop_id, Shop(thread.shop_id, "")))
     return Sheet(
         facts=facts_of_thread(thread),
@@ -178,8 +201,8 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
         begins_after=begins_after,
         ends_at=ends_at,
         newest_id=shown[-1].id if shown else 0,
-        contacts=tuple(list_contacts(session, [thread.shop_id], reader.language, reader.default_language)),
-        contact=find_contact(session, thread.contact_id, reader.language, reader.default_language),
+        contacts=tuple(list_contacts(session, [thread.shop_id], reader.language, reader.default_language, with_inactive=True)),
+        contact=contact_of(session, thread.shop_id, thread.contact_id, reader.language, reader.default_language),
         seen_employees=tuple(seen_employees(session)),
         others=tuple(
             OtherThread(other.id, other.status, other.subject, other.last_customer_at or other.created_at)
@@ -188,8 +211,17 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
         threads_of_customer=total,
         open_of_customer=opened,
         options=options,
-        default_message=_default_message(options, thread.language, reader.default_language),
+        beginning=beginning(_default_message(options, thread.language, reader.default_language), signer.signature if signer else ""),
+        opinions=tuple(_opinion(one, reader.say) for one in opinions_in(session, scope, thread.id)),
     )
+
+
+def _told(event: ThreadEvent, words: Words, openable: Collection[int]) -> Entry:
+    return Entry(event.created_at, words.icon, words.text, thread=words.thread if words.thread in openable else None)
+
+
+def _opinion(answer: SurveyAnswer, say: Say) -> ShownOpinion:
+    return ShownOpinion(answer.score, say(SCORES[answer.score]) if answer.score in SCORES else "", answer.comment, answer.created_at)
 
 
 def _default_message(options: Options, language: str, default_language: str) -> str:

@@ -27,7 +27,7 @@ from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Attachment, Message
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.order_threads import message_for_owner, messages_for_owner
-from cs_plugin.web import floods, taking
+from cs_plugin.web import contact_form, floods, taking
 from cs_plugin.web.customer_thread import ShownMessage, number_in, send, shown_messages, too_many
 from cs_plugin.web.forms import OrderForm
 from cs_plugin.web.posting import FormKey, Posting, file_sentences, files_allowed, min_fill, read_posting
@@ -230,7 +230,7 @@ def _words(
         "zone": i18n.UTC,
         "action": opened.address(),
         "newest": opened.address(),
-        "contact_url": url_for("cs_plugin.contact", shop=opened.shop.id, language=opened.language),
+        "contact_url": contact_form.address(opened.shop.id, opened.language),
         "next": back if same_site(back) else "",
     }
 
@@ -253,7 +253,7 @@ def _not_theirs(here: Visit) -> Response:
     # Bounded as a form without files is, and nothing of it is kept: whoever writes here may see no order.
     text = clean_text(read_posting(here.desk, NO_FILES, here.now).fields.get("text", "")) if request.method == "POST" else ""
     sign_in = here.desk.host.url("sign_in", this_page()) if here.customer is None and request.method == "GET" else None
-    words = {"form_url": url_for("cs_plugin.contact", shop=shop.id, language=language), "text": text, "sign_in": sign_in or ""}
+    words = {"form_url": contact_form.address(shop.id, language), "text": text, "sign_in": sign_in or ""}
     title = i18n.gettext(language, NO_LONGER_VALID)
     return secretly(page("order_gone.html", shop=shop, language=language, title=title, status=404, **words))
 

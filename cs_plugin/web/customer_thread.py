@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, redirect, request, url_for
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from cs_plugin import i18n
 from cs_plugin.desk.answering import name_for_customers
 from cs_plugin.i18n import marked as _
+from cs_plugin.rules.facts import Received
 from cs_plugin.rules.inquiry import AuthorKind, Channel, Inquiry, Sender, clean_text
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.people import Employee
@@ -22,10 +23,12 @@ from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.employees import employees_by_id
 from cs_plugin.store.files import attachment_of
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Attachment, Blob, Message, Thread
 from cs_plugin.store.options import Options, read_options
+from cs_plugin.store.reopening import neighbours
 from cs_plugin.store.threads import public_message, public_messages
-from cs_plugin.web import taking
+from cs_plugin.web import contact_form, taking
 from cs_plugin.web.downloads import FileGoneError, send_attachment
 from cs_plugin.web.floods import Flooded
 from cs_plugin.web.forms import AnswerForm
@@ -39,6 +42,7 @@ log = logging.getLogger(__name__)
 
 MOST_MESSAGES = 200
 _TAKEN = "answer"
+_FORM_PLACE = "cs-contact-form"
 _MOST_DIGITS = 18
 
 
@@ -47,7 +51,8 @@ class Door:
     """The way by which somebody has come to a conversation.
 
     `endpoint` and `file_endpoint` are those of its page and of its files, `values` what their addresses hold. `token` is the thread's link token, by
-    which an answer finds its thread; `sender` is who writes. `back` leads to the list that they came from, empty where there is none.
+    which an answer finds its thread; `sender` is who writes. `beside` returns the address of another thread of the same customer's. `back` leads to
+    the list that they came from, empty where there is none.
     """
 
     endpoint: str
@@ -55,6 +60,7 @@ class Door:
     values: Mapping[str, Any]
     token: str
     sender: Sender
+    beside: Callable[[Thread], str]
     back: str = ""
 
     def address(self, **more: Any) -> str:
@@ -94,7 +100,8 @@ class ShownMessage:
 class Conversation:
     """A conversation as its customer sees it, read in one go.
 
-    `older` leads to the messages before these, empty where there are none; `shows_newest` says that nothing newer is left out.
+    `older` leads to the messages before these, empty where there are none; `shows_newest` says that nothing newer is left out. `continues` leads to
+    the conversation before this one, `continued` to the one in which it went on, each empty where there is none.
     """
 
     door: Door
@@ -109,7 +116,9 @@ class Conversation:
     older: str
     shows_newest: bool
     limits: UploadLimits
-    newest: str = field(default="")
+    newest: str = ""
+    continues: str = ""
+    continued: str = ""
 
     def say(self, message: str, **values: object) -> str:
         """Return a text in the language of the page."""
@@ -132,6 +141,7 @@ def read_conversation(here: Visit, found: Thread, door: Door) -> Conversation:
         messages = public_messages(database, found.id, here.now, newest=MOST_MESSAGES + 1)
     shown = shown_messages(database, messages[-MOST_MESSAGES:], door.file, options, shop)
     language = visitor_language(here, shop, request.args.get("language") or found.language)
+    before_it, after_it = (None, None) if closed else neighbours(database, found)
     return Conversation(
         door=door,
         thread_id=found.id,
@@ -146,6 +156,8 @@ def read_conversation(here: Visit, found: Thread, door: Door) -> Conversation:
         shows_newest=before is None,
         limits=files_allowed(options),
         newest=door.address(),
+        continues=door.beside(before_it) if before_it is not None else "",
+        continued=door.beside(after_it) if after_it is not None else "",
     )
 
 
@@ -230,7 +242,7 @@ def nothing_there(here: Visit) -> Response:
 def _nothing(here: Visit, template: str, title: str) -> Response:
     shop = visitor_shop(here)
     language = visitor_language(here, shop, best_of([request.args.get("language")], [one.code for one in here.languages]))
-    form_url = url_for("cs_plugin.contact", shop=shop.id, language=language)
+    form_url = contact_form.address(shop.id, language)
     return secretly(page(template, shop=shop, language=language, title=i18n.gettext(language, title), status=404, form_url=form_url))
 
 
@@ -238,7 +250,7 @@ def too_many(here: Visit, flooded: Flooded) -> Response:
     """Answer a network that has tried too many links which open nothing; known ones and unknown ones alike."""
     shop = visitor_shop(here)
     language = visitor_language(here, shop, best_of([request.args.get("language")], [one.code for one in here.languages]))
-    form_url = url_for("cs_plugin.contact", shop=shop.id, language=language)
+    form_url = contact_form.address(shop.id, language)
     title = i18n.gettext(language, _("Too many links were tried"))
     # Bounded as a form without files is, and nothing of it is kept.
     text = clean_text(read_posting(here.desk, NO_FILES, here.now).fields.get("text", "")) if request.method == "POST" else ""
@@ -277,7 +289,7 @@ def _page(
 
 def _closed(conversation: Conversation, text: str = "", status: int = 200) -> Response:
     """Say that the conversation is closed, and offer the form; what was being written is given back."""
-    form_url = url_for("cs_plugin.contact", shop=conversation.shop.id, language=conversation.language)
+    form_url = contact_form.address(conversation.shop.id, conversation.language)
     title = conversation.say(_("This conversation is closed."))
     response = page(
         "closed.html", shop=conversation.shop, language=conversation.language, title=title, status=status, form_url=form_url, text=text
@@ -294,13 +306,25 @@ def _post(here: Visit, conversation: Conversation) -> ResponseReturnValue:
     if conversation.closed:
         return _closed(conversation, form.text.data or "", 410)
     errors, status = taking.judge(posting, form, conversation.language, here.now, trap=False)
+    taken: list[Received] = []
     if not errors:
-        errors, status = taking.take(here, _inquiry(conversation, posting, form), conversation.language)
+        errors, status = taking.take(here, _inquiry(conversation, posting, form), conversation.language, tell=taken.append)
     errors, status = taking.weigh((errors, status), conversation.language)
     if errors:
         return _page(conversation, form, posting, posting.next_key(here.now), errors, status)
-    tell_once(_TAKEN, str(conversation.thread_id), here.now)
-    return secretly(strictly(redirect(conversation.door.address(_anchor="cs-contact-form"), 303)))
+    thread_id = next((one.thread_id for one in taken if one.thread_id is not None), conversation.thread_id)
+    address = _address_of(here, conversation, thread_id)
+    tell_once(_TAKEN, str(thread_id), here.now)
+    return secretly(strictly(redirect(address, 303)))
+
+
+def _address_of(here: Visit, conversation: Conversation, thread_id: int) -> str:
+    """Return where the customer reads what they have just written: on this page, or on that of the thread in which it went on."""
+    database = here.desk.session()
+    other = database.get(Thread, thread_id) if thread_id != conversation.thread_id else None
+    address = conversation.door.address(_anchor=_FORM_PLACE) if other is None else f"{conversation.door.beside(other)}#{_FORM_PLACE}"
+    let_go(database)
+    return address
 
 
 def _inquiry(conversation: Conversation, posting: Posting, form: AnswerForm) -> Inquiry:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
-from flask import abort, current_app, redirect, request
+from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2.utils import concat
 from markupsafe import Markup
@@ -14,6 +15,7 @@ from cs_plugin import i18n, plugins
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.rules.languages import direction
 from cs_plugin.rules.permissions import Permission
+from cs_plugin.web.contexts import picker
 from cs_plugin.web.reading import Visit, page_words, visit
 from cs_plugin.web.saying import take_said
 
@@ -23,6 +25,10 @@ else:
     BaseView = object
 
 Result = TypeVar("Result")
+
+# What a link to another context keeps of an address: its search and its sort, not the page, and never more than a list can say.
+_NOT_KEPT = frozenset({"shop", "page"})
+_LONGEST_KEPT, _MOST_KEPT = 300, 30
 
 
 class MenuName:
@@ -77,11 +83,18 @@ class DeskView(BaseView):
         """Return what is wrong with a field, in the employee's language."""
         return self.say(error.message, **error.values)
 
+    def address_in(self, context: str) -> str:
+        """Return the address of this page in another context of shops: a list as it stands, from its first page; from anything else, its list."""
+        stays = request.endpoint == f"{self.endpoint}.index_view"
+        said = [(name, text) for name, text in request.args.items(multi=True) if name not in _NOT_KEPT and len(name + text) <= _LONGEST_KEPT]
+        return f"{url_for('.index_view')}?{urlencode([('shop', context), *(said[:_MOST_KEPT] if stays else ())])}"
+
     def page(self, template: str, **words: Any) -> str:
         """Render `cs_plugin/admin/<template>` by itself, and put it into the host's admin: our words and the host's never meet."""
         here, language = self.here, self.here.employee_language
         content = current_app.jinja_env.get_template(f"cs_plugin/admin/{template}")
-        context: dict[str, Any] = {**page_words(language), "admin_view": self, "here": here, "said": take_said(), **words}
+        context: dict[str, Any] = {**page_words(language), "admin_view": self, "here": here, "said": take_said()}
+        context |= {"picker": picker(here), "in_context": self.address_in, **words}
         current_app.update_template_context(context)
         title = concat(content.blocks["cs_title"](content.new_context(context)))
         return str(

@@ -32,7 +32,6 @@ from cs_plugin.store.undelivered import (
     undelivered_in,
     undelivered_page,
 )
-from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.list_state import numbers
 from cs_plugin.web.of_shops import EXPIRED
@@ -143,8 +142,6 @@ class FailedMailsView(DeskView, BaseView):
             first=(found.number - 1) * _SIZE + 1,
             may_retry_some=here.grants.allow_somewhere(Permission.REPLY),
             may_discard_some=any(self._may_discard(one) for one in found.rows),
-            picker=picker(here),
-            in_context=lambda context: url_for(".index_view", shop=context),
         )
 
     @expose("/<int:item_id>/")

@@ -22,7 +22,8 @@ from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web import customer_order, order_panel
 from cs_plugin.web.mounted import Mounted, mounted
-from cs_plugin.web.uploads import UploadLimits, keep_uploads
+from cs_plugin.web.posting import files_allowed
+from cs_plugin.web.uploads import keep_uploads
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -202,4 +203,10 @@ def _contact(bench: Bench, shop: Shop, contact: int | str) -> int:
 
 
 def _files(here: Mounted, bench: Bench, shop: Shop, files: Sequence[Any] | None) -> tuple[StoredFile, ...]:
-    return keep_uploads(here, list(files), UploadLimits.of(bench.options(shop.id))) if files else ()
+    chosen = [one for one in files or () if one.filename]
+    if not chosen:
+        return ()
+    limits = files_allowed(bench.options(shop.id))
+    if not limits.most:
+        raise InvalidInputError("file", _("Files cannot be attached here."))
+    return keep_uploads(here, chosen, limits)

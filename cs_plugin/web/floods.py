@@ -317,6 +317,14 @@ def admit(desk: Mounted, inquiry: Inquiry, captcha: Callable[[], bool] = lambda:
     return flooded
 
 
+def admit_opinion(token: str) -> Flooded | None:
+    """Count an answer to a closing question as a message is counted; return what to tell its sender where it is one too many."""
+    here, place = _here(), network()
+    who = [*([(FORM, _hidden("network", place))] if place is not None else []), (SENDER, _hidden("link", token.lower()))]
+    flooded = _first(here.look(key, one, cost=_TAKEN, of=_TAKEN) for key, one in who)
+    return flooded or _first(here.spend(key, one, cost=_TAKEN, of=_TAKEN) for key, one in who)
+
+
 def _was_received(desk: Mounted, inquiry: Inquiry) -> bool:
     database = desk.session()
     let_go(database)

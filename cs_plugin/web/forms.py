@@ -141,21 +141,42 @@ def errors_of(form: Form) -> Mapping[str, str]:
     return {name: str(next(iter(errors))) for name, errors in form.errors.items() if name and errors}
 
 
-class ContactEditor(SpokenForm):
-    """A contact in the admin; `contact_editor` adds a title and a description for each language. What is wrong with it the desk says."""
+class OfShopsEditor(SpokenForm):
+    """What the forms of things that belong to shops share. What is wrong with them the desk says."""
+
+    active = BooleanField()
+    position = StringField()
+    shops = SelectMultipleField(validate_choice=False)
+
+
+class ContactEditor(OfShopsEditor):
+    """A contact in the admin; `contact_editor` adds its words in each language."""
 
     email = EmailField(filters=[_line])
     save_messages = BooleanField()
-    shops = SelectMultipleField(validate_choice=False)
     mails = SelectMultipleField(validate_choice=False)
     # Boxes that are not ticked are not posted: this says whether they stood on the form.
     mails_shown = BooleanField()
 
 
+class PredefinedEditor(OfShopsEditor):
+    """A predefined message in the admin; `predefined_editor` adds its words in each language."""
+
+
 def contact_editor(languages: Sequence[str]) -> type[ContactEditor]:
-    """Return the form of a contact with the fields of these languages: "title-en", "description-en"."""
+    """Return the form of a contact with the fields of these languages: "title-en", "description-en", "signature-en"."""
+    return type("ContactEditorInLanguages", (ContactEditor,), _worded(languages, lines=("title",), texts=("description", "signature")))
+
+
+def predefined_editor(languages: Sequence[str]) -> type[PredefinedEditor]:
+    """Return the form of a predefined message with the fields of these languages: "name-en", "text-en"."""
+    return type("PredefinedEditorInLanguages", (PredefinedEditor,), _worded(languages, lines=("name",), texts=("text",)))
+
+
+def _worded(languages: Sequence[str], *, lines: Sequence[str], texts: Sequence[str]) -> dict[str, Any]:
+    """Return fields of one line and of several, each in every language."""
     fields: dict[str, Any] = {}
     for language in languages:
-        fields[f"title-{language}"] = StringField(filters=[_line])
-        fields[f"description-{language}"] = TextAreaField(filters=[_text])
-    return type("ContactEditorInLanguages", (ContactEditor,), fields)
+        fields |= {f"{name}-{language}": StringField(filters=[_line]) for name in lines}
+        fields |= {f"{name}-{language}": TextAreaField(filters=[_text]) for name in texts}
+    return fields

@@ -5,9 +5,11 @@ Whoever holds the link may read this one conversation and nothing else. What is 
 
 from __future__ import annotations
 
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from cs_plugin.rules.inquiry import Sender
+from cs_plugin.rules.signing import TagKind
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.matching import linked_thread
 from cs_plugin.store.models import Thread
@@ -46,7 +48,12 @@ def _opened_by(here: Visit, token: str) -> Thread | None:
 
 
 def _door(found: Thread, token: str) -> Door:
-    return Door("cs_plugin.thread", "cs_plugin.thread_file", {"token": token}, token, _sender(found))
+    return Door("cs_plugin.thread", "cs_plugin.thread_file", {"token": token}, token, _sender(found), _address_of)
+
+
+def _address_of(other: Thread) -> str:
+    token = visit().desk.signer.sign(TagKind.LINK, other.id, other.token_nonce)
+    return url_for("cs_plugin.thread", token=token, language=request.args.get("language"))
 
 
 def _sender(found: Thread) -> Sender:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import AuthorKind, Channel
+from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import Message, ThreadEvent
+from cs_plugin.store.reopening import CONTINUED, CONTINUES, named_in
 from cs_plugin.web.thread_list import STATUS_WORDS
 
 Say = Callable[..., str]
@@ -26,16 +28,18 @@ CHANNELS: Mapping[Channel, tuple[str, str]] = {
 REASONS: Mapping[str, str] = {
     "carries_a_thread_link": _("It was written on the page behind the link that we mailed for this thread."),
     "is_about_an_order_that_has_a_thread": _("The same customer had written about this order before, signed in or from the order page."),
+    "goes_on_after_a_closed_thread": _("It was written to an earlier thread that had been closed for too long, and goes on in this one."),
     "begins_a_thread": _("It belongs to no earlier thread, so it began this one."),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Something that happened: the icon that stands for it, and a sentence."""
+    """Something that happened: the icon that stands for it, and a sentence; `thread` is another thread that it is about."""
 
     icon: str
     text: str
+    thread: int | None = None
 
 
 def isolated(name: str) -> str:
@@ -118,6 +122,22 @@ def _failed(event: ThreadEvent, say: Say) -> Words:
     return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
 
 
+def _continued(event: ThreadEvent, say: Say) -> Words:
+    other = named_in(event)
+    return Words("next", say(_("The customer wrote again long after the closing, which began thread #%(number)s"), number=other or "--"), other)
+
+
+def _continues(event: ThreadEvent, say: Say) -> Words:
+    other = named_in(event)
+    return Words("info", say(_("Continues thread #%(number)s, which had been closed for too long"), number=other or "--"), other)
+
+
+def _question_answered(event: ThreadEvent, say: Say) -> Words:
+    score = event.details.get("score")
+    words = say(SCORES[score]) if isinstance(score, int) and score in SCORES else "--"
+    return Words("check", say(_("The customer answered the closing question: %(score)s"), score=words))
+
+
 def _actor(event: ThreadEvent, say: Say) -> str:
     return isolated(event.actor_name) if event.actor_name else say(_("The desk"))
 
@@ -132,4 +152,7 @@ _EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
     "link_revoked": _link_revoked,
     "delivery_failed": _failed,
     "forwarded": _forwarded,
+    "question_answered": _question_answered,
+    CONTINUED: _continued,
+    CONTINUES: _continues,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from cs_plugin import desk
 from cs_plugin.desk import Bench
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
+from cs_plugin.mail.mailbox import Reach
 from cs_plugin.mail.rates import NO_LIMITS, MailRates
 from cs_plugin.mail.transport import Transport
 from cs_plugin.outbox import PostOffice
@@ -59,6 +60,7 @@ class Mounted:
     files: FileStore
     default_sender: str
     rates: MailRates = NO_LIMITS
+    reach: Reach = field(default_factory=Reach)
     clock: Callable[[], dt.datetime] = utc_now
 
     def session(self) -> Session:

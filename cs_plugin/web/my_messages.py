@@ -131,7 +131,11 @@ def _door(here: Visit, customer: Customer, found: Thread) -> Door:
     # By the link's token an answer finds its thread; it stays here, and nobody sees it.
     token = here.desk.signer.sign(TagKind.LINK, found.id, found.token_nonce)
     sender = Sender(customer.email, customer.first_name, customer.last_name, customer.id, verified=True)
-    return Door("cs_plugin.my_thread", "cs_plugin.my_file", {"thread_id": found.id}, token, sender, back=_address())
+    return Door("cs_plugin.my_thread", "cs_plugin.my_file", {"thread_id": found.id}, token, sender, _address_of, back=_address())
+
+
+def _address_of(other: Thread) -> str:
+    return url_for("cs_plugin.my_thread", thread_id=other.id, language=request.args.get("language"))
 
 
 def _not_signed_in(here: Visit) -> ResponseReturnValue:

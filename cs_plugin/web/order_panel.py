@@ -27,7 +27,7 @@ from cs_plugin.rules.inquiry import MAX_ORDER_PANEL_TEXT, clean_line, clean_text
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.orders import Order
 from cs_plugin.rules.permissions import Actor, Permission
-from cs_plugin.store.contacts import default_contact, find_contact
+from cs_plugin.store.contacts import contact_of, default_contact
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery, Message, Thread
 from cs_plugin.store.order_threads import contact_of_owner, messages_of_order, threads_of_order
@@ -235,7 +235,7 @@ def _read(here: Visit, order: Order) -> OrderTalk:
 def _is_mailed(session: Session, here: Visit, order: Order) -> bool:
     """Say whether the contact from which the next message would be mailed has this mail switched on."""
     words = here.employee_language, here.default_language
-    contact = find_contact(session, contact_of_owner(session, order), *words) or default_contact(session, order.shop_id, *words)
+    contact = contact_of(session, order.shop_id, contact_of_owner(session, order), *words) or default_contact(session, order.shop_id, *words)
     return contact is None or contact.sends("order_message")
 
 

@@ -16,7 +16,7 @@ from cs_plugin import i18n
 from cs_plugin.rules.languages import Language, best_of, direction
 from cs_plugin.rules.people import Customer, Employee
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants, Permission
-from cs_plugin.rules.shops import ALL_SHOPS, Context, Shop, read_context, shop_at
+from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, read_context, shop_at
 from cs_plugin.store.scope import Scope, scope_of
 from cs_plugin.web.mounted import Mounted, mounted
 from cs_plugin.web.uploads import NO_FILES, UploadLimits, bound_request
@@ -59,7 +59,8 @@ class Visit:
     @cached_property
     def visible_shops(self) -> tuple[Shop, ...]:
         """Return the shops whose threads the employee may view."""
-        return tuple(shop for shop in self.shops if self.grants.allow(Permission.VIEW, shop.id))
+        viewed = self.grants.shops(Permission.VIEW)
+        return tuple(shop for shop in self.shops if shop.id in viewed)
 
     @cached_property
     def languages(self) -> tuple[Language, ...]:
@@ -73,16 +74,28 @@ class Visit:
 
     @cached_property
     def context(self) -> Context:
-        """Return which shops the employee looks at: the URL says it, else the last page did, else it is all of theirs."""
-        for text in (request.args.get("shop"), session.get(_CONTEXT)):
-            context = read_context(text, self.visible_shops)
-            if context is not None:
-                break
-        else:
-            context = ALL_SHOPS
-        if session.get(_CONTEXT) != str(context):
-            session[_CONTEXT] = str(context)
-        return context
+        """Return which shops the employee looks at: the URL says it, else the last page did, else it is all of theirs.
+
+        A URL that names a shop which they may not see, or which there is not, shows all of theirs: both are told alike, and neither is
+        remembered. Where there is nothing to choose, the URL chooses nothing.
+        """
+        shops = self.visible_shops
+        if len(shops) < 2:
+            return Context(Breadth.SHOP, shops[0].id) if shops and len(self.shops) > 1 else ALL_SHOPS
+        said = request.args.get("shop")
+        if not said:
+            return read_context(self._last_context(), shops) or ALL_SHOPS
+        context = read_context(said, shops)
+        # The next employee who signs in at this browser begins with all of theirs.
+        if context is not None and self.employee is not None and session.get(_CONTEXT) != [self.employee.id, said]:
+            session[_CONTEXT] = [self.employee.id, said]
+        return context or ALL_SHOPS
+
+    def _last_context(self) -> str | None:
+        kept = session.get(_CONTEXT)
+        if not isinstance(kept, list | tuple) or len(kept) != 2 or self.employee is None or kept[0] != self.employee.id:
+            return None
+        return str(kept[1])
 
     def scope(self, permission: Permission = Permission.VIEW) -> Scope:
         """Return the shops of the context in which the employee holds a permission."""
@@ -177,6 +190,7 @@ def page_words(language: str) -> dict[str, Any]:
     return {
         "_": i18n.speaker(language),
         "_n": i18n.counter(language),
+        "_c": i18n.speaker_in_context(language),
         "language": language,
         "direction": direction(language),
         "i18n": i18n,

@@ -23,11 +23,12 @@ from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.types import can_be_id
+from cs_plugin.web import connection
 from cs_plugin.web.floods import floods_of
 from cs_plugin.web.mounted import Mounted
 
 # What is done once a day, by whoever comes first.
-DAILY = ("sweep", "purge", "tidy")
+DAILY = ("sweep", "purge", "retention", "tidy")
 _MAILS_AT_ONCE = 50
 
 Stopping = Callable[[], bool]
@@ -83,7 +84,7 @@ def _dead(owners: Collection[str]) -> list[str]:
 
 def job_office(here: Mounted) -> JobOffice:
     """Return what does jobs."""
-    return JobOffice(here.sessions, {kind: partial(does, here) for kind, does in KINDS.items()}, here.clock)
+    return JobOffice(here.sessions, {kind: partial(does, here) for kind, does in KINDS.items()}, here.clock, once=ONCE)
 
 
 def a_worker_is_alive(here: Mounted) -> bool:
@@ -122,6 +123,22 @@ def _purge(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     def some(session: Session) -> Progress:
         erased = desk.purge_bin(here.bench(session), older_than=desk.BIN_KEEPS)
         return replace(job.progress, done=job.progress.done + erased, total=total)
+
+    _while_it_comes_on(job, some)
+    return {"threads": job.progress.done}
+
+
+def _retention(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Erase the closed threads that their shops keep no longer."""
+    with here.sessions() as session:
+        bench = here.bench(session)
+        bench.ask_host()
+        only_reads(session)
+        due = select(func.count()).select_from(Thread).where(desk.kept_no_longer(desk.kept_since_in_shops(bench)))
+        total = job.progress.done + (session.scalar(due) or 0)
+
+    def some(session: Session) -> Progress:
+        return replace(job.progress, done=job.progress.done + desk.purge_closed(here.bench(session)), total=total)
 
     _while_it_comes_on(job, some)
     return {"threads": job.progress.done}
@@ -190,6 +207,10 @@ def _begin_to_retry(here: Mounted, job: JobAtWork, wanted: list[int] | None) -> 
 KINDS: Mapping[str, Callable[[Mounted, JobAtWork], Mapping[str, Any]]] = {
     "sweep": _sweep,
     "purge": _purge,
+    "retention": _retention,
     "tidy": _tidy,
     "retry_failed_mails": _retry_failed_mails,
+    connection.JOB: connection.do_test,
 }
+# Somebody waits for these, and asks again: they are not repeated.
+ONCE = frozenset({connection.JOB})

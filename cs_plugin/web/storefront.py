@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, request
 
-from cs_plugin.web import contact_form, customer_order, guest_thread, my_messages, order_panel
+from cs_plugin.web import closing_question, contact_form, customer_order, guest_thread, my_messages, order_panel
 from cs_plugin.web.reading import exempt_from_csrf_protect
 from cs_plugin.web.storefront_page import secretly
 
@@ -15,6 +15,7 @@ def mount(app: Flask) -> None:
     blueprint.add_url_rule("/contact", "contact", contact_form.contact, methods=["GET", "POST"])
     blueprint.add_url_rule("/thread/<token>", "thread", guest_thread.thread, methods=["GET", "POST"])
     blueprint.add_url_rule("/thread/<token>/files/<message>/<attachment>", "thread_file", guest_thread.file)
+    blueprint.add_url_rule("/question/<token>", "question", closing_question.question, methods=["GET", "POST"])
     blueprint.add_url_rule("/order", "order", customer_order.order, methods=["GET", "POST"])
     blueprint.add_url_rule("/order/files/<message>/<attachment>", "order_file", customer_order.order_file)
     blueprint.add_url_rule("/my-messages", "my_messages", my_messages.my_messages)

@@ -12,6 +12,7 @@ from wtforms import Form
 from cs_plugin import i18n
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
+from cs_plugin.rules.facts import Received
 from cs_plugin.rules.inquiry import Inquiry
 from cs_plugin.web import floods
 from cs_plugin.web.forms import errors_of
@@ -41,15 +42,21 @@ def judge(posting: Posting, form: Form, language: str, now: dt.datetime, *, trap
 
 
 def take(
-    here: Visit, inquiry: Inquiry, language: str, *, fields: Collection[str] = ("text",), captcha: Callable[[], bool] = lambda: True
+    here: Visit,
+    inquiry: Inquiry,
+    language: str,
+    *,
+    fields: Collection[str] = ("text",),
+    captcha: Callable[[], bool] = lambda: True,
+    tell: Callable[[Received], None] | None = None,
 ) -> Outcome:
-    """Hand a good message to the desk. `fields` are those of the form at which the desk's refusals can stand."""
+    """Hand a good message to the desk, and `tell` where it went. `fields` are those of the form at which the desk's refusals can stand."""
     say = partial(i18n.gettext, language)
     try:
         flooded = floods.admit(here.desk, inquiry, captcha)
         if flooded is not None:
             return {"": flooded.told(language)}, 429
-        here.desk.receive(inquiry)
+        received = here.desk.receive(inquiry)
     except floods.CaptchaUnsolvedError:
         return {"extra": say(_NO_CAPTCHA_SOLVED)}, 422
     except InvalidInputError as error:
@@ -58,6 +65,8 @@ def take(
         # Whatever went wrong, nothing was stored: the sender is told, and keeps what they wrote.
         log.exception("a customer's message (%s) could not be stored", inquiry.channel)
         return {"": say(FAILED)}, 503
+    if tell is not None:
+        tell(received)
     return {}, 303
 
 

@@ -31,7 +31,6 @@ from cs_plugin.store.preferences import preferences_of, set_preference
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import PAGE_SIZES, Page, Ranks, Row
 from cs_plugin.web import list_state
-from cs_plugin.web.contexts import picker
 from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
@@ -147,6 +146,12 @@ class ThreadListPages(DeskView):
         notice = no_worker(here, session)
         let_go(session)
         return self.page("threads.html", no_worker=notice, **self._words(state.at(page.number), page, around, wrong))
+
+    def address_in(self, context: str) -> str:
+        """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""
+        stands = request.endpoint == f"{self.endpoint}.index_view"
+        state = ListState.of(request.args) if stands else ListState.of_query(request.args.get("back", ""))
+        return list_url(state.in_context(context))
 
     @expose("/status", methods=("POST",))
     def save_status(self) -> ResponseReturnValue:
@@ -318,8 +323,6 @@ class ThreadListPages(DeskView):
             "bulk_words": BULK_WORDS,
             "list_url": list_url,
             "first_words": first_words,
-            "picker": picker(here),
-            "in_context": lambda shop: list_url(state.in_context(shop)),
             "type_choices": [(NO_TYPE, "--"), *((one.id, one.title) for one in around.contacts)],
             "language_choices": [(one.code, one.name) for one in around.languages if one.enabled],
             "status_choices": [(status, self.say(STATUS_WORDS[status])) for status in Status],
@@ -361,9 +364,10 @@ def first_words(text: str) -> str:
 def _surroundings(here: Visit) -> Surroundings:
     session, language = here.desk.session(), here.employee_language
     employees = _employees(here)
-    every = list_contacts(session, None, language, here.default_language)
+    every = list_contacts(session, None, language, here.default_language, with_inactive=True)
     in_context = here.scope().shops
-    offered = list_contacts(session, in_context, language, here.default_language) if isinstance(in_context, frozenset) else every
+    in_shops = in_context if isinstance(in_context, frozenset) else None
+    offered = list_contacts(session, in_shops, language, here.default_language, with_inactive=True) if in_shops is not None else every
     return Surroundings(
         here=here,
         contacts=sorted(offered, key=lambda one: (fold(one.title), one.id)),

@@ -142,7 +142,7 @@ class ThreadPages(DeskView):
         def work(bench: Bench, actor: Actor, number: int) -> None:
             chosen = request.form.get("contact", "")
             shop_id = threads.shop_of(bench.session, number, self.here.granted) or ""
-            offered = {str(one.id): one.id for one in list_contacts(bench.session, [shop_id], "", "")}
+            offered = {str(one.id): one.id for one in list_contacts(bench.session, [shop_id], "", "", with_inactive=True)}
             if chosen and chosen not in offered:
                 raise InvalidInputError("contact", _("Please select a subject from the list provided."))
             desk.move_to_contact(bench, actor, number, offered.get(chosen))
@@ -283,7 +283,7 @@ class ThreadPages(DeskView):
         sheet = read_sheet(here.desk.session(), scope, number, {shop.id: shop for shop in here.shops}, reader, before=before)
         if sheet is None:
             return self._elsewhere(number)
-        if left is not None and not left.noting and left.text.strip() == sheet.default_message.strip():
+        if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
         block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
@@ -350,7 +350,7 @@ class ThreadPages(DeskView):
         listed = host.employees() or sheet.seen_employees
         others = [one for one in listed if one.active and one.id != me.id]
         if len(self.here.shops) > 1:
-            others = [one for one in others if host.grants(one).allow(Permission.VIEW, sheet.facts.shop_id)]
+            others = [one for one in others if host.told_grants(one).grants.allow(Permission.VIEW, sheet.facts.shop_id)]
         assignee = sheet.facts.assignee_id
         if assignee is None or assignee in {one.id for one in (me, *others)}:
             return [me, *others]
@@ -373,7 +373,10 @@ class ThreadPages(DeskView):
         shop = next((shop for shop in self.here.visible_shops if shop.id == shop_id), None)
         if shop is None:
             abort(404)
-        switch = url_for(".thread_page", thread_id=number, shop=str(Context(Breadth.SHOP, shop.id)))
+        context = str(Context(Breadth.SHOP, shop.id))
+        # The list to come back to is that of the shop which one has switched to.
+        back = {"back": ListState.of_query(request.args["back"]).in_context(context).query} if request.args.get("back") else {}
+        switch = _address("thread_page", {"thread_id": number, **back, "shop": context})
         return self.page("thread_elsewhere.html", number=number, other_shop=shop, switch=switch, back=list_url_of(request.args.get("back")))
 
     def _url(self, number: int, what: str = "page", **values: Any) -> str:
@@ -422,7 +425,7 @@ def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> bool:
 
 
 def _fresh(sheet: Sheet, form: AnswerForm) -> AnswerForm:
-    return replace(form, text=form.text or sheet.default_message, seen=sheet.newest_id)
+    return replace(form, text=form.text or sheet.beginning, seen=sheet.newest_id)
 
 
 def _timeline(sheet: Sheet, block: CustomerBlock, say: Callable[..., str]) -> list[Entry]:
@@ -436,7 +439,7 @@ def _timeline(sheet: Sheet, block: CustomerBlock, say: Callable[..., str]) -> li
 
 
 def _contacts(sheet: Sheet) -> list[tuple[str, str]]:
-    """Return the types that the thread can have: those of its shop, and the one it has, which may have left the shop."""
+    """Return the types that the thread can have: those of its shop, and the one it has, which may no longer be active."""
     known = {one.id: one.title for one in (*sheet.contacts, *((sheet.contact,) if sheet.contact else ()))}
     return [("", "--"), *((str(number), title) for number, title in known.items())]
 

@@ -1,4 +1,4 @@
-"""A Dovecot 2.3 server: mailboxes to read by IMAP and POP3, without TLS. Any user signs in with one password."""
+"""A Dovecot 2.3 server: mailboxes to read by IMAP and POP3, with a certificate by STARTTLS and TLS, else unencrypted. One password is everybody's."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import grp
 import os
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 
 from tests.servers.processes import HOST, RunningServer, answers, free_port, hand_over, start_server, user_for
 from tools.programs import find_program
 
 PASSWORD = "secret"  # one for all: what is tested is what happens after signing in
+REFUSED = "nobody"  # nobody signs in under this name
 
 CONFIGURATION = """
 base_dir = {folder}/base
@@ -20,13 +22,18 @@ state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 listen = {host}
 protocols = imap pop3
-ssl = no
+{tls}
 disable_plaintext_auth = no
 
 # The slowness that keeps guessers away, and the limit for one customer: all tests come from one address.
 auth_failure_delay = 0
 mail_max_userip_connections = 1000
 
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN {folder}/refused
+  deny = yes
+}}
 passdb {{
   driver = static
   args = password={password}
@@ -45,11 +52,18 @@ default_login_user = {login_user}
 
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   chroot =
   inet_listener imap {{
     port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = {imaps_port}
+    ssl = yes
   }}
 }}
 service pop3-login {{
@@ -57,30 +71,65 @@ service pop3-login {{
   inet_listener pop3 {{
     port = {pop3_port}
   }}
+  inet_listener pop3s {{
+    port = {pop3s_port}
+    ssl = yes
+  }}
 }}
 """
 
 
-def start(folder: Path) -> RunningServer:
-    """Start a server in `folder`; its mail belongs to the account `mail` when we are root, whom it serves no mail."""
+# Where certificates come from: a file with a key and its chain (PEM).
+TLS = """
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+"""
+
+
+def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
+    """Start a server in `folder`; its mail belongs to the account `mail` when we are root, whom it serves no mail.
+
+    `certificate` is a key and its chain (PEM); without it there is neither STARTTLS nor TLS.
+    """
     find_program("dovecot/imap")  # Dovecot starts without them, and answers nobody
     find_program("dovecot/pop3")
     mail = folder / "mail"
     mail.mkdir()
     hand_over(mail, user=user_for("mail"))
-    imap_port, pop3_port = free_port(), free_port()
+    (folder / "refused").write_text(f"{REFUSED}:\n")
+    if certificate is not None:
+        (folder / "certificate.pem").write_bytes(certificate)
+        (folder / "certificate.pem").chmod(0o600)
+    imap_port, pop3_port, *others = (free_port() for _ in range(4))
+    # A port of 0 is not listened at.
+    imaps_port, pop3s_port = others if certificate is not None else (0, 0)
+    tls = TLS.format(certificate=folder / "certificate.pem") if certificate is not None else "ssl = no"
     configuration = folder / "dovecot.conf"
     configuration.write_text(
         CONFIGURATION.format(
-            folder=folder, host=HOST, password=PASSWORD, imap_port=imap_port, pop3_port=pop3_port, **_accounts()
+            folder=folder,
+            host=HOST,
+            password=PASSWORD,
+            tls=tls,
+            imap_port=imap_port,
+            pop3_port=pop3_port,
+            imaps_port=imaps_port,
+            pop3s_port=pop3s_port,
+            **_accounts(),
         )
     )
     return start_server(
         (find_program("dovecot"), "-F", "-c", configuration),
         folder=folder,
-        ports=(imap_port, pop3_port),
-        ready=lambda: answers(imap_port) and answers(pop3_port),
+        ports=(imap_port, pop3_port, imaps_port, pop3s_port),
+        ready=lambda: all(answers(port) for port in (imap_port, pop3_port, imaps_port, pop3s_port) if port),
     )
+
+
+def starting_with(certificate: bytes) -> partial[RunningServer]:
+    """Return what starts a server with a certificate."""
+    return partial(start, certificate=certificate)
 
 
 class DovecotServer:
@@ -91,7 +140,7 @@ class DovecotServer:
 
     def __init__(self, running: RunningServer) -> None:
         """Use the server that `start` started."""
-        self.imap_port, self.pop3_port = running.ports
+        self.imap_port, self.pop3_port, self.imaps_port, self.pop3s_port = running.ports
         self._mail = Path(running.folder) / "mail"
 
     def new_user(self) -> str:

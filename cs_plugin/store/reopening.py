@@ -1,0 +1,59 @@
+"""Threads that go on in another one: a customer wrote again when the first had been closed for too long to be reopened."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cs_plugin.rules.status import Folder
+from cs_plugin.store.locking import locking
+from cs_plugin.store.models import Message, Participant, Thread, ThreadEvent
+from cs_plugin.store.threads import public
+
+# The events by which the two know each other. `refers_to_id` alone does not tell: a stranger's mail may refer to a thread as well.
+CONTINUED, CONTINUES = "continued", "continues"
+
+
+def last_public_message_at(session: Session, thread: Thread, now: dt.datetime) -> dt.datetime:
+    """Return when a locked thread's last message could be read by its customer; when it began, where there is none."""
+    at = func.coalesce(Message.released_at, Message.created_at)
+    query = select(Message).where(Message.thread_id == thread.id, public(now)).order_by(at.desc(), Message.id.desc()).limit(1)
+    last = session.scalars(locking(session, query)).one_or_none()
+    return thread.created_at if last is None else last.released_at or last.created_at
+
+
+def continuation_of(session: Session, thread: Thread) -> int | None:
+    """Return the thread in which a locked one went on last; None where it has not."""
+    query = select(ThreadEvent).where(ThreadEvent.thread_id == thread.id, ThreadEvent.kind == CONTINUED)
+    event = session.scalars(locking(session, query.order_by(ThreadEvent.id.desc()).limit(1))).one_or_none()
+    return None if event is None else named_in(event)
+
+
+def named_in(event: ThreadEvent) -> int | None:
+    """Return the other thread that an event of these two kinds names."""
+    number = event.details.get("other")
+    return number if isinstance(number, int) else None
+
+
+def neighbours(session: Session, thread: Thread) -> tuple[Thread | None, Thread | None]:
+    """Return the thread that this one continues, and the one in which it goes on: as its customer may read them, None where there is none.
+
+    What has been deleted or given to somebody else is not theirs to read.
+    """
+    query = select(ThreadEvent).where(ThreadEvent.thread_id == thread.id, ThreadEvent.kind.in_([CONTINUED, CONTINUES])).order_by(ThreadEvent.id)
+    named = {event.kind: named_in(event) for event in session.scalars(query)}
+    if not named:
+        return None, None
+    theirs = (Thread.folder != Folder.BIN, Thread.shop_id == thread.shop_id, Thread.address_hash == thread.address_hash)
+    found = {one.id: one for one in session.scalars(select(Thread).where(Thread.id.in_([one for one in named.values() if one]), *theirs))}
+    return found.get(named.get(CONTINUES) or 0), found.get(named.get(CONTINUED) or 0)
+
+
+def copy_participants(session: Session, old: Thread, new: Thread) -> None:
+    """Let those whom an employee has added to a thread take part in the one that continues it."""
+    for one in session.scalars(select(Participant).where(Participant.thread_id == old.id).order_by(Participant.id)).all():
+        session.add(
+            Participant(thread_id=new.id, address=one.address, address_hash=one.address_hash, added_by=one.added_by, created_at=one.created_at)
+        )

@@ -1,0 +1,1 @@
+"""What the leak test asks: a world of three shops (`world`), and every surface of the desk as rows of tables (`surfaces`)."""

@@ -1,0 +1,636 @@
+"""Every surface of the desk as a row: how it is asked, and what it may show. Whoever adds a page, a function or a command adds a row here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import url_for
+from sqlalchemy.orm import Session
+
+from cs_plugin import desk
+from cs_plugin.desk import Answer, Bench, Target
+from cs_plugin.rules.permissions import Actor
+from cs_plugin.rules.signing import TagKind
+from cs_plugin.rules.status import Status
+from cs_plugin.store import contacts, locking, matching, opinions, order_threads, predefined, threads, undelivered
+from cs_plugin.store.models import ContactShop, PredefinedShop, Thread
+from cs_plugin.store.scope import Scope
+from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
+from cs_plugin.web.posting import FormKey
+from tests.hosts.store import JAN
+from tests.hosts.writing import look
+from tests.leaks.world import CONTEXTS, SHOPS, TEXTS, WORDS, Thing, Who, World, changed, dump, strangers_in, words_in, words_of
+
+MISSING = 987_654
+SHOP_WORDS = frozenset({"Paris", "Berlin", "Dubai"})
+# A page is asked in all contexts where it lists what it lists, and in these where it is searched, or shows one thing.
+FEW_CONTEXTS = ("all", "group-1", "shop-3")
+_MENU = re.compile(r"Failed mails&nbsp;<bdi>\((\d+)\)")
+
+
+def path(world: World, endpoint: str, values: Mapping[str, Any]) -> str:
+    """Return the address of an endpoint."""
+    with world.store.app.test_request_context():
+        return url_for(endpoint, **values)
+
+
+def in_the_folder(folder: str, **about: Any) -> Callable[[Who, Thing], bool]:
+    """Return what holds for threads of a folder about which this is true."""
+    return lambda _who, thing: thing.folder == folder and all(thing.about.get(name, False) == value for name, value in about.items())
+
+
+# --- Lists: what a page shows follows the context ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page that lists things of the shops of the context in which `needs` is held; `opens` is what lets somebody in at all.
+
+    It is asked in `contexts`. `rows` finds ids of what is listed, `total` the number that the page tells. `words` may be read there: exactly those
+    of the context's shops in which `wordy` is held.
+    """
+
+    endpoint: str
+    kind: str
+    rows: str
+    query: Mapping[str, str] | Callable[[World], Mapping[str, str]] = field(default_factory=dict)
+    needs: str = "view"
+    opens: str = "view"
+    wordy: str = "view"
+    words: frozenset[str] = TEXTS
+    total: str = ""
+    contexts: Sequence[str] = FEW_CONTEXTS
+    holds: Callable[[Who, Thing], bool] = lambda _who, _thing: True
+
+    def leaks(self, world: World, who: Who, context: str) -> Iterator[str]:
+        """Yield what the page shows and should not, or hides."""
+        query = self.query(world) if callable(self.query) else self.query
+        answer = client_of(world, who).get(path(world, self.endpoint, {**query, "shop": context}))
+        yield from strangers_in(answer.text, who.may("view"))
+        if not who.may(self.opens):
+            if answer.status_code != 403:
+                yield f"status {answer.status_code}, not 403"
+            return
+        if answer.status_code != 200:
+            yield f"status {answer.status_code}"
+            return
+        yield from menu_leaks(world, who, answer.text)
+        listed = {thing.id for thing in world.of(self.kind) if thing.shops & who.scope(self.needs, context) and self.holds(who, thing)}
+        shown = {int(one) for one in re.findall(self.rows, answer.text)}
+        if shown != listed:
+            yield f"shows {sorted(shown - listed)} and hides {sorted(listed - shown)}"
+        if self.total:
+            told = re.findall(self.total, answer.text)
+            if (int(told[0]) if told else 0) != len(listed):
+                yield f"counts {told}, not {len(listed)}"
+        read, due = words_in(answer.text) & TEXTS, words_of(who.scope(self.wordy, context), self.words)
+        if read != due:
+            yield f"reads {sorted(read)}, not {sorted(due)}"
+
+
+_THREADS = r'cs-thread-id"><a href="/cs-admin/customer-service/(\d+)/'
+_TOTAL = r'cs-total">(\d+) '
+
+
+def _threads(query: Mapping[str, str] | Callable[[World], Mapping[str, str]], needs: str = "view", **about: Any) -> Listing:
+    contexts = tuple(CONTEXTS) if not query else FEW_CONTEXTS
+    holds = about.pop("holds", None) or in_the_folder(about.pop("folder", "list"), **about)
+    return Listing("cs_threads.index_view", "thread", _THREADS, query, needs=needs, total=_TOTAL, contexts=contexts, holds=holds)
+
+
+def _of_contact(which: Callable[[Thing], bool]) -> Callable[[World], Mapping[str, str]]:
+    return lambda world: {"type": str(next(one.id for one in world.of("contact") if which(one)))}
+
+
+LISTINGS: Mapping[str, Listing] = {
+    "threads": _threads({}),
+    "threads, mine": _threads({"view": "mine"}, holds=lambda who, one: one.assigned and one.status != "closed" and who.employee.id == "1"),
+    "threads, unassigned": _threads(
+        {"view": "unassigned"}, holds=lambda _who, one: one.folder == "list" and not one.assigned and one.status != "closed"
+    ),
+    "threads, waiting": _threads(
+        {"view": "waiting"}, holds=lambda _who, one: one.folder == "list" and one.status == "open" and "main" not in one.about
+    ),
+    "threads, spam": _threads({"view": "spam"}, folder="spam"),
+    "threads, bin": _threads({"view": "bin"}, "delete", folder="bin"),
+    "threads, by message": _threads({"message": "parcel", "sort": "customer"}),
+    "threads, by address": _threads({"email": JAN.email, "sort": "-type"}, jan=True),
+    "threads, by name": _threads({"customer": "Kowalski", "sort": "last_message"}, jan=True),
+    "threads, by status": _threads({"status": "closed", "sort": "employee"}, status="closed"),
+    "threads, private": _threads({"private": "yes", "sort": "message"}, private=True),
+    "threads, by employee": _threads({"employee": "Marie", "sort": "email"}, assigned=True),
+    "threads, by language": _threads({"language": "fr", "sort": "language"}, status="pending1"),
+    "threads, by day": _threads({"from": "2026-11-20", "to": "2026-11-22", "sort": "waiting"}),
+    "threads, no type": _threads(
+        {"type": "none"}, holds=lambda _who, one: one.folder == "list" and bool({"ordered", "strayed"} & set(one.about))
+    ),
+    "threads, by the id of one in Dubai": _threads(
+        lambda world: {"id": str(_main(world, "3").id)}, holds=lambda _who, one: "main" in one.about and one.shop == "3"
+    ),
+    "contacts": Listing(
+        "cs_contacts.index_view", "contact", r'href="/cs-admin/customer-service-contacts/(\d+)/[^d]',
+        needs="configure", opens="configure", wordy="configure", contexts=tuple(CONTEXTS),
+    ),
+    "predefined messages": Listing(
+        "cs_predefined.index_view", "predefined", r'href="/cs-admin/customer-service-predefined-messages/(\d+)/[^d]',
+        needs="configure", opens="configure", wordy="configure", words=TEXTS - {"strayed"}, contexts=tuple(CONTEXTS),
+    ),
+    "predefined messages, by name": Listing(
+        "cs_predefined.index_view", "predefined", r'href="/cs-admin/customer-service-predefined-messages/(\d+)/[^d]',
+        {"name": "name", "sort": "name"}, needs="configure", opens="configure", wordy="configure", words=TEXTS - {"strayed"},
+    ),
+    "failed mails": Listing(
+        "cs_failed_mails.index_view", "mail", r'href="/cs-admin/customer-service-failed-mails/(\d+)/[^d]',
+        words=SHOP_WORDS, total=r"(\d+) failed mail", contexts=tuple(CONTEXTS),
+    ),
+}  # fmt: skip
+
+
+def _main(world: World, shop_id: str) -> Thing:
+    return next(one for one in world.of("thread", main=True) if one.shop == shop_id)
+
+
+def client_of(world: World, who: Who) -> Any:
+    """Return a new browser of somebody."""
+    return world.store.client(employee=who.employee)
+
+
+def menu_leaks(world: World, who: Who, text: str) -> Iterator[str]:
+    """Yield what is wrong with the number of failed mails in the menu, which follows the grants and not the context."""
+    told, due = _MENU.findall(text), len([one for one in world.of("mail") if one.shops & who.may("view")])
+    if told and int(told[0]) != due:
+        yield f"the menu counts {told[0]} failed mails, not {due}"
+
+
+# --- Direct addresses: what is not theirs answers as what is not there ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A page of one thing, which an employee who holds `needs` in a shop of it may see; for anybody else it is as if it were not there.
+
+    `values` are those of its address. What `follows` the context shows nothing outside it but the way there. A page that is `exact` shows the thing
+    itself, and `besides` what of these its own shops have; any other shows more: all of it from shops of the context.
+    """
+
+    endpoint: str
+    kind: str
+    values: Callable[[Thing], Mapping[str, Any]]
+    needs: str = "view"
+    opens: str = "view"
+    follows: bool = False
+    exact: bool = True
+    besides: frozenset[str] = frozenset()
+    only: Callable[[Thing], bool] = lambda _thing: True
+
+    def address(self, world: World, thing: Thing, context: str) -> str:
+        """Return the address of a thing."""
+        return path(world, self.endpoint, {**self.values(thing), "shop": context})
+
+    def contexts(self, who: Who, thing: Thing) -> Sequence[str]:
+        """Return the contexts in which it is asked: one is enough where it is refused."""
+        return FEW_CONTEXTS if thing.shops & who.may(self.needs) else FEW_CONTEXTS[:1]
+
+    def leaks(self, world: World, who: Who, thing: Thing, context: str) -> Iterator[str]:
+        """Yield what is wrong with the answer."""
+        answer = client_of(world, who).get(self.address(world, thing, context))
+        yield from strangers_in(answer.text + str(answer.headers), who.may("view"))
+        if not who.may(self.opens):
+            if answer.status_code != 403:
+                yield f"status {answer.status_code}, not 403"
+        elif not thing.shops & who.may(self.needs):
+            nothing = client_of(world, who).get(self.address(world, elsewhere(thing), context))
+            if told(answer, thing) != told(nothing, elsewhere(thing)):
+                yield f"answers otherwise than what is not there: {answer.status_code}, {nothing.status_code}"
+        elif answer.status_code != 200:
+            yield f"status {answer.status_code} for what is theirs"
+        else:
+            yield from menu_leaks(world, who, answer.text)
+            yield from self._wrong_words(who, thing, context, answer.text)
+
+    def _wrong_words(self, who: Who, thing: Thing, context: str, text: str) -> Iterator[str]:
+        read, scope = words_in(text) & TEXTS, who.scope("view", context)
+        if self.follows and not thing.shops & scope:
+            if read or "Switch to" not in text:
+                yield f"outside the context it reads {sorted(read)}"
+            return
+        if own_words(thing) and not read & own_words(thing):
+            yield "its own words are not there"
+        if self.exact and read - (own_words(thing) | words_of(thing.shops, self.besides)):
+            yield f"reads {sorted(read - own_words(thing))} besides"
+        if not self.exact and read - words_of(scope):
+            yield f"reads {sorted(read - words_of(scope))} of outside the context"
+
+
+def own_words(thing: Thing) -> frozenset[str]:
+    """Return the words that a thing was planted with; what everybody has holds none."""
+    if thing.about.get("first"):
+        return frozenset()
+    if thing.about.get("shared"):
+        return frozenset({"shared"})
+    if thing.kind == "contact" and thing.about.get("strayed"):
+        return frozenset({"strayed"})
+    return frozenset(key for key in SHOP_WORDS if WORDS[key][1] == thing.shops)
+
+
+def elsewhere(thing: Thing) -> Thing:
+    """Return a thing like this one that is not there."""
+    about = {**thing.about, **{name: MISSING for name in ("thread", "message") if thing.about.get(name) is not None}}
+    return Thing(thing.kind, str(MISSING) if isinstance(thing.id, str) else MISSING, thing.shops, about)
+
+
+def told(answer: Any, thing: Thing) -> tuple[Any, ...]:
+    """Return what an answer tells, whatever the thing is called: its id is left out where an address or a form holds it."""
+    ours = {str(thing.id), *(str(thing.about[name]) for name in ("thread", "message") if thing.about.get(name))}
+    named = re.compile(r"(?<=[/=\"#])(" + "|".join(map(re.escape, sorted(ours, key=len, reverse=True))) + r")(?![\d.])")
+    body = re.sub(r'name="(csrf_token|post_key)" value="[^"]*"', "", answer.text)
+    return answer.status_code, named.sub("#", answer.headers.get("Location", "")), named.sub("#", body), answer.headers.get("ETag")
+
+
+def _of_another_kind(thing: Thing) -> bool:
+    """Leave out the threads that are like another one."""
+    return bool({"main", "strayed", "ordered"} & set(thing.about)) or thing.folder != "list"
+
+
+DIRECTS: Mapping[str, Direct] = {
+    "a thread": Direct("cs_threads.thread_page", "thread", lambda one: {"thread_id": one.id}, follows=True, exact=False, only=_of_another_kind),
+    "a file": Direct(
+        "cs_threads.thread_file", "file", lambda one: {"thread_id": one.thread, "message_id": one.message, "attachment_id": one.id}
+    ),
+    "a contact": Direct(
+        "cs_contacts.edit", "contact", lambda one: {"number": one.id}, "configure", "configure"
+    ),
+    "taking a contact out": Direct(
+        "cs_contacts.remove", "contact", lambda one: {"number": one.id}, "configure", "configure"
+    ),
+    "a predefined message": Direct("cs_predefined.edit", "predefined", lambda one: {"number": one.id}, "configure", "configure"),
+    "taking a predefined message out": Direct("cs_predefined.remove", "predefined", lambda one: {"number": one.id}, "configure", "configure"),
+    "a failed mail": Direct("cs_failed_mails.mail", "mail", lambda one: {"item_id": one.id}),
+    "an order": Direct("cs_orders.index_view", "order", lambda one: {"order": one.id}, besides=frozenset({"shared"})),
+}
+
+# Asked by GET with a thing, and answered with a question or with a way; each has a check of its own in tests/test_leaks.py, named here.
+OTHER_PAGES: Mapping[str, str] = {
+    "cs_threads.delete_one": "test_a_question_before_deleting_names_no_thread_of_another_shop",
+    "cs_failed_mails.ask": "test_a_question_before_discarding_names_no_mail_of_another_shop",
+    "cs_threads.next_unanswered": "test_the_next_unanswered_thread_is_of_the_context",
+    "cs_contacts.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
+    "cs_predefined.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
+    "cs_options.index_view": "test_options_show_what_the_context_has",
+    "cs_options.test": "test_a_connection_test_is_its_employees_own",
+    "cs_permissions.index_view": "test_the_page_of_permissions_names_no_shop_that_is_out_of_sight",
+    "cs_admin.index": "test_what_shows_nothing_of_shops_shows_nothing",
+}
+
+
+# --- Deeds: a POST on what is not theirs changes no row ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A form about one thing. It takes `needs` in the thing's shop (in `every` one of them); whoever lacks it changes nothing at all.
+
+    Whoever does not even hold `sees` is answered as for what is not there. A form that `makes` something makes it in no shop that is not theirs.
+    """
+
+    endpoint: str
+    kind: str
+    form: Callable[[Thing], Mapping[str, Any]]
+    needs: str
+    values: Callable[[Thing], Mapping[str, Any]] = lambda _thing: {}
+    sees: str = "view"
+    only: Callable[[Thing], bool] = lambda _thing: True
+    makes: type[ContactShop] | type[PredefinedShop] | None = None
+
+    def post(self, world: World, who: Who, thing: Thing) -> Any:
+        """Post the form, and return the answer with the sentences that wait for the next page."""
+        context = f"shop-{min(thing.shops)}"
+        client = client_of(world, who)
+        with world.store.app.test_request_context():
+            key = str(FormKey.new(world.store.clock()))
+            address = url_for(self.endpoint, **self.values(thing), shop=context)
+        answer = client.post(address, data={"post_key": key, **self.form(thing)})
+        with client.session_transaction() as session:
+            said = [words for _category, words in session.get("_flashes", ())]
+        return answer, said
+
+    def leaks(self, world: World, who: Who, thing: Thing) -> Iterator[str]:
+        """Yield what somebody who may not do this has changed or learned."""
+        before = dump(world.store)
+        answer, said = self.post(world, who, thing)
+        yield from strangers_in(answer.text + str(answer.headers) + "".join(said), who.may("view"))
+        after = dump(world.store)
+        if self.makes is not None:
+            made = set(after[self.makes.__tablename__]) - set(before[self.makes.__tablename__])
+            yield from (f"makes {row}" for row in sorted(made) if not any(f"'{shop}'" in row for shop in who.may(self.needs)))
+        elif different := changed(before, after):
+            yield f"changes {different}"
+        if answer.status_code >= 500 or (not who.may("view") and answer.status_code != 403):
+            yield f"status {answer.status_code}"
+        if self.makes is None and not thing.shops & who.may(self.sees):
+            nothing, said_of_nothing = self.post(world, who, elsewhere(thing))
+            if (told(answer, thing), said) != (told(nothing, elsewhere(thing)), said_of_nothing):
+                yield f"answers otherwise than for what is not there: {answer.status_code} {said}, {nothing.status_code} {said_of_nothing}"
+
+    def is_theirs(self, who: Who, thing: Thing) -> bool:
+        """Say whether somebody may do this."""
+        return bool(thing.shops & who.may(self.needs))
+
+
+def _one(thing: Thing) -> Mapping[str, Any]:
+    return {"thread_id": thing.id}
+
+
+def _plain(thing: Thing) -> bool:
+    return thing.about.get("main", False)
+
+
+def _words(prefixes: tuple[str, ...], **more: Any) -> Callable[[Thing], Mapping[str, Any]]:
+    return lambda thing: {**{f"{prefix}-en": "changed" for prefix in prefixes}, "shops": sorted(thing.shops), **more}
+
+
+def _of_one_shop(thing: Thing) -> bool:
+    return len(thing.shops) == 1 and not thing.about
+
+
+_PLACED = {"position": "0", "active": "y"}
+_OF_LIST = "cs_threads.{}".format
+DEEDS: Mapping[str, Deed] = {
+    "reply": Deed(_OF_LIST("thread_page"), "thread", lambda _one: {"text": "changed", "then": "close", "seen": 999_999}, "reply", _one, only=_plain),
+    "note": Deed(_OF_LIST("thread_page"), "thread", lambda _one: {"note": "changed", "then": "note"}, "reply", _one, only=_plain),
+    "status": Deed(_OF_LIST("thread_status"), "thread", lambda _one: {"status": "pending2"}, "reply", _one, only=_plain),
+    "assignee": Deed(_OF_LIST("thread_assignee"), "thread", lambda _one: {"assignee": "1"}, "reply", _one, only=_plain),
+    "forward": Deed(
+        _OF_LIST("thread_forward"), "thread", lambda _one: {"target": "else", "address": "a@example.com", "comment": "changed"}, "reply", _one,
+        only=_plain,
+    ),
+    "type": Deed(_OF_LIST("thread_type"), "thread", lambda _one: {"contact": ""}, "reply", _one, only=_plain),
+    "retry": Deed(
+        _OF_LIST("thread_retry"), "mail", lambda _one: {}, "reply", lambda one: {"thread_id": one.thread, "message_id": one.message},
+        only=lambda one: one.thread is not None,
+    ),
+    "revoke": Deed(_OF_LIST("thread_revoke"), "thread", lambda _one: {}, "reply", _one, only=_plain),
+    "restore": Deed(_OF_LIST("thread_restore"), "thread", lambda _one: {}, "delete", _one, only=lambda one: one.folder == "bin"),
+    "not spam": Deed(_OF_LIST("thread_not_spam"), "thread", lambda _one: {}, "reply", _one, only=lambda one: one.folder == "spam"),
+    "status in the row": Deed(
+        _OF_LIST("save_status"), "thread", lambda one: {"save": one.id, f"status-{one.id}": "pending2"}, "reply", only=_plain
+    ),
+    "status of a selection": Deed(_OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "pending2"}, "reply", only=_plain),
+    "delete a selection": Deed(_OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "delete"}, "delete", only=_plain),
+    "delete": Deed(_OF_LIST("delete_one"), "thread", lambda one: {"thread": one.id}, "delete", only=_plain),
+    "undo": Deed(_OF_LIST("undo_delete"), "thread", lambda one: {"deleted": one.id}, "delete", only=lambda one: one.folder == "bin"),
+    "undo by the moment": Deed(_OF_LIST("undo_delete"), "deletion", lambda one: {"deleted": one.id}, "delete"),
+    "contact": Deed(
+        "cs_contacts.edit", "contact", _words(("title",), email="a@example.com", save_messages="y", **_PLACED), "configure",
+        lambda one: {"number": one.id}, sees="configure", only=_of_one_shop,
+    ),
+    "delete a contact": Deed(
+        "cs_contacts.remove", "contact", lambda _one: {}, "configure", lambda one: {"number": one.id}, sees="configure", only=_of_one_shop
+    ),
+    "new contact": Deed(
+        "cs_contacts.new", "contact", _words(("title",), email="a@example.com", save_messages="y", **_PLACED), "configure", sees="configure",
+        only=_of_one_shop, makes=ContactShop,
+    ),
+    "moving a contact": Deed(
+        "cs_contacts.move", "contact", lambda one: {"up": one.id}, "configure", sees="configure", only=_of_one_shop
+    ),
+    "delete contacts": Deed(
+        "cs_contacts.bulk", "contact", lambda one: {"chosen": [one.id], "action": "delete"}, "configure", sees="configure", only=_of_one_shop
+    ),
+    "predefined message": Deed(
+        "cs_predefined.edit", "predefined", _words(("name", "text"), **_PLACED), "configure", lambda one: {"number": one.id},
+        sees="configure", only=_of_one_shop,
+    ),
+    "delete a predefined message": Deed(
+        "cs_predefined.remove", "predefined", lambda _one: {}, "configure", lambda one: {"number": one.id}, sees="configure", only=_of_one_shop
+    ),
+    "delete predefined messages": Deed(
+        "cs_predefined.bulk", "predefined", lambda one: {"chosen": [one.id], "action": "delete"}, "configure", sees="configure", only=_of_one_shop
+    ),
+    "new predefined message": Deed(
+        "cs_predefined.new", "predefined", _words(("name", "text"), **_PLACED), "configure", sees="configure",
+        only=_of_one_shop, makes=PredefinedShop,
+    ),
+    "moving a predefined message": Deed(
+        "cs_predefined.move", "predefined", lambda one: {"down": one.id}, "configure", sees="configure", only=_of_one_shop
+    ),
+    "retry failed mails": Deed(
+        "cs_failed_mails.selected", "mail", lambda one: {"mail": [one.id], "action": "retry"}, "reply", only=lambda one: one.thread is not None
+    ),
+    "discard failed mails": Deed(
+        "cs_failed_mails.selected", "mail", lambda one: {"mail": [one.id], "action": "discard"}, "reply", only=lambda one: one.thread is not None
+    ),
+    "discard a failed mail that has no thread": Deed(
+        "cs_failed_mails.selected", "mail", lambda one: {"mail": [one.id], "action": "discard"}, "delete", only=lambda one: one.thread is None
+    ),
+    "comment on an order": Deed(
+        "cs_orders.index_view", "order", lambda _one: {"text": "changed"}, "reply", lambda one: {"order": one.id}
+    ),
+}  # fmt: skip
+
+# Posted about no single thing.
+OTHER_DEEDS: Mapping[str, str] = {
+    "cs_threads.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
+    "cs_contacts.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
+    "cs_predefined.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
+    "cs_failed_mails.retry_all": "test_retrying_all_failed_mails_retries_those_of_the_context",
+    "cs_options.index_view": "test_options_change_nowhere_else",
+}
+
+# Pages of the storefront, each with the check in tests/test_leaks.py that asks it. "static" are files of the package.
+STOREFRONT: Mapping[tuple[str, str], str] = {
+    ("cs_plugin.contact", "GET"): "test_a_contact_form_offers_what_its_shop_has",
+    ("cs_plugin.contact", "POST"): "test_a_contact_form_takes_nothing_of_another_shop",
+    ("cs_plugin.thread", "GET"): "test_a_link_shows_its_own_conversation",
+    ("cs_plugin.thread", "POST"): "test_mails_name_their_own_shop_alone",
+    ("cs_plugin.thread_file", "GET"): "test_a_link_shows_its_own_conversation",
+    ("cs_plugin.order", "GET"): "test_an_orders_page_shows_its_own_shop",
+    ("cs_plugin.order", "POST"): "test_what_is_another_customers_is_not_there",
+    ("cs_plugin.order_file", "GET"): "test_what_is_another_customers_is_not_there",
+    ("cs_plugin.question", "GET"): "test_a_closing_question_shows_its_own_shop",
+    ("cs_plugin.question", "POST"): "test_a_closing_question_shows_its_own_shop",
+    ("cs_plugin.my_messages", "GET"): "test_my_messages_are_the_customers_own",
+    ("cs_plugin.my_thread", "GET"): "test_my_messages_are_the_customers_own",
+    ("cs_plugin.my_thread", "POST"): "test_what_is_another_customers_is_not_there",
+    ("cs_plugin.my_file", "GET"): "test_what_is_another_customers_is_not_there",
+}
+
+
+# --- Functions of the store that take a scope -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A function of the store: the things that it finds in a scope, as ids or as their number."""
+
+    module: Any
+    kind: str
+    read: Callable[[Session, Scope, World], Any]
+    holds: Callable[[Thing], bool] = lambda _thing: True
+
+    def leaks(self, world: World, shops: frozenset[str]) -> Iterator[str]:
+        """Yield what it finds and should not, or misses."""
+        due = {thing.id for thing in world.of(self.kind) if thing.shops & shops and self.holds(thing)}
+        found = look(world.store, lambda session: self.read(session, Scope(shops), world))
+        if found != (len(due) if isinstance(found, int) else due):
+            yield f"in {sorted(shops)} it finds {found}, not {due}"
+
+
+def _each(world: World, kind: str, found: Callable[[Any], Any]) -> set[Any]:
+    return {one.id for one in world.of(kind) if found(one.id)}
+
+
+def _listed(one: Thing) -> bool:
+    return bool(one.folder == "list")
+
+
+def _jans(session: Session, world: World) -> Thread:
+    return session.get_one(Thread, world.of("thread", jan=True)[0].id)
+
+
+def _by_link(session: Session, scope: Scope, world: World) -> set[Any]:
+    signer = world.store.desk.signer
+
+    def token(identity: int) -> str:
+        return signer.sign(TagKind.LINK, identity, session.get_one(Thread, identity).token_nonce)
+
+    return _each(world, "thread", lambda one: matching.linked_thread(session, scope, signer, token(one)))
+
+
+def _orders(world: World) -> list[Any]:
+    return list(world.store.answers.orders)
+
+
+READERS: Mapping[str, Reader] = {
+    "list_page": Reader(
+        threads, "thread",
+        lambda session, scope, _world: {
+            row.id for row in threads.list_page(session, scope, ThreadFilter(), sort=Sort("type"), number=1, size=50, ranks=Ranks()).rows
+        },
+        _listed,
+    ),
+    "ordered_ids": Reader(
+        threads, "thread", lambda session, scope, _world: set(session.scalars(threads.ordered_ids(scope, ThreadFilter(), Sort()))), _listed
+    ),
+    "count": Reader(threads, "thread", lambda session, scope, _w: threads.count(session, scope, ThreadFilter(message="parcel"))[0], _listed),
+    "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
+    "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
+    "binned_at": Reader(
+        threads, "thread",
+        lambda session, scope, world: {
+            found for one in world.of("deletion") for found in threads.binned_at(session, scope, world.store.clock.now.fromisoformat(str(one.id)))
+        },
+        lambda one: one.folder == "bin",
+    ),
+    "shop_of": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.shop_of(session, one, scope))),
+    "messages": Reader(
+        threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.messages(session, scope, one, newest=9))
+    ),
+    "events": Reader(
+        threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.events(session, scope, one, newest=9)),
+        lambda one: one.folder == "bin" or one.assigned or one.status != "open" or "main" in one.about or "strayed" in one.about,
+    ),
+    "opinions_in": Reader(
+        opinions, "thread", lambda session, scope, world: _each(world, "thread", lambda one: opinions.opinions_in(session, scope, one)), _plain
+    ),
+    "others_of": Reader(
+        threads, "thread",
+        lambda session, scope, world: {one.id for one in threads.others_of(session, scope, _jans(session, world), limit=99)},
+        lambda one: one.jan and one.id != 2,
+    ),
+    "counts_of_person": Reader(
+        threads, "thread", lambda session, scope, world: threads.counts_of_person(session, scope, _jans(session, world))[0], lambda one: one.jan
+    ),
+    "longest_waiting": Reader(
+        threads, "thread",
+        lambda session, scope, world: len(_shop_of(world, threads.longest_waiting(session, scope)) - scope.shops),
+        lambda one: False,
+    ),
+    "lock_threads": Reader(
+        locking, "thread",
+        lambda session, scope, world: {one.id for one in locking.lock_threads(session, scope, [one.id for one in world.of("thread")])},
+    ),
+    "lock_thread": Reader(
+        locking, "thread", lambda session, scope, world: _each(world, "thread", lambda one: locking.lock_thread(session, scope, one))
+    ),
+    "linked_thread": Reader(matching, "thread", _by_link),
+    "threads_of_order": Reader(
+        order_threads, "thread",
+        lambda session, scope, world: {one.id for order in _orders(world) for one in order_threads.threads_of_order(session, scope, order)},
+        lambda one: "ordered" in one.about,
+    ),
+    "messages_of_order": Reader(
+        order_threads, "order",
+        lambda session, scope, world: {one.id for one in _orders(world) if order_threads.messages_of_order(session, scope, one, newest=9)[0]},
+    ),
+    "contacts_in": Reader(contacts, "contact", lambda session, scope, _world: {one.id for one in contacts.contacts_in(session, scope)}),
+    "contact_in": Reader(
+        contacts, "contact", lambda session, scope, world: _each(world, "contact", lambda one: contacts.contact_in(session, scope, one))
+    ),
+    "predefined_in": Reader(predefined, "predefined", lambda session, scope, _world: {one.id for one in predefined.predefined_in(session, scope)}),
+    "one_predefined_in": Reader(
+        predefined, "predefined",
+        lambda session, scope, world: _each(world, "predefined", lambda one: predefined.one_predefined_in(session, scope, one)),
+    ),
+    "undelivered_page": Reader(
+        undelivered, "mail", lambda session, scope, _world: {one.id for one in undelivered.undelivered_page(session, scope, number=1, size=50).rows}
+    ),
+    "undelivered_in": Reader(
+        undelivered, "mail", lambda session, scope, world: _each(world, "mail", lambda one: undelivered.undelivered_in(session, scope, one))
+    ),
+    "undelivered_among": Reader(
+        undelivered, "mail",
+        lambda session, scope, world: {one.id for one in undelivered.undelivered_among(session, scope, [one.id for one in world.of("mail")])},
+    ),
+    "undelivered_ids": Reader(undelivered, "mail", lambda session, scope, _world: set(undelivered.undelivered_ids(session, scope))),
+    "count_undelivered": Reader(undelivered, "mail", lambda session, scope, _world: undelivered.count_undelivered(session, scope, 99)),
+}  # fmt: skip
+
+
+def _shop_of(world: World, thread_id: int | None) -> set[str]:
+    return {one.shop for one in world.of("thread") if one.id == thread_id}
+
+
+# Take a scope and read nothing: they make the clauses of the functions above.
+CLAUSES = {"where", "thread_in"}
+# Take a scope and write in it.
+WRITERS: Mapping[str, Any] = {"let_threads_go": contacts}
+
+# --- The desk's verbs, for whatever edge calls them -------------------------------------------------------------------------------------------------
+
+VERBS: Mapping[str, Callable[[Bench, Actor, int], object]] = {
+    "reply": lambda bench, actor, one: desk.reply(bench, actor, one, Answer("changed")),
+    "add_note": lambda bench, actor, one: desk.add_note(bench, actor, one, "changed"),
+    "assign": lambda bench, actor, one: desk.assign(bench, actor, one, None),
+    "move_to_contact": lambda bench, actor, one: desk.move_to_contact(bench, actor, one, None),
+    "retry_mail": lambda bench, actor, one: desk.retry_mail(bench, actor, one, 1),
+    "revoke_link": lambda bench, actor, one: desk.revoke_link(bench, actor, one),
+    "forward": lambda bench, actor, one: desk.forward(bench, actor, one, Target(address="a@example.com")),
+    "set_status": lambda bench, actor, one: desk.set_status(bench, actor, [one], Status.PENDING2),
+    "delete": lambda bench, actor, one: desk.delete(bench, actor, [one]),
+    "restore": lambda bench, actor, one: desk.restore(bench, actor, [one]),
+    "not_spam": lambda bench, actor, one: desk.not_spam(bench, actor, [one]),
+}
+
+# --- Commands: the administrator's, who sees every shop. What they print tells no secret and no link. -----------------------------------------------
+
+# Each with its arguments, and the kinds of things whose every id it prints.
+COMMANDS: Mapping[str, tuple[list[str], str]] = {
+    "failed": ([], "mail"),
+    "jobs": ([], ""),
+    "check": ([], ""),
+    "doctor": ([], ""),
+    "sweep": ([], ""),
+    "purge": ([], ""),
+    "deliver": ([], ""),
+    "options": (["list", "--shop", "1"], ""),
+    "permissions": ([], ""),
+    "reencrypt": ([], ""),
+}
+# Run for their effect, which other tests show; they print nothing but numbers of what they did.
+SILENT_COMMANDS = {"upgrade", "downgrade", "work", "sample"}
+
+SUBSETS = [frozenset(), frozenset("1"), frozenset("3"), frozenset({"1", "2"}), SHOPS]
