@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cs_plugin import Employee, Language, Shop, i18n
+from cs_plugin import Employee, Language, Shop, health, i18n
+from cs_plugin.desk import Bench
 from cs_plugin.desk.options import OptionsDraft, mailbox_of, may_configure, password_of, save_options, wrong_with
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, INCOMPLETE, REFUSED_PAIRS, Encryption, Security, security_of
@@ -494,3 +495,82 @@ def test_a_save_is_judged_by_what_others_have_committed_meanwhile(any_store: Sto
         save(store, {"imap_tls": True})
         with pytest.raises(InvalidInputError, match="imap_ssl"):
             save_options(bench, store.actor(), draft({"imap_ssl": True}))
+
+
+# --- What an older version, or somebody's own hand, has left in the rows ---------------------------------------------------------------------------
+
+
+def put_by_hand(store: Store, name: str, value: str, context: Context = ALL_SHOPS, language: str = "") -> None:
+    """Put a row into the table, whatever stands in it."""
+
+    def put(bench: Bench) -> None:
+        row = Option(name=name, breadth=context.breadth, breadth_id=context.id, language=language, value=value, changed_at=bench.now)
+        bench.session.add(row)
+
+    do(store, put)
+
+
+OF_NO_USE = [
+    ("after_reply", '"archive"'),
+    ("after_reply", "{broken"),
+    ("after_reply", ""),
+    ("reopen_days", '"many"'),
+    ("reopen_days", "99999999"),
+    ("file_types", "[" * 100_000),
+    ("closing_question", "1"),
+    ("imap_url", '"https://mail.example.com/"'),
+    ("imap_password", "[1]"),
+    ("default_message", "null"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), OF_NO_USE, ids=range(len(OF_NO_USE)))
+def test_a_value_of_no_use_counts_as_not_set(store: Store, name: str, value: str) -> None:
+    """The inherited one holds, else the default; what is right beside it stays, and saving the option clears it away."""
+    language = "en" if name == "default_message" else ""
+    put_by_hand(store, name, value, IN_PARIS, language)
+    put_by_hand(store, "retention_days", "90", IN_PARIS)
+    put_by_hand(store, "an_option_of_yesterday", "{", IN_PARIS)
+    held = options(store)
+    assert held.values == {("retention_days", ""): 90}
+    save(store, {name: None}, IN_PARIS)
+    assert [row[0] for row in rows(store)] == ["retention_days"]
+
+
+def test_a_value_of_no_use_is_written_over(any_store: Store) -> None:
+    """On every database, by a new value and by what comes to the default."""
+    store = any_store
+    put_by_hand(store, "after_reply", "{broken")
+    put_by_hand(store, "reopen_days", "-5")
+    save(store, {"after_reply": "keep", "reopen_days": "30"})
+    assert own(store) == {"after_reply": "keep"}
+    assert [row[0] for row in rows(store)] == ["after_reply"]
+
+
+def test_values_of_no_use_are_told(store: Store) -> None:
+    """By the check, with the line that clears them away, and by the commands; of a shop that is gone nobody is told."""
+
+    def told() -> list[tuple[str, tuple[str, ...]]]:
+        with store.app.app_context():
+            return [(one.what, one.lines) for one in health.check(store.desk) if one.subject == "Options"]
+
+    assert told() == []
+    put_by_hand(store, "after_reply", '"archive"', IN_PARIS)
+    put_by_hand(store, "after_reply", '"archive"', Context(Breadth.SHOP, "99"))
+    assert told() == [("What is kept of after_reply (shop Paris) cannot be used.", ("flask cs options unset --shop 1 after_reply",))]
+    run = store.app.test_cli_runner().invoke
+    shown = run(args=["cs", "options", "get", "after_reply", "--shop", "1"])
+    assert (shown.exit_code, shown.stdout) == (0, "close\ndefault\n")
+    assert shown.stderr == "after_reply: What is kept for shop Paris cannot be used: set it anew, or unset it.\n"
+    assert run(args=["cs", "options", "unset", "--shop", "1", "after_reply"]).exit_code == 0
+    assert told() == []
+
+
+@pytest.mark.shows("8.7")
+def test_the_page_opens_on_values_of_no_use(store: Store) -> None:
+    """So does the contact form; each would break on them."""
+    for name, value in OF_NO_USE:
+        if not any(name == row[0] for row in rows(store)):
+            put_by_hand(store, name, value, language="en" if name == "default_message" else "")
+    assert store.client(employee=MARIE).get("/cs-admin/customer-service-options/").status_code == 200
+    assert store.client().get("/customer-service/contact").status_code == 200

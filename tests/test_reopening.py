@@ -13,7 +13,7 @@ from cs_plugin import desk
 from cs_plugin.rules.inquiry import Channel, Sender, address_key
 from cs_plugin.rules.shops import Breadth, Context
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store.models import OutboxItem, Participant, Post, Thread, ThreadEvent
+from cs_plugin.store.models import BlockedSender, OutboxItem, Participant, Post, Thread, ThreadEvent
 from cs_plugin.store.options import set_option
 from tests.hosts.store import JAN, MARIE, Store
 from tests.hosts.visitor import Visitor, a_file
@@ -174,6 +174,38 @@ def test_a_message_about_an_order_goes_on_in_one_new_thread(any_store: Store, ch
     assert receive(store, "Hello?", **sent).thread_id == new_id
 
 
+@pytest.mark.shows("2.11", "8.8")
+def test_a_thread_that_a_blocked_sender_goes_on_in_lies_in_spam(any_store: Store) -> None:
+    """Nothing is mailed about it, what they write next goes there too, and the old one stays where it was."""
+    store = any_store
+    old_id = closed(store)
+    address = {"address": A_VISITOR.address, "address_hash": address_key(A_VISITOR.address), "created_at": store.clock()}
+    do(store, lambda bench: bench.session.add(BlockedSender(**address)))
+    store.clock.forward(days=31)
+    new_id = by_link(store, old_id).thread_id
+    assert (thread_of(store, old_id).folder, thread_of(store, new_id).folder) == (Folder.LIST, Folder.SPAM)
+    assert by_link(store, old_id, "Hello?").thread_id == new_id
+    mailed = select(func.count()).select_from(OutboxItem).where(OutboxItem.thread_id == new_id)
+    assert look(store, lambda session: session.scalar(mailed)) == 0
+
+
+@pytest.mark.shows("2.7", "8.8")
+def test_the_same_text_by_the_old_link_and_by_the_new_one_is_taken_once(any_store: Store) -> None:
+    """Whichever comes first; another text is another message."""
+    store = any_store
+    old_id = closed(store)
+    store.clock.forward(days=31)
+    first = by_link(store, old_id, "It never came.")
+    new_id = first.thread_id
+    again = by_link(store, new_id, "It never came.")
+    assert (again.repeated, again.message_id) == (True, first.message_id)
+    second = by_link(store, new_id, "Hello?")
+    again = by_link(store, old_id, "Hello?")
+    assert (again.repeated, again.thread_id, again.message_id) == (True, new_id, second.message_id)
+    assert [one.text for one in messages_of(store, new_id)] == ["It never came.", "Hello?"]
+    assert not by_link(store, old_id, "Are you there?").repeated
+
+
 @pytest.mark.shows("2.7", "8.8")
 def test_the_same_post_begins_one_thread(any_store: Store) -> None:
     """By its id, and by its text within ten minutes; both lead to the new one."""
@@ -276,6 +308,46 @@ def test_a_link_leads_on_to_nothing_that_is_not_its_customers(store: Store) -> N
     newest = look(store, lambda session: session.scalars(select(func.max(Thread.id))).one())
     do(store, lambda bench: desk.delete(bench, store.actor(), [newest]))
     assert "Go to the newer conversation" not in store.client().get(link).text
+
+
+@pytest.mark.shows("8.8", "3.5")
+@pytest.mark.parametrize("revoked", ["the first", "the middle", "the last"])
+def test_whoever_revokes_a_link_revokes_those_that_lead_to_it(any_store: Store, revoked: str) -> None:
+    """A link of any of these threads opens the others too: whoever was to be shut out would come back by it. Another thread's stays as it was."""
+    store = any_store
+    other_id = begin(store, "Another matter", sender=JAN_SIGNED_IN)
+    chain = [closed(store)]
+    for text in ("It never came.", "It is broken."):
+        store.clock.forward(days=31)
+        chain.append(by_link(store, chain[0], text).thread_id)
+        do(store, lambda bench: desk.reply(bench, store.actor(), chain[-1], desk.Answer("We send another one.")))
+    links = {one: f"/customer-service/thread/{token_of(store, one)}" for one in (*chain, other_id)}
+    assert [store.client().get(links[one]).status_code for one in (*chain, other_id)] == [200, 200, 200, 200]
+    wanted = dict(zip(("the first", "the middle", "the last"), chain, strict=True))[revoked]
+    do(store, lambda bench: desk.revoke_link(bench, store.actor(), wanted))
+    assert [store.client().get(links[one]).status_code for one in (*chain, other_id)] == [404, 404, 404, 200]
+    told = select(ThreadEvent.thread_id).where(ThreadEvent.kind == "link_revoked").order_by(ThreadEvent.thread_id)
+    assert look(store, lambda session: list(session.scalars(told))) == chain
+
+
+@pytest.mark.shows("8.8", "3.5")
+def test_a_post_that_comes_again_leads_to_nothing_that_is_not_its_customers(store: Store) -> None:
+    """The thread in which it was stored has become another address's meanwhile: its link is not shown to who holds the old one."""
+    old_id = closed(store)
+    visitor = Visitor(store)
+    visitor.open(f"/customer-service/thread/{token_of(store, old_id)}")
+    store.clock.forward(days=31)
+    visitor.open(visitor.address)
+    visitor.post(text="It never came.")
+    new_id = look(store, lambda session: session.scalars(select(Thread.id).where(Thread.refers_to_id == old_id)).one())
+
+    def give_away(bench: desk.Bench) -> None:
+        thread = bench.session.get_one(Thread, new_id)
+        thread.address, thread.address_hash = "other@example.com", address_key("other@example.com")
+
+    do(store, give_away)
+    answer = visitor.post(text="It never came.")
+    assert (answer.status_code, answer.location) == (303, f"{visitor.address}#cs-contact-form")
 
 
 @pytest.mark.shows("8.8", "3.5", "4.2")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from cs_plugin import desk, health
+from cs_plugin.desk import Bench
 from cs_plugin.desk.options import OptionsDraft, mailbox_of, password_of, save_options, trouble_with_password, wrong_with
 from cs_plugin.errors import ConfigurationError, InvalidInputError, KeyLostError, SealedElsewhereError
 from cs_plugin.health import Finding, Severity
@@ -345,3 +346,19 @@ def test_a_password_stands_nowhere(store: Store, tmp_path: Path, password: str) 
     assert SERVER.encode() in raw
     assert password.encode() not in raw
     assert ascii(password)[1:-1].encode() not in raw
+
+
+def test_a_sealed_row_that_was_cut_off_is_a_lost_one(store: Store) -> None:
+    """It is told like any other that no key opens, and stays as it is."""
+    fill_mailbox(store)
+
+    def cut(bench: Bench) -> str:
+        row = bench.session.scalars(select(Option).where(Option.encrypted.is_(True))).one()
+        row.value = row.value[:-9]
+        return row.value
+
+    kept = do(store, cut)
+    assert found(store)[0].what == "No key opens imap_password (all shops)."
+    assert run(store, "reencrypt").exit_code == 1
+    assert look(store, lambda session: session.scalar(select(Option.value).where(Option.encrypted.is_(True)))) == kept
+    assert password_of(store.desk.vault, options(store)) == ""

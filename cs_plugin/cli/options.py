@@ -148,7 +148,8 @@ def _look(place: Place, wanted: Iterable[Option]) -> list[Held]:
     with here.sessions() as session, _answers_of_use():
         bench = here.bench(session)
         context, own = place.context(bench), read_own_options(session)
-        return [_held(bench, own, context, option, language) for option in wanted for language in place.languages(bench, option)]
+        held = [_held(bench, own, context, option, language) for option in wanted for language in place.languages(bench, option)]
+        return [_with_what_is_of_no_use(bench, own, line_of(context, bench.shops), one) for one in held]
 
 
 def _held(bench: Bench, own: OwnOptions, context: Context, option: Option, language: str) -> Held:
@@ -169,6 +170,13 @@ def _without_secret(bench: Bench, own: OwnOptions, line: Sequence[Context], held
         return held
     trouble = trouble_with_password(bench.vault, own.along(line))
     return replace(held, value="(kept)" if held.value else "(none)", trouble=_words(trouble) if trouble else "")
+
+
+def _with_what_is_of_no_use(bench: Bench, own: OwnOptions, line: Sequence[Context], held: Held) -> Held:
+    for context, key in own.of_no_use:
+        if context in line and key == (held.name, held.language):
+            return replace(held, trouble=f"What is kept for {whose(context, bench.shops)} cannot be used: set it anew, or unset it.")
+    return held
 
 
 def _tell_trouble(held: Iterable[Held]) -> None:

@@ -90,7 +90,8 @@ def move_to_contact(bench: Bench, actor: Actor, thread_id: int, contact_id: int 
     if contact_id == thread.contact_id:
         return
     language = bench.languages[0].code
-    contact = next((one for one in list_contacts(bench.session, [thread.shop_id], language, language, with_inactive=True) if one.id == contact_id), None)
+    offered = list_contacts(bench.session, [thread.shop_id], language, language, with_inactive=True)
+    contact = next((one for one in offered if one.id == contact_id), None)
     if contact_id is not None and contact is None:
         raise InvalidInputError("contact", _("Please select a subject from the list provided."))
     before, thread.contact_id = thread.contact_id, contact_id

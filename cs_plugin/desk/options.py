@@ -77,6 +77,9 @@ def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> None:
     own = before.of(draft.context)
     for name, language in own.keys() - plan.own.keys():
         inherit_option(bench.session, name, context=draft.context, language=language)
+    for context, (name, language) in before.of_no_use:
+        if context == draft.context and name in draft.wanted and (name, language) not in plan.own:
+            inherit_option(bench.session, name, context=context, language=language)
     for (name, language), value in plan.own.items():
         if (name, language) not in own or own[name, language] != value:
             set_option(bench.session, name, value, bench.now, context=draft.context, language=language)

@@ -26,7 +26,7 @@ def look_at_secrets(here: Mounted) -> Iterator[Finding]:
             f"No key opens {told(keeping.lost, shops)}.",
             "What they are for stands still: mail of these mailboxes is not fetched.",
             "put the key that CS_ENCRYPTION_KEYS had before behind the first one, or enter each password again:",
-            *(f"flask cs options set{_choice(secret.context)} {secret.name}" for secret in keeping.lost),
+            *(f"flask cs options set{choice(secret.context)} {secret.name}" for secret in keeping.lost),
         )
     if keeping.older:
         needs = "1 password still needs" if len(keeping.older) == 1 else f"{len(keeping.older)} passwords still need"
@@ -59,5 +59,6 @@ def whose(context: Context, shops: Sequence[Shop]) -> str:
     return "all shops" if context == ALL_SHOPS else f"{context.breadth} {name or context.id}"
 
 
-def _choice(context: Context) -> str:
+def choice(context: Context) -> str:
+    """Return how a command is told a context."""
     return "" if context.breadth is Breadth.ALL else f" --{context.breadth} {context.id}"

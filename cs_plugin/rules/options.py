@@ -78,6 +78,14 @@ class Option:
         kept = _CHECKS[self.kind](self, value)
         return self.shape(self, kept) if self.shape else kept
 
+    def read_back(self, kept: object) -> Any:
+        """Return what was kept, a secret as it is sealed. Raise InvalidInputError for what no longer is a value: an older version may have kept it."""
+        if self.kind is not Kind.SECRET:
+            return self.checked(kept)
+        if not isinstance(kept, str):
+            raise self.wrong(_("Enter a text."))
+        return kept
+
     def wrong(self, message: str, **values: object) -> InvalidInputError:
         """Return what is wrong with a value of this option."""
         return InvalidInputError(self.name, message, **values)

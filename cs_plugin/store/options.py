@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select
 from sqlalchemy.orm import Session
 
+from cs_plugin.errors import InvalidInputError
 from cs_plugin.rules.options import BY_NAME, Kind
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, line_of
 from cs_plugin.store import models
@@ -38,9 +39,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class OwnOptions:
-    """What every context has of its own: values as in `Options`."""
+    """What every context has of its own: values as in `Options`.
+
+    `of_no_use` holds what is kept and cannot be a value any more, since an older version or somebody's own hand wrote it: it counts as not set.
+    """
 
     by_context: Mapping[Context, Mapping[Key, Any]]
+    of_no_use: Collection[tuple[Context, Key]] = ()
 
     def of(self, context: Context) -> Mapping[Key, Any]:
         """Return what a context has of its own."""
@@ -63,7 +68,7 @@ class OwnOptions:
 
     def with_own(self, context: Context, values: Mapping[Key, Any]) -> OwnOptions:
         """Return the same with other values of its own for a context."""
-        return OwnOptions({**self.by_context, context: values})
+        return OwnOptions({**self.by_context, context: values}, self.of_no_use)
 
 
 def read_options(session: Session, shop: Shop) -> Options:
@@ -90,10 +95,17 @@ def _rows(*wheres: ColumnElement[bool]) -> Select[Any]:
 
 def _own_options(session: Session, rows: Select[Any]) -> OwnOptions:
     found: dict[Context, dict[Key, Any]] = {}
+    of_no_use: list[tuple[Context, Key]] = []
     for row in session.execute(rows):
-        if row.name in BY_NAME:
-            found.setdefault(Context(row.breadth, row.breadth_id), {})[row.name, row.language] = json.loads(row.value)
-    return OwnOptions(found)
+        if row.name not in BY_NAME:
+            continue
+        context, key = Context(row.breadth, row.breadth_id), (row.name, row.language)
+        try:
+            found.setdefault(context, {})[key] = BY_NAME[row.name].read_back(json.loads(row.value))
+        except (ValueError, RecursionError, InvalidInputError):
+            # One row that nobody can read must not be the end of every page.
+            of_no_use.append((context, key))
+    return OwnOptions(found, of_no_use)
 
 
 def set_option(session: Session, name: str, value: Any, now: dt.datetime, *, context: Context = ALL_SHOPS, language: str = "") -> None:

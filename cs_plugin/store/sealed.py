@@ -30,6 +30,14 @@ class Kept:
     context: Callable[[Any], Context]
 
 
+def _read_option(row: models.Option) -> str:
+    try:
+        return str(json.loads(row.value))
+    except (ValueError, RecursionError):
+        # Cut off or written over: no key opens it, and that is told of it like of any other.
+        return row.value
+
+
 def _write_option(row: models.Option, sealed: str) -> None:
     row.value = json.dumps(sealed)
 
@@ -39,7 +47,7 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         models.Option,
         models.Option.encrypted.is_(True),
-        read=lambda row: str(json.loads(row.value)),
+        read=_read_option,
         write=_write_option,
         name=lambda row: row.name,
         context=lambda row: Context(row.breadth, row.breadth_id),
@@ -64,10 +72,12 @@ def secrets(session: Session) -> Iterator[Secret]:
 
 
 def write_anew(session: Session, anew: Callable[[Secret], str]) -> None:
-    """Lock every secret that is kept, and write it as `anew` returns it."""
+    """Lock every secret that is kept, and write it as `anew` returns it, unless that is how it was."""
     for kept in KEPT:
         for row in session.scalars(locking(session, select(kept.row).where(kept.where).order_by(kept.row.__table__.c.id))):
-            kept.write(row, anew(_secret(kept, row)))
+            secret = _secret(kept, row)
+            if (sealed := anew(secret)) != secret.sealed:
+                kept.write(row, sealed)
     session.flush()
 
 
