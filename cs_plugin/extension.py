@@ -82,8 +82,8 @@ SETTINGS: tuple[Setting, ...] = (
         "CS_ENCRYPTION_KEYS",
         None,
         "A list of keys of at least 16 characters, by which passwords of mailboxes are encrypted where they are kept: the first encrypts, all of "
-        "them decrypt. A key is replaced by putting the new one in front, then `flask cs reencrypt`, then leaving the old one out. Without it one "
-        "is made from `SECRET_KEY`, and changing that makes every kept password unreadable, unless the old one stands in "
+        "them decrypt. A key is replaced by putting the new one in front, restarting everything, `flask cs reencrypt`, and leaving the old one out. "
+        "Without it one is made from `SECRET_KEY`, and changing that makes every kept password unreadable, unless the old one stands in "
         "`SECRET_KEY_FALLBACKS`.",
     ),
     Setting(
@@ -271,9 +271,13 @@ def _keys(app: Flask, keys: Any, purpose: str) -> list[str]:
     secret = app.config["SECRET_KEY"]
     if not secret:
         raise ConfigurationError("set SECRET_KEY: sessions and forms rest on it, and so do thread links unless CS_SIGNING_KEYS is set")
-    if keys:
-        return [keys] if isinstance(keys, str) else [str(key) for key in keys]
-    return [_made_from(secret, purpose)]
+    if not keys:
+        return [_made_from(secret, purpose)]
+    listed = [keys] if isinstance(keys, str) else keys
+    if not isinstance(listed, list | tuple) or not all(isinstance(key, str) for key in listed):
+        # Anything else would be turned into a text of its own, and a password sealed with "b'…'" opens with nothing else.
+        raise ConfigurationError(f"CS_{purpose.upper()}_KEYS: expected a list of texts")
+    return list(listed)
 
 
 def _made_from(secret: str | bytes, purpose: str) -> str:

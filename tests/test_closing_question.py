@@ -339,6 +339,8 @@ def test_a_link_that_holds_no_more_is_answered_as_one_that_never_did(store: Stor
     for answer in (store.client().get(path), visitor.client.post(path, data={**hidden(page), "score": "5"})):
         assert (answer.status_code, _without_own_words(answer.text)) == (404, _without_own_words(nowhere.text))
     assert opinions(store) == []
+    given_back = visitor.client.post(path, data={**hidden(page), "score": "5", "comment": "Quick"})
+    assert (given_back.status_code, "Quick</textarea>" in given_back.text) == (404, True)
 
 
 def _without_own_words(html: str) -> str:

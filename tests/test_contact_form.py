@@ -57,7 +57,7 @@ def test_the_subjects_are_the_contacts_of_the_shop_in_the_visitors_language(stor
 
     def arrange(bench: Any) -> None:
         webmaster, service = bench.session.scalars(select(Contact).order_by(Contact.id))
-        write_words(service, "fr", title="Service client", description="")
+        write_words(service, "fr", title="Service client", description="", signature="")
         webmaster.shops = [shop for shop in webmaster.shops if shop.shop_id == "2"]
 
     do(store, arrange)

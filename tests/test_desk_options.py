@@ -14,6 +14,7 @@ from sqlalchemy import select
 from cs_plugin import Employee, Language, Shop, health, i18n
 from cs_plugin.desk import Bench
 from cs_plugin.desk.options import OptionsDraft, mailbox_of, may_configure, password_of, save_options, wrong_with
+from cs_plugin.desk.purging import kept_since_in_shops
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, INCOMPLETE, REFUSED_PAIRS, Encryption, Security, security_of
 from cs_plugin.rules.options import BY_NAME, MAX_LINE, MAX_TEXT
@@ -150,6 +151,28 @@ def test_a_kept_password_is_not_used_for_another_server(store: Store) -> None:
     save(store, {"imap_url": "paris.example", "imap_password": "of Paris"}, IN_PARIS)
     assert password_of(store.desk.vault, options(store)) == "of Paris"
     assert password_of(store.desk.vault, options(store, IN_BERLIN)) == "a password"
+
+
+@pytest.mark.shows("8.5")
+@pytest.mark.parametrize("flag", ["imap_notls", "imap_novalidate_cert"])
+def test_a_kept_password_is_not_used_over_a_weaker_line(store: Store, flag: str) -> None:
+    """Somebody on the way to the server would read it: who weakens the connection enters it again, also in a shop that inherits the rest."""
+    save(store, MAILBOX)
+    told = [("imap_password", "The kept password was given for a safer connection. Enter it again.")]
+    assert wrong(store, {flag: True}) == told
+    assert wrong(store, {**MAILBOX, flag: True, "imap_password": ""}) == told
+    assert wrong(store, {flag: True}, IN_PARIS) == told
+    save(store, {flag: True, "imap_password": "of Paris"}, IN_PARIS)
+    assert password_of(store.desk.vault, options(store)) == "of Paris"
+    assert password_of(store.desk.vault, options(store, IN_BERLIN)) == "a password"
+    # Better than it was given for is no reason to ask again, nor is the weaker line once more.
+    save(store, {flag: False}, IN_PARIS)
+    assert mailbox_of(store.desk.vault, options(store)).is_filled
+    assert password_of(store.desk.vault, options(store)) == "of Paris"
+    save(store, {flag: True}, IN_PARIS)
+    assert wrong(store, {flag: True, "imap_url": "evil.example"}, IN_PARIS) == [
+        ("imap_password", "The kept password is the one for mail.example.com. Enter the one for this server.")
+    ]
 
 
 def test_an_emptied_mailbox_forgets_its_password(store: Store) -> None:
@@ -497,6 +520,38 @@ def test_a_save_is_judged_by_what_others_have_committed_meanwhile(any_store: Sto
             save_options(bench, store.actor(), draft({"imap_ssl": True}))
 
 
+# --- Where shops come and go ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows("9.1")
+def test_a_shop_that_is_left_alone_keeps_its_options_and_may_change_them(any_store: Store) -> None:
+    """Nothing speaks of several then: what it and its group had of their own is what all shops have, on the page and in commands."""
+    store = any_store
+    save(store, {"after_reply": "keep", "name_shown": "full"})
+    save(store, {"reopen_days": "7", "name_shown": "shop"}, EUROPE)
+    save(store, {**MAILBOX, "name_shown": "first", "default_message": {"fr": "Bonjour"}}, IN_PARIS)
+    save(store, {"reopen_days": "99"}, GULF)
+    store.answers.shops = (PARIS,)
+    run = store.app.test_cli_runner().invoke
+    assert run(args=["cs", "options", "get", "reopen_days"]).stdout == "7\nown\n"
+    page = store.client(employee=MARIE).get("/cs-admin/customer-service-options/").text
+    assert 'value="mail.example.com"' in page
+    save(store, {"reopen_days": "8", "imap_password": ""})
+    held = options(store)
+    assert (held["after_reply"], held["name_shown"], held["reopen_days"], held["imap_port"]) == ("keep", "first", 8, 993)
+    assert held.text("default_message", "fr", "en") == "Bonjour"
+    assert password_of(store.desk.vault, held) == "a password"
+    assert (own(store, IN_PARIS), own(store, EUROPE), own(store, GULF)) == ({}, {}, {"reopen_days": 99})
+
+
+def test_a_shop_alone_in_its_group_is_a_shop_like_any(store: Store) -> None:
+    """With others beside the group each context keeps what is its own."""
+    save(store, {"reopen_days": "7"}, GULF)
+    save(store, {"after_reply": "keep"})
+    assert own(store, GULF) == {"reopen_days": 7}
+    assert options(store, Context(Breadth.SHOP, DUBAI.id))["reopen_days"] == 7
+
+
 # --- What an older version, or somebody's own hand, has left in the rows ---------------------------------------------------------------------------
 
 
@@ -535,6 +590,13 @@ def test_a_value_of_no_use_counts_as_not_set(store: Store, name: str, value: str
     assert held.values == {("retention_days", ""): 90}
     save(store, {name: None}, IN_PARIS)
     assert [row[0] for row in rows(store)] == ["retention_days"]
+
+
+def test_a_term_that_nobody_can_read_erases_nothing(store: Store) -> None:
+    """It may have said that everything is kept; the other shops go by what holds there."""
+    put_by_hand(store, "retention_days", "30")
+    put_by_hand(store, "retention_days", "{broken", IN_PARIS)
+    assert sorted(do(store, kept_since_in_shops)) == [BERLIN.id, DUBAI.id]
 
 
 def test_a_value_of_no_use_is_written_over(any_store: Store) -> None:

@@ -145,10 +145,24 @@ def test_forged_revoked_and_unknown_links_are_answered_alike(store: Store, threa
     do(store, revoke)
     forged = ("x", good[:-2] + "99", "a" * 26 + "-1", f"{'a' * 26}-{'9' * 19}", f"{'a' * 26}-{'9' * 40}", "%00", "%ff", "é", good.upper())
     paths = [f"/customer-service/thread/{token}" for token in (good, *forged, f"{good}/files/1/1")]
-    answers = [*(store.client().get(path) for path in paths), store.client().post(paths[0], data={"text": "x"})]
-    assert {(answer.status_code, answer.text, str(sorted(answer.headers.items()))) for answer in answers} == {
-        (404, answers[0].text, str(sorted(answers[0].headers.items())))
-    }
+    looked = [store.client().get(path) for path in paths]
+    posted = [store.client().post(path, data={"text": "x"}) for path in paths[:3]]
+    for answers in (looked, posted):
+        assert {(answer.status_code, answer.text, str(sorted(answer.headers.items()))) for answer in answers} == {
+            (404, answers[0].text, str(sorted(answers[0].headers.items())))
+        }
+
+
+@pytest.mark.shows("2.8", "3.5")
+def test_what_was_being_written_behind_a_link_that_opens_nothing_any_more_is_given_back(store: Store, thread_id: int) -> None:
+    """It was revoked, or its thread erased, while the page stood open."""
+    visitor = Visitor(store)
+    visitor.open(f"/customer-service/thread/{token_of(store, thread_id)}")
+    do(store, lambda bench: desk.revoke_link(bench, store.actor(), thread_id))
+    answer = visitor.post(text="Where <b>is</b> it?")
+    assert answer.status_code == 404
+    assert "What you wrote was not sent." in answer.text
+    assert "Where &lt;b&gt;is&lt;/b&gt; it?</textarea>" in answer.text
 
 
 @pytest.mark.shows("3.5")

@@ -88,7 +88,7 @@ from tests.leaks.world import (
 )
 
 INSIDE = tuple(who for who in PEOPLE if who.may("view"))
-ADMIN = ("cs_threads.", "cs_contacts.", "cs_predefined.", "cs_failed_mails.", "cs_orders.", "cs_admin.")
+ADMIN = ("cs_threads.", "cs_contacts.", "cs_predefined.", "cs_failed_mails.", "cs_options.", "cs_permissions.", "cs_orders.", "cs_admin.")
 
 
 class Planted:
@@ -682,6 +682,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "longest_waiting": lambda world: failure_of(test_the_next_unanswered_thread_is_of_the_context, world),
     "lock_threads": lambda world: leaks_of_deeds(world, ("status of a selection",)),
     "lock_thread": lambda world: leaks_of_verbs(world, ("reply",)),
+    "lock_with_neighbours": lambda world: leaks_of_verbs(world, ("revoke_link",)),
     "linked_thread": lambda world: leaks_of_readers(world, ("linked_thread",)),
     "threads_of_order": lambda world: leaks_of_readers(world, ("threads_of_order",)),
     "messages_of_order": lambda world: leaks_of_readers(world, ("messages_of_order",)),

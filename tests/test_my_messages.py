@@ -56,6 +56,14 @@ def test_a_conversation_about_an_order_says_so(store: Store) -> None:
 
 
 @pytest.mark.shows("3.5")
+def test_a_subject_of_the_customers_own_is_not_taken_for_an_order(store: Store) -> None:
+    """A thread whose contact was deleted has an order and no type, as one that began on the order's page."""
+    about = begin(store, "It is chipped.", sender=JAN_SIGNED_IN, order_id="15", subject="A chipped jug")
+    do(store, lambda bench: desk.move_to_contact(bench, store.actor(), about, None))
+    assert "<bdi>A chipped jug</bdi>" in jans(store, f"{LIST}/{about}")
+
+
+@pytest.mark.shows("3.5")
 def test_all_verified_threads_are_listed_newest_first(store: Store) -> None:
     """From whatever channel and shop, with subject, last public words and order; the notes and what is merely by the same address stay out."""
     begin(store, "Where is my parcel?", sender=JAN_SIGNED_IN, subject="Parcel")

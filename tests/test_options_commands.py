@@ -131,7 +131,7 @@ def test_a_password_on_the_command_line_is_refused(store: Store, words: tuple[st
             ["imap_ssl: This cannot be used together with /tls.", "imap_tls: This cannot be used together with /ssl."],
         ),
         (("after_reply=keep", "reopen_days=never"), ["reopen_days: Enter a whole number from 1 to 3650."]),
-        (("after_reply=burn",), ["after_reply: Choose one of the list."]),
+        (("after_reply=burn",), ["after_reply: Choose one of the list. There are: close, keep."]),
         (("after_reply=keep", "allow_file_uploading=perhaps"), ["allow_file_uploading: Choose yes or no."]),
         (("default_message", "x" * 20_001, "--language", "fr"), ["default_message-fr: This field cannot be longer than 20000 characters"]),
     ],

@@ -695,8 +695,12 @@ def test_with_one_shop_nothing_speaks_of_shops(store: Store, client: Any) -> Non
         assert sheet.boxes() == {}
         assert "data-context" not in sheet.html
         assert "shop=" not in sheet.form.has["action"]
-    Clerk(client).save(after_reply="keep")
-    assert own(store) == {("after_reply", ""): "keep"}
+    clerk = Clerk(client)
+    # Since there were several, it has this of its own: what is shown is what holds.
+    assert clerk.sheet.value("name_shown") == "full"
+    clerk.save(after_reply="keep")
+    assert own(store) == {("after_reply", ""): "keep", ("name_shown", ""): "full"}
+    assert own(store, IN_PARIS) == {}
 
 
 # --- Who may see and change what
@@ -834,6 +838,8 @@ def test_a_test_takes_the_kept_password_for_its_own_server_alone(store: Store, c
     assert clerk.post(action="test", imap_port="143").status_code == 200
     other = "The kept password is the one for imap.example.com. Enter the one for this server."
     assert clerk.refused(action="test", imap_url="evil.example.com").errors() == {"imap_password": other}
+    weaker = "The kept password was given for a safer connection. Enter it again."
+    assert clerk.refused(action="test", imap_url="imap.example.com", imap_notls=True).errors() == {"imap_password": weaker}
     clerk.open("?shop=shop-1")
     assert clerk.post(action="test").status_code == 200
     assert clerk.refused(action="test", own=["imap_password"]).errors() == {"imap_password": INCOMPLETE}

@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column, Table, TypeDecorator, func, insert, select, update
+from sqlalchemy import JSON, Column, Table, TypeDecorator, func, insert, select, text, update
 
 from cs_plugin import desk, jobs
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
 from cs_plugin.rules.status import Status
-from cs_plugin.store.models import Base, Delivery, ImportedMail, JobState, Message, OutboxItem, OutboxState, SearchText, Thread
+from cs_plugin.store.locking import lock_thread
+from cs_plugin.store.models import Base, Delivery, ImportedMail, JobState, Message, OutboxItem, OutboxState, Post, SearchText, Thread
 from cs_plugin.store.options import set_option
+from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.web import rounds
-from tests.hosts.store import Store
+from tests.hosts.store import Store, make_store
 from tests.hosts.writing import do, look
 from tests.letterbox import MARIA, YUKI, fill, many
 
@@ -224,6 +227,44 @@ def test_many_closed_threads_go_piece_by_piece(any_store: Store) -> None:
     assert left(store) == [*threads[:10], threads[-1]]
     assert purge(store) == "10 threads erased.\n"
     assert left(store) == threads[-1:]
+
+
+@pytest.mark.shows("8.8")
+def test_threads_that_are_kept_for_their_mail_keep_none_that_come_after_them(any_store: Store) -> None:
+    """However many there are: more than are locked at a time."""
+    store = any_store
+    threads = fill(store, many(60))
+    mails_are_sent(store)
+    close(store, threads)
+    keep_for(store, 90)
+    waits = update(OutboxItem).where(OutboxItem.thread_id.in_(threads[:55])).values(state=OutboxState.WAITING, not_before=store.clock())
+    do(store, lambda bench: bench.session.execute(waits))
+    store.clock.forward(days=91)
+    assert left(store) == threads[:55]
+
+
+def test_erasing_keeps_no_writer_of_another_thread_waiting(mariadb_database: str, tmp_path: Path) -> None:
+    """No table is looked through by a statement that writes: MariaDB would lock every row of it."""
+    store = make_store(mariadb_database, tmp_path)
+    gone, stays = fill(store, [MARIA, YUKI])
+    mails_are_sent(store)
+    close(store, [gone])
+    keep_for(store, 90)
+    store.clock.forward(days=91)
+    tables = (Message, OutboxItem, Post)
+    with store.desk.sessions() as session:
+        theirs = [(table, session.scalars(select(table.id).where(table.thread_id == stays)).all()[0]) for table in tables]
+    with store.desk.sessions() as eraser, store.desk.sessions() as writer:
+        bench = store.desk.bench(eraser)
+        bench.ask_host()
+        assert desk.purge_closed(bench).erased == 1
+        writer.execute(text("SET innodb_lock_wait_timeout = 1"))
+        assert lock_thread(writer, EVERYTHING, stays) is not None
+        for table, row_id in theirs:
+            writer.execute(update(table).where(table.id == row_id).values(created_at=store.clock()))
+        writer.rollback()
+        eraser.commit()
+    assert look(store, lambda session: list(session.scalars(select(Thread.id)))) == [stays]
 
 
 def own(store: Store, thread_id: int) -> dict[str, int]:

@@ -6,13 +6,17 @@ import imaplib
 import json
 import os
 import poplib
+import shutil
 import signal
 import smtplib
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import cycle
 from pathlib import Path
 from urllib.error import URLError
 
@@ -21,13 +25,23 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.servers import redis
+from tests.servers import dovecot, redis
 from tests.servers.browser import Browser
 from tests.servers.dovecot import DovecotServer
 from tests.servers.flask_server import serving
 from tests.servers.mariadb import MariaDBServer
 from tests.servers.postgresql import PostgreSQLServer
-from tests.servers.processes import HOST, RunningServer, answers, is_running, wait_until, written_down
+from tests.servers.processes import (
+    HOST,
+    RunningServer,
+    ServerNotStartedError,
+    answers,
+    end_server,
+    free_port,
+    is_running,
+    wait_until,
+    written_down,
+)
 from tests.servers.redis import RedisServer
 from tests.servers.run import Run
 from tests.servers.smtp import Moment, SMTPServer
@@ -146,6 +160,48 @@ def test_a_mail_put_into_a_mailbox_is_read_by_pop3(dovecot_server: DovecotServer
     pop3.pass_(dovecot_server.password)
     assert b"\r\n".join(pop3.retr(1)[1]) + b"\r\n" == MAIL
     pop3.quit()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """An empty folder that accounts of servers get through to."""
+    folder = Path(tempfile.mkdtemp(prefix="cs-one-server-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_dovecot_draws_other_ports_where_somebody_was_faster(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between our look at a port and the server's start anybody may take it."""
+    with socket.socket() as faster:
+        faster.bind((HOST, 0))
+        faster.listen()
+        taken = faster.getsockname()[1]
+        drawn = iter((taken,))
+        monkeypatch.setattr(dovecot, "free_port", lambda: next(drawn, None) or free_port())
+        running = dovecot.start(open_folder)
+        try:
+            assert taken not in running.ports
+            assert all(answers(port) for port in running.ports[:2])
+        finally:
+            end_server(running)
+
+
+def test_a_dovecot_that_does_not_start_tells_its_log(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes into a file of its own, and nothing where we look for other servers' words."""
+    with ExitStack() as faster:
+        sockets = [faster.enter_context(socket.socket()) for _ in range(4)]
+        for one in sockets:
+            one.bind((HOST, 0))
+            one.listen()
+        taken = cycle([one.getsockname()[1] for one in sockets])
+        monkeypatch.setattr(dovecot, "free_port", lambda: next(taken))
+        monkeypatch.setattr(dovecot, "ATTEMPTS", 2)
+        with pytest.raises(ServerNotStartedError, match="Address already in use") as raised:
+            dovecot.start(open_folder)
+    written = (open_folder / dovecot.LOG).read_text().splitlines()
+    assert written
+    assert set(written) <= set(str(raised.value).splitlines())
 
 
 def test_a_wrong_password_opens_no_mailbox(dovecot_server: DovecotServer) -> None:

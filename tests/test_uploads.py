@@ -14,6 +14,7 @@ from cs_plugin.desk.predefined import PredefinedDraft, save_predefined
 from tests.hosts.store import JAN, MARIE, Store
 from tests.hosts.writing import JAN_SIGNED_IN, begin, do, token_of
 from tests.servers.flask_server import serving
+from tests.test_closing_question import ask, question_of, reply
 
 GIGABYTE = 1_000_000_000
 BOUNDARY = b"a-boundary-of-this-form"
@@ -67,10 +68,14 @@ def posting_pages(store: Store) -> list[str]:
     thread_id = begin(store, sender=JAN_SIGNED_IN)
     draft = PredefinedDraft({"en": "Name"}, {"en": "Text"}, position=0, active=True, shop_ids=frozenset({"1"}))
     do(store, lambda bench: save_predefined(bench, store.actor(), None, draft))
-    ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "contact_id": 1, "predefined_id": 1, "token": token_of(store, thread_id)}
+    ask(store)
+    reply(store, thread_id)
+    question = question_of(store, thread_id).rpartition("/")[2]
+    ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "number": 1, "token": token_of(store, thread_id)}
     rules = [rule for rule in store.app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.startswith("cs_")]
     with store.app.test_request_context():
-        return [url_for(rule.endpoint, **{name: ids[name] for name in rule.arguments}, **QUERIES.get(rule.endpoint, {})) for rule in rules]
+        ours = {rule.endpoint: ids | ({"token": question} if rule.endpoint == "cs_plugin.question" else {}) for rule in rules}
+        return [url_for(at, **{name: ours[at][name] for name in rule.arguments}, **QUERIES.get(at, {})) for rule in rules for at in (rule.endpoint,)]
 
 
 @pytest.mark.shows("2.9")

@@ -6,6 +6,7 @@ Starts the example shop in a folder of its own, signs in, and takes each picture
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,15 +26,18 @@ PASSWORD_OF_CUSTOMERS = "fig"
 FILL_MILLISECONDS = 3500    # what is sent sooner passes for a program's
 FAILED = 4                  # how many mails do
 ATTEMPTS = 60               # a second each
+OWN_LANGUAGE = "en"         # of the employees who look in others
 NO_SUCH_USER = "550 5.1.1 <%s>: Recipient address rejected: User unknown"
 LIST, CONTACT = "/admin/customer-service/?shop=all", "/customer-service/contact"
+OPTIONS, PERMISSIONS = "/admin/customer-service-options/", "/admin/customer-service-permissions/"
+QUESTION = re.compile(r"https?://[^/\s]+(/\S*/question/\S+)")
 
 
 @dataclass(frozen=True)
 class Picture:
     """One picture: its name, the path of its page, who looks (a visitor where nobody is named), and how.
 
-    `opens` is what is clicked first, and stands in the picture then.
+    `opens` is what is clicked first, and stands in the picture then. `language` is that in which the employee looks, where it is not their own.
     """
 
     name: str
@@ -44,10 +48,11 @@ class Picture:
     customer: str = ""
     whole: bool = True
     opens: str = ""
+    language: str = ""
 
 
 # "{thread}" stands for a thread with an answer and a note, "{order}" for the number of an order that was talked about, "{reference}" for its
-# reference.
+# reference, "{question}" for the page of a closing question.
 PICTURES = (
     Picture("threads-1440-light", LIST, employee="marie"),
     Picture("threads-1440-dark", LIST, scheme="dark", employee="marie"),
@@ -59,11 +64,19 @@ PICTURES = (
     Picture("thread-1440-dark", "{thread}", scheme="dark", employee="marie"),
     Picture("thread-1024-light", "{thread}", 1024, employee="marie"),
     Picture("thread-390-light", "{thread}", 390, employee="marie"),
+    Picture("threads-1280-french", LIST, 1280, employee="marie", language="fr"),
+    Picture("thread-1280-french", "{thread}", 1280, employee="marie", language="fr"),
+    Picture("picker-1280-light", LIST, 1280, employee="marie", whole=False, opens=".cs-context > summary"),
+    Picture("options-1280-light", f"{OPTIONS}?shop=group-1", 1280, employee="marie", opens="[data-option=default_message] .cs-elsewhere > summary"),
+    Picture("options-390-dark", f"{OPTIONS}?shop=shop-1", 390, "dark", employee="marie"),
+    Picture("options-1280-arabic", f"{OPTIONS}?shop=all", 1280, employee="marie", language="ar"),
+    Picture("permissions-1280-light", PERMISSIONS, 1280, employee="marie"),
     Picture("contacts-1280-light", "/admin/customer-service-contacts/", 1280, employee="marie"),
     Picture("contact-1280-light", "/admin/customer-service-contacts/new/", 1280, employee="marie"),
     Picture("contacts-390-light", "/admin/customer-service-contacts/", 390, employee="marie"),
     Picture("contact-1280-arabic", "/admin/customer-service-contacts/1/", 1280, employee="layla"),
     Picture("predefined-message-1280-dark", "/admin/customer-service-predefined-messages/1/?shop=all", 1280, "dark", employee="marie"),
+    Picture("closing-question-390-light", "{question}", 390),
     Picture("contact-form-1280-light", f"{CONTACT}?language=en", 1280),
     Picture("contact-form-390-dark", f"{CONTACT}?language=en", 390, "dark"),
     Picture("contact-form-390-arabic", f"{CONTACT}?language=ar", 390),
@@ -101,12 +114,14 @@ def take(pictures: list[Picture], shop: Demo, browser: Browser, server: SMTPServ
     """Take pictures one after the other and yield their files."""
     thread = find_thread(shop, browser)
     order, reference = talk_about_order(shop, browser)
+    arrange_options(shop, browser)
+    question = ask_about_answer(shop, browser, server)
     let_mails_fail(shop, browser, server)
-    named = {"{thread}": thread, "{order}": order, "{reference}": reference}
+    named = {"{thread}": thread, "{order}": order, "{reference}": reference, "{question}": question}
     for picture in pictures:
         with browser.context(viewport=(picture.width, HEIGHT), colour_scheme=picture.scheme, timezone="Europe/Paris") as context:
             if picture.employee:
-                sign_in(context, shop, picture.employee)
+                show_in(sign_in(context, shop, picture.employee), picture.language)
             if picture.customer:
                 sign_in_customer(context, shop)
             page = context.new_page()
@@ -114,10 +129,15 @@ def take(pictures: list[Picture], shop: Demo, browser: Browser, server: SMTPServ
             for name, value in named.items():
                 path = path.replace(name, value)
             page.goto(shop.address + path, wait_until="networkidle")
+            if picture.whole:
+                # What sticks to the window's end stands at the page's end then, and not across it.
+                page.set_viewport_size({"width": picture.width, "height": max(HEIGHT, page.evaluate("document.documentElement.scrollHeight"))})
             if picture.opens:
                 page.click(picture.opens)
             file = folder / f"{picture.name}.png"
             page.screenshot(path=file, full_page=picture.whole)
+            if picture.language:
+                show_in(page, OWN_LANGUAGE)
             yield file
 
 
@@ -131,6 +151,50 @@ def sign_in(context: BrowserContext, shop: Demo, name: str) -> Page:
     with page.expect_navigation():
         page.locator("[name=password]").press("Enter")
     return page
+
+
+def show_in(page: Page, language: str) -> None:
+    """Show the admin to an employee in a language from now on; as it is, where none is named."""
+    if language:
+        with page.expect_navigation():
+            page.locator(f".top-person [name=language][value={language}]").click()
+
+
+def arrange_options(shop: Demo, browser: Browser) -> None:
+    """Let a group and a shop have values of their own, and all shops ask about their answers."""
+    with browser.context() as context:
+        page = sign_in(context, shop, "marie")
+        for place, name, text in (("shop-1", "default_message", "Hello,\n\nYours, Paris"), ("group-1", "file_types", "pdf png jpg")):
+            page.goto(f"{shop.address}{OPTIONS}?shop={place}")
+            row = page.locator(f"[data-option={name}]")
+            row.locator("[data-own]").check()
+            row.locator(".cs-input:visible").first.fill(text)
+            _save(page)
+        page.goto(f"{shop.address}{OPTIONS}?shop=all")
+        page.get_by_role("switch", name="Closing question").check()
+        _save(page)
+
+
+def _save(page: Page) -> None:
+    page.locator(".cs-save .cs-button-main").click()
+    expect(page.get_by_text("The settings have been successfully updated.")).to_be_visible()
+
+
+def ask_about_answer(shop: Demo, browser: Browser, server: SMTPServer) -> str:
+    """Answer an open thread and return the path of the closing question that the mail leads to."""
+    with browser.context() as context:
+        page = sign_in(context, shop, "marie")
+        page.goto(f"{shop.address}{LIST}&status=open&language=en")
+        page.locator("tr.cs-thread .cs-thread-id a").first.click()
+        page.locator("#cs-text").fill("Yes, all our jugs are dishwasher-safe.")
+        page.get_by_role("button", name="Reply and close").click()
+        expect(page.locator(".cs-status-closed").first).to_be_visible()
+        for _attempt in range(ATTEMPTS):
+            texts = [part.get_content() for mail in list(server.received) for part in mail.message.walk() if part.get_content_type() == "text/plain"]
+            if found := QUESTION.search("\n".join(texts)):
+                return found[1]
+            page.wait_for_timeout(1000)
+        raise AssertionError("no mail asks the closing question")
 
 
 def sign_in_customer(context: BrowserContext, shop: Demo) -> Page:

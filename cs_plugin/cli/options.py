@@ -147,7 +147,8 @@ def _look(place: Place, wanted: Iterable[Option]) -> list[Held]:
     here = mounted()
     with here.sessions() as session, _answers_of_use():
         bench = here.bench(session)
-        context, own = place.context(bench), read_own_options(session)
+        context = place.context(bench)
+        own = read_own_options(session).seen_from(context, bench.shops)
         held = [_held(bench, own, context, option, language) for option in wanted for language in place.languages(bench, option)]
         return [_with_what_is_of_no_use(bench, own, line_of(context, bench.shops), one) for one in held]
 
@@ -309,7 +310,12 @@ def _refuse(what: str, known: Iterable[str]) -> NoReturn:
 
 
 def _words(error: InvalidInputError) -> str:
-    return error.message % error.values if error.values else error.message
+    words = error.message % error.values if error.values else error.message
+    option = BY_NAME.get(error.field)
+    if option is None or option.kind is not Kind.CHOICE:
+        return words
+    # A form shows its list beside the field.
+    return f"{words} There are: {', '.join(key for key, _label in option.choices)}."
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import click
 from cs_plugin import desk
 from cs_plugin.cli.group import cs
 from cs_plugin.health.secrets import whose
+from cs_plugin.rules.shops import contexts_of
 from cs_plugin.web.mounted import mounted
 
 
 @cs.command()
 def reencrypt() -> None:
-    """Encrypt kept passwords anew, with the first of CS_ENCRYPTION_KEYS; ends with 1 where no key opens one.
+    """Encrypt kept passwords anew, with the first of CS_ENCRYPTION_KEYS; ends with 1 where no key opens one of a shop that is there.
 
     Restart web processes and workers with the new key first: one that still runs with the old list would go on encrypting with the old key.
     """
@@ -23,4 +24,7 @@ def reencrypt() -> None:
         shops = here.host.shops()
         for secret in keeping.lost:
             click.echo(f"No key opens {secret.name} ({whose(secret.context, shops)}).", err=True)
+        # Nobody could enter the password of a shop again that is not there any more.
+        if not any(secret.context in contexts_of(shops) for secret in keeping.lost):
+            return
         raise click.ClickException("Put the key that they had behind the first one, and run this again; or enter these passwords again.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import click
 from sqlalchemy import ColumnElement, func, select
@@ -24,16 +24,15 @@ def purge(*, dry_run: bool) -> None:
     if dry_run:
         _tell_what_is_due(here)
         return
-    erased = _all_of(here, lambda bench: desk.purge_bin(bench, older_than=desk.BIN_KEEPS)) + _all_of(here, desk.purge_closed)
-    click.echo(f"{erased} threads erased.")
-
-
-def _all_of(here: Mounted, some: Callable[[desk.Bench], int]) -> int:
-    """Erase piece by piece, each in a transaction of its own, until nothing is left, and return how many."""
+    # Piece by piece, each in a transaction of its own, until nothing is left.
     erased = 0
-    while piece := here.do(some):
+    while piece := here.do(lambda bench: desk.purge_bin(bench, older_than=desk.BIN_KEEPS)):
         erased += piece
-    return erased
+    after: int | None = 0
+    while after is not None:
+        purged = here.do(partial(desk.purge_closed, after=after))
+        erased, after = erased + purged.erased, purged.after
+    click.echo(f"{erased} threads erased.")
 
 
 def _tell_what_is_due(here: Mounted) -> None:

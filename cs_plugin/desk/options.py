@@ -10,7 +10,7 @@ from cs_plugin import i18n
 from cs_plugin.desk.bench import Bench
 from cs_plugin.errors import InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, IMAP_FLAGS, MailboxSettings, wrong_fields, wrong_flags
+from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, IMAP_FLAGS, MailboxSettings, security_of, wrong_fields, wrong_flags
 from cs_plugin.rules.options import BY_NAME, Kind
 from cs_plugin.rules.permissions import Actor, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Context, Shop, contexts_of, line_of, name_of
@@ -52,7 +52,7 @@ def wrong_with(bench: Bench, draft: OptionsDraft) -> list[InvalidInputError]:
 
     Raise NotFoundError for a context, an option or a language that there is not.
     """
-    before = read_own_options(bench.session)
+    before = read_own_options(bench.session).seen_from(draft.context, bench.shops)
     _require_known(bench, draft, before)
     return _Plan.of(bench, draft, before).wrong
 
@@ -69,17 +69,24 @@ def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> None:
         raise NotPermittedError(Permission.CONFIGURE)
     # Two halves of a pair that is refused, each saved by somebody else at the same moment, would both look good alone.
     wait_for_turn(bench.session)
-    before = read_own_options(bench.session, to_change=True)
+    kept = read_own_options(bench.session, to_change=True)
+    before = kept.seen_from(draft.context, bench.shops)
     _require_known(bench, draft, before)
     plan = _Plan.of(bench, draft, before)
     for error in plan.wrong:
         raise error
-    own = before.of(draft.context)
-    for name, language in own.keys() - plan.own.keys():
-        inherit_option(bench.session, name, context=draft.context, language=language)
-    for context, (name, language) in before.of_no_use:
-        if context == draft.context and name in draft.wanted and (name, language) not in plan.own:
+    _write(bench, draft, kept, plan)
+    # What a shop that is alone now had of its own is that of all shops from here on: nobody could change it otherwise.
+    for context in kept.by_context.keys() - before.by_context.keys():
+        for name, language in kept.of(context):
             inherit_option(bench.session, name, context=context, language=language)
+
+
+def _write(bench: Bench, draft: OptionsDraft, kept: OwnOptions, plan: _Plan) -> None:
+    own = kept.of(draft.context)
+    cleared = {key for context, key in kept.of_no_use if context == draft.context and key[0] in draft.wanted}
+    for name, language in (own.keys() | cleared) - plan.own.keys():
+        inherit_option(bench.session, name, context=draft.context, language=language)
     for (name, language), value in plan.own.items():
         if (name, language) not in own or own[name, language] != value:
             set_option(bench.session, name, value, bench.now, context=draft.context, language=language)
@@ -104,13 +111,32 @@ def _require_known(bench: Bench, draft: OptionsDraft, before: OwnOptions) -> Non
 
 def mailbox_of(vault: Vault, options: Options) -> MailboxSettings:
     """Return the mailbox that resolved options describe; its password counts where it is to be had, and was given for this very server."""
-    sealed = options[_PASSWORD]
-    return MailboxSettings.of(options.__getitem__, has_password=bool(sealed) and vault.opens(sealed, options["imap_url"]))
+    has_password = bool(options[_PASSWORD]) and trouble_with_password(vault, options) is None
+    return MailboxSettings.of(options.__getitem__, has_password=has_password)
 
 
 def password_of(vault: Vault, options: Options) -> str:
-    """Return the password of the mailbox; empty where none is kept. Raise KeyLostError, SealedElsewhereError."""
-    return vault.open(options[_PASSWORD], options["imap_url"]) if options[_PASSWORD] else ""
+    """Return the password of the mailbox; empty where none is kept. Raise KeyLostError, SealedElsewhereError.
+
+    One that was given for a line that others can read, or a server that nobody vouches for, is of use for a better line as well; never the other
+    way round: whoever may switch /notls on has not been told the password.
+    """
+    sealed, server = options[_PASSWORD], options["imap_url"]
+    if not sealed:
+        return ""
+    if security_of(options.__getitem__).is_weakened:
+        return vault.open(sealed, _weakened(server))
+    try:
+        return vault.open(sealed, server)
+    except SealedElsewhereError as error:
+        if error.place == _weakened(server):
+            return vault.open(sealed, error.place)
+        raise
+
+
+def _weakened(server: str) -> str:
+    """Return the place of a password that was given for any line to a server: no server's name has a blank."""
+    return f"{server} weakened"
 
 
 def trouble_with_password(vault: Vault, options: Options) -> InvalidInputError | None:
@@ -120,13 +146,15 @@ def trouble_with_password(vault: Vault, options: Options) -> InvalidInputError |
     except KeyLostError:
         return InvalidInputError(_PASSWORD, _("The kept password cannot be read: the key that encrypted it is gone. Enter the password again."))
     except SealedElsewhereError as error:
-        return _of_another_server(error)
+        return _given_for_another(error, options["imap_url"])
     return None
 
 
-def _of_another_server(error: SealedElsewhereError) -> InvalidInputError:
-    message = _("The kept password is the one for %(server)s. Enter the one for this server.")
-    return InvalidInputError(_PASSWORD, message, server=error.place or "--")
+def _given_for_another(error: SealedElsewhereError, server: str) -> InvalidInputError:
+    given_for = error.place.partition(" ")[0]
+    if given_for == server:
+        return InvalidInputError(_PASSWORD, _("The kept password was given for a safer connection. Enter it again."))
+    return InvalidInputError(_PASSWORD, _("The kept password is the one for %(server)s. Enter the one for this server."), server=given_for or "--")
 
 
 # --- What a draft comes to ------------------------------------------------------------------------------------------------------------------------
@@ -207,7 +235,8 @@ def _take_password(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: d
         wrong.append(error)
         typed = ""
     if typed:
-        own[_PASSWORD, ""] = bench.vault.seal(typed, after["imap_url"])
+        server = after["imap_url"]
+        own[_PASSWORD, ""] = bench.vault.seal(typed, _weakened(server) if security_of(after.__getitem__).is_weakened else server)
     elif kept and any(after[name] for name in IMAP_FIELDS if name != _PASSWORD):
         own[_PASSWORD, ""] = kept
     elif draft.context != ALL_SHOPS:
@@ -246,7 +275,7 @@ def _wrong_at(vault: Vault, options: Options) -> Iterator[InvalidInputError]:
     try:
         password_of(vault, options)
     except SealedElsewhereError as error:
-        yield _of_another_server(error)
+        yield _given_for_another(error, options["imap_url"])
     except KeyLostError:
         # It is told where it stands, and keeps nobody from saving anything else.
         return

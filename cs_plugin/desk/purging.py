@@ -6,7 +6,9 @@ Every row that belongs to them goes with them. Their bytes are swept by another 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -40,13 +42,14 @@ from cs_plugin.store.scope import EVERYTHING
 
 BIN_KEEPS = dt.timedelta(days=30)
 _AT_ONCE = 50     # threads of one transaction
+_LOOKED_THROUGH = 2_000   # threads among which they are looked for
 _IDS = 1_000      # ids in one statement: databases take so many values and no more
 _QUIET = {"synchronize_session": False}
 _TO_SEND = (OutboxState.WAITING, OutboxState.CLAIMED)
 _TO_DELIVER = (Delivery.HELD, Delivery.QUEUED)
 
 # What belongs to a thread alone, the messages last: others are found by them.
-_OF_THREAD = (SearchText, ThreadEvent, ThreadAlias, Participant, Post, SurveyAnswer, NoticeOpened, Presence, Draft, OutboxItem, Message)
+_OF_THREAD = (SearchText, ThreadEvent, ThreadAlias, Participant, SurveyAnswer, Presence, OutboxItem, Message)
 
 
 def purge_bin(bench: Bench, *, older_than: dt.timedelta) -> int:
@@ -69,21 +72,35 @@ def in_the_bin(before: dt.datetime) -> ColumnElement[bool]:
 # --- Closed threads ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def purge_closed(bench: Bench) -> int:
-    """Erase some of the closed threads that their shops keep no longer, and return how many; 0 once none is left.
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How many threads a piece of the work has erased, and up to which one it has looked through them: None at the end."""
+
+    erased: int
+    after: int | None
+
+
+def purge_closed(bench: Bench, *, after: int = 0) -> Purged:
+    """Look through some of the threads behind an id, and erase the closed ones that their shops keep no longer.
 
     Open and pending ones stay for ever, and so does one that a mail waits to leave for.
     """
     session = bench.session
-    kept_since = kept_since_in_shops(bench)
-    due = select(Thread.id).where(kept_no_longer(kept_since)).order_by(Thread.id).limit(_AT_ONCE)
-    locked = lock_threads(session, EVERYTHING, session.scalars(due).all())
+    # No index tells which are due. Looked through from one id to another, a million threads are read once and not again for each piece.
+    some = select(Thread.id).where(Thread.id > after).order_by(Thread.id).limit(_LOOKED_THROUGH).subquery()
+    last = session.scalar(select(func.max(some.c.id)))
+    kept_since = kept_since_in_shops(bench) if last is not None else {}
+    if last is None or not kept_since:
+        return Purged(0, None)
+    due = select(Thread.id).where(Thread.id > after, Thread.id <= last, _closed_for_long(kept_since)).order_by(Thread.id).limit(_AT_ONCE)
+    found = session.scalars(due).all()
+    locked = lock_threads(session, EVERYTHING, found)
     # Whoever held the lock before may have written in a thread, or opened it again.
     ids = [thread.id for thread in locked if thread.status is Status.CLOSED and _last_activity(thread) < kept_since[thread.shop_id]]
     left = sorted(set(ids) - _with_mail_to_send(session, ids))
     if left:
         _erase(session, left)
-    return len(left)
+    return Purged(len(left), found[-1] if len(found) == _AT_ONCE else last)
 
 
 def kept_since_in_shops(bench: Bench) -> Mapping[str, dt.datetime]:
@@ -93,23 +110,38 @@ def kept_since_in_shops(bench: Bench) -> Mapping[str, dt.datetime]:
     """
     listed = {shop.id for shop in bench.shops}
     own = read_own_options(bench.session)
-    ids = {*listed, *bench.session.scalars(select(Thread.shop_id).distinct())}
+    ids = {*listed, *_shops_with_threads(bench.session)}
     shops = [bench.shop(shop_id) for shop_id in sorted(ids)]
-    days = {shop.id: int(own.along(line_of(Context(Breadth.SHOP, shop.id), [shop]))["retention_days"]) for shop in shops}
+    lines = {shop.id: line_of(Context(Breadth.SHOP, shop.id), [shop]) for shop in shops}
+    # Where somebody has set what nobody can read, it may have been that everything is kept.
+    unclear = {context for context, (name, _language) in own.of_no_use if name == "retention_days"}
+    days = {shop_id: int(own.along(line)["retention_days"]) for shop_id, line in lines.items() if unclear.isdisjoint(line)}
     return {shop_id: bench.now - dt.timedelta(days=number) for shop_id, number in days.items() if number}
 
 
+def _shops_with_threads(session: Session) -> Iterator[str]:
+    # From one to the next by the index: DISTINCT reads it from end to end, for each piece of the work.
+    shop_id = session.scalar(select(func.min(Thread.shop_id)))
+    while shop_id is not None:
+        yield shop_id
+        shop_id = session.scalar(select(func.min(Thread.shop_id)).where(Thread.shop_id > shop_id))
+
+
 def kept_no_longer(kept_since: Mapping[str, dt.datetime]) -> ColumnElement[bool]:
-    """Return the clause that holds for closed threads whose last message or note is older than their shop keeps them."""
+    """Return the clause that holds for closed threads that are erased: their last message or note is older than their shop keeps them."""
+    waits = select(OutboxItem.id).where(OutboxItem.thread_id == Thread.id, OutboxItem.state.in_(_TO_SEND)).exists()
+    # A reply that is sent later has no mail yet.
+    held = select(Message.id).where(Message.thread_id == Thread.id, Message.delivery.in_(_TO_DELIVER)).exists()
+    return and_(_closed_for_long(kept_since), ~waits, ~held)
+
+
+def _closed_for_long(kept_since: Mapping[str, dt.datetime]) -> ColumnElement[bool]:
     if not kept_since:
         return false()
     last = func.coalesce(Thread.last_activity_at, Thread.created_at)
     old = or_(*(and_(Thread.shop_id == shop_id, last < since) for shop_id, since in kept_since.items()))
-    waits = select(OutboxItem.id).where(OutboxItem.thread_id == Thread.id, OutboxItem.state.in_(_TO_SEND)).exists()
-    # A reply that is sent later has no mail yet.
-    held = select(Message.id).where(Message.thread_id == Thread.id, Message.delivery.in_(_TO_DELIVER)).exists()
     # What lies in the bin goes by its own term.
-    return and_(Thread.folder.in_([Folder.LIST, Folder.SPAM]), Thread.status == Status.CLOSED, old, ~waits, ~held)
+    return and_(Thread.folder.in_([Folder.LIST, Folder.SPAM]), Thread.status == Status.CLOSED, old)
 
 
 def _last_activity(thread: Thread) -> dt.datetime:
@@ -134,9 +166,12 @@ def _erase(session: Session, ids: Collection[int]) -> None:
     session.execute(delete(OutboxFile).where(OutboxFile.outbox_id.in_(queued)), execution_options=_QUIET)
     for row in _OF_THREAD:
         session.execute(delete(row).where(row.thread_id.in_(ids)), execution_options=_QUIET)
+    _delete_pointing(session, Post.thread_id, ids)
+    _delete_pointing(session, NoticeOpened.thread_id, ids)
+    _delete_pointing(session, Draft.thread_id, ids)
     session.execute(delete(Merge).where(or_(Merge.kept_thread_id.in_(ids), Merge.merged_thread_id.in_(ids))), execution_options=_QUIET)
     for column in (Thread.refers_to_id, Thread.merged_into_id):
-        session.execute(update(Thread).where(column.in_(ids)).values({column: None}), execution_options=_QUIET)
+        _let_point_nowhere(session, column, ids)
     session.execute(delete(Thread).where(Thread.id.in_(ids)), execution_options=_QUIET)
     session.expire_all()
 
@@ -145,4 +180,22 @@ def _let_go_of_messages(session: Session, messages: Sequence[int]) -> None:
     """Erase the files of messages, and what elsewhere points to them; that a mail was read stays known, or it would be read again."""
     session.execute(delete(Attachment).where(Attachment.message_id.in_(messages)), execution_options=_QUIET)
     for column in (Message.linked_message_id, ImportedMail.message_id):
-        session.execute(update(column.class_).where(column.in_(messages)).values({column: None}), execution_options=_QUIET)
+        _let_point_nowhere(session, column, messages)
+
+
+# No index leads to these rows. They are looked up without a lock, and written by their ids: a statement that has to look through a whole table locks
+# every row of it on MariaDB, and whoever writes in any thread would wait.
+
+
+def _let_point_nowhere(session: Session, column: Any, ids: Collection[int]) -> None:
+    table = column.class_
+    pointing = session.scalars(select(table.id).where(column.in_(ids)).order_by(table.id)).all()
+    if pointing:
+        session.execute(update(table).where(table.id.in_(pointing)).values({column: None}), execution_options=_QUIET)
+
+
+def _delete_pointing(session: Session, column: Any, ids: Collection[int]) -> None:
+    table = column.class_
+    pointing = session.scalars(select(table.id).where(column.in_(ids)).order_by(table.id)).all()
+    for start in range(0, len(pointing), _IDS):
+        session.execute(delete(table).where(table.id.in_(pointing[start : start + _IDS])), execution_options=_QUIET)

@@ -46,7 +46,7 @@ from cs_plugin.store import files, posts, reopening, search, threads
 from cs_plugin.store.contacts import ContactWords, contact_of, list_contacts
 from cs_plugin.store.locking import lock_thread
 from cs_plugin.store.matching import RECEIVED, StoredThreads, message_id_key, remember_message_id
-from cs_plugin.store.models import BlockedSender, Message, Thread
+from cs_plugin.store.models import BlockedSender, Message, Post, Thread
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -92,13 +92,13 @@ def receive(bench: Bench, inquiry: Inquiry | Vetted) -> Received:
     if decision.thread_id is None:
         _check_beginning(bench, inquiry, contact)
         decision = _one_after_the_other(bench, inquiry, decision, ours)
-    spam = decision.thread_id is None and (vetted.spam or _blocked(bench, inquiry))
-    for key, lasts in _post_keys(inquiry):
+    spam = vetted.spam or _blocked(bench, inquiry)
+    for key, lasts in _post_keys(inquiry, decision):
         earlier = posts.claim(bench.session, key, bench.now, lasts=lasts)
         if earlier is not None:
             return _lead(bench, ours, Received(earlier.thread_id, earlier.message_id, repeated=True))
         ours.append(key)
-    return _lead(bench, ours, _take(bench, inquiry, contact, decision, reference, spam=spam))
+    return _lead(bench, ours, _take(bench, inquiry, contact, decision, reference, ours, spam=spam))
 
 
 def was_taken(session: Session, inquiry: Inquiry) -> bool:
@@ -147,20 +147,25 @@ def _lead(bench: Bench, keys: list[bytes], received: Received) -> Received:
     return received
 
 
-def _take(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, reference: str, *, spam: bool) -> Received:
+def _take(
+    bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, reference: str, ours: list[bytes], *, spam: bool
+) -> Received:
     # What is held for spam is kept even where the contact keeps nothing: it is neither mailed on nor lost, should it be none.
     if decision.thread_id is None and contact is not None and not contact.save_messages and not spam:
         letters.pass_on(bench, inquiry, contact, reference=reference)
         return Received(None, None)
-    return _store(bench, inquiry, contact, decision, reference, spam=spam)
+    place = _place_for(bench, inquiry, decision, spam=spam)
+    earlier = _said_there(bench, inquiry, place, ours)
+    if earlier is not None:
+        return Received(earlier.thread_id, earlier.message_id, repeated=True)
+    return _store(bench, inquiry, contact, place, reference)
 
 
 def _scope(inquiry: Inquiry) -> Scope:
     return Scope(frozenset({inquiry.shop_id}))
 
 
-def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, decision: Decision, reference: str, *, spam: bool) -> Received:
-    place = _place_for(bench, inquiry, decision, spam=spam)
+def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, place: _Place, reference: str) -> Received:
     thread, begins = place.thread, place.begins
     message = _write(bench, inquiry, thread, place.reason)
     if begins and place.reason == GOES_ON:
@@ -191,7 +196,7 @@ def _place_for(bench: Bench, inquiry: Inquiry, decision: Decision, *, spam: bool
         if decision.thread_id is not None and inquiry.channel is Channel.LINK:
             raise InvalidInputError("text", _CLOSED)
         return _Place(_begin(bench, inquiry, spam=spam), True, "begins_a_thread")
-    place = _reopened_or_continued(bench, wanted, decision.reason)
+    place = _reopened_or_continued(bench, wanted, decision.reason, spam=spam)
     if decision.reason == carries_a_thread_link.__name__ or inquiry.sender.verified:
         _know_customer(place.thread, inquiry.sender)
     return place
@@ -222,7 +227,22 @@ def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
     return thread
 
 
-def _reopened_or_continued(bench: Bench, wanted: Thread, reason: str) -> _Place:
+def _said_there(bench: Bench, inquiry: Inquiry, place: _Place, ours: list[bytes]) -> Post | None:
+    """Return the post by which the same text has come to the thread in which another one goes on: it has a link of its own to write by.
+
+    Where it has not, the claim is added to `ours`.
+    """
+    if inquiry.channel is not Channel.LINK or place.reason != GOES_ON:
+        return None
+    for key, lasts in _post_keys(replace(inquiry, post_key=None), Decision(place.thread.id, carries_a_thread_link.__name__)):
+        earlier = posts.claim(bench.session, key, bench.now, lasts=lasts)
+        if earlier is not None:
+            return earlier
+        ours.append(key)
+    return None
+
+
+def _reopened_or_continued(bench: Bench, wanted: Thread, reason: str, *, spam: bool) -> _Place:
     """Return where a message to a locked thread goes: into that one, to reopen it, unless it has come to rest.
 
     Then it goes into the thread in which that one went on since, or, where this rests too, into a new one.
@@ -233,7 +253,7 @@ def _reopened_or_continued(bench: Bench, wanted: Thread, reason: str) -> _Place:
         # Later ones have higher numbers, so that all who follow lock in one order.
         further = lock_thread(bench.session, Scope(frozenset({thread.shop_id})), number) if number is not None and number > thread.id else None
         if further is None or further.folder is Folder.BIN or further.address_hash != thread.address_hash:
-            return _Place(_begin_after(bench, thread), True, GOES_ON)
+            return _Place(_begin_after(bench, thread, spam=spam), True, GOES_ON)
         thread = further
     return _Place(thread, False, reason if thread is wanted else GOES_ON)
 
@@ -243,16 +263,19 @@ def _rests(bench: Bench, thread: Thread) -> bool:
         return False
     options = bench.options(thread.shop_id)
     reopened = reopened_for(options["reopen_closed"], options["reopen_days"])
+    if reopened is None:
+        return False
     quiet_for = bench.now - reopening.last_public_message_at(bench.session, thread, bench.now)
     return has_come_to_rest(thread.status, thread.folder, quiet_for, reopened=reopened)
 
 
-def _begin_after(bench: Bench, old: Thread) -> Thread:
+def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     """Begin the thread in which one goes on that is not opened again: with the same customer, about the same, under a token of its own."""
     new = Thread(
         shop_id=old.shop_id,
         language=old.language,
         contact_id=old.contact_id,
+        folder=Folder.SPAM if spam else Folder.LIST,
         status=AFTER[Happening.CUSTOMER_BEGAN],
         subject=old.subject,
         address=old.address,
@@ -334,13 +357,14 @@ def _blocked(bench: Bench, inquiry: Inquiry) -> bool:
     return blocked.first() is not None
 
 
-def _post_keys(inquiry: Inquiry) -> list[tuple[bytes, dt.timedelta | None]]:
+def _post_keys(inquiry: Inquiry, decision: Decision) -> list[tuple[bytes, dt.timedelta | None]]:
     """Return the keys under which the same post would come again, each with how long it counts (None: for ever)."""
     keys: list[tuple[bytes, dt.timedelta | None]] = []
     if inquiry.post_key:
         keys.append((_key_of_form(inquiry.post_key), None))
     if not inquiry.files and inquiry.channel is not Channel.MAIL:
-        target = inquiry.thread_token or f"{inquiry.contact_id}/{inquiry.order_id}/{inquiry.product_id}"
+        by_link = decision.reason == carries_a_thread_link.__name__
+        target = f"thread {decision.thread_id}" if by_link else f"{inquiry.contact_id}/{inquiry.order_id}/{inquiry.product_id}"
         keys.append((digest("text", fold(inquiry.sender.address), inquiry.shop_id, target, inquiry.text), SAME_TEXT_WINDOW))
     return keys
 

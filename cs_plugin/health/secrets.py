@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cs_plugin import desk
 from cs_plugin.health.findings import Finding, advice, good, kept_from_the_log, wrong
-from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, name_of
+from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, contexts_of, name_of
 from cs_plugin.store.sealed import Secret
 from cs_plugin.web.mounted import Mounted
 
@@ -18,15 +18,19 @@ def look_at_secrets(here: Mounted) -> Iterator[Finding]:
     """Say which passwords no key opens, which need an old key, and whether they hang on SECRET_KEY."""
     with here.sessions() as session:
         keeping = desk.look_at_secrets(session, here.vault)
+    lost: Sequence[Secret] = ()
     if keeping.lost:
         with kept_from_the_log(), here.app.test_request_context():
             shops = here.host.shops()
+        # What a shop had that is gone is for nobody's mail.
+        lost = [secret for secret in keeping.lost if secret.context in contexts_of(shops)]
+    if lost:
         yield wrong(
             SUBJECT,
-            f"No key opens {told(keeping.lost, shops)}.",
+            f"No key opens {told(lost, shops)}.",
             "What they are for stands still: mail of these mailboxes is not fetched.",
             "put the key that CS_ENCRYPTION_KEYS had before behind the first one, or enter each password again:",
-            *(f"flask cs options set{choice(secret.context)} {secret.name}" for secret in keeping.lost),
+            *(f"flask cs options set{choice(secret.context)} {secret.name}" for secret in lost),
         )
     if keeping.older:
         needs = "1 password still needs" if len(keeping.older) == 1 else f"{len(keeping.older)} passwords still need"
@@ -41,7 +45,7 @@ def look_at_secrets(here: Mounted) -> Iterator[Finding]:
             'app.config["CS_ENCRYPTION_KEYS"] = [os.environ["CS_ENCRYPTION_KEY"]]',
             "flask cs reencrypt",
         )
-    elif some and not keeping.lost:
+    elif some and not lost:
         yield good(SUBJECT, f"{len(some)} kept, and all of them can be read.")
 
 

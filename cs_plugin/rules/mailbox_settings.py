@@ -48,6 +48,11 @@ class Security:
     encryption: Encryption = Encryption.OFFERED
     verify: bool = True
 
+    @property
+    def is_weakened(self) -> bool:
+        """Say whether somebody on the way may read the password, or pose as the server that gets it: because that was asked for."""
+        return self.encryption is Encryption.NONE or not self.verify
+
 
 @dataclass(frozen=True, slots=True)
 class MailboxSettings:

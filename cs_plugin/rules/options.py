@@ -79,7 +79,7 @@ class Option:
         return self.shape(self, kept) if self.shape else kept
 
     def read_back(self, kept: object) -> Any:
-        """Return what was kept, a secret as it is sealed. Raise InvalidInputError for what no longer is a value: an older version may have kept it."""
+        """Return what was kept, a secret as it is sealed. Raise InvalidInputError for what is no value (any more)."""
         if self.kind is not Kind.SECRET:
             return self.checked(kept)
         if not isinstance(kept, str):

@@ -66,6 +66,18 @@ class OwnOptions:
             values |= self.of(context)
         return Options(values)
 
+    def seen_from(self, context: Context, shops: Sequence[Shop]) -> OwnOptions:
+        """Return what a context has of its own, as it is shown there.
+
+        Where there is one shop nobody is shown any context but all shops: what that shop, or its group, has of its own since there were several holds
+        all the same, and is what all shops have.
+        """
+        if context != ALL_SHOPS or len(shops) != 1:
+            return self
+        alone = line_of(Context(Breadth.SHOP, shops[0].id), shops)
+        others = {one: values for one, values in self.by_context.items() if one not in alone}
+        return OwnOptions({**others, ALL_SHOPS: self.along(alone).values}, self.of_no_use)
+
     def with_own(self, context: Context, values: Mapping[Key, Any]) -> OwnOptions:
         """Return the same with other values of its own for a context."""
         return OwnOptions({**self.by_context, context: values}, self.of_no_use)

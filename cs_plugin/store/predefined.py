@@ -34,14 +34,19 @@ def predefined_words(message: PredefinedMessage, language: str, default_language
 
 
 def list_predefined(session: Session, shop_ids: Collection[str], language: str, default_language: str) -> list[PredefinedWords]:
-    """Return the active predefined messages that are offered in any of these shops, in their order."""
+    """Return the active predefined messages that are offered in any of these shops, in their order and in one language."""
+    return [predefined_words(message, language, default_language) for message in active_predefined(session, shop_ids)]
+
+
+def active_predefined(session: Session, shop_ids: Collection[str]) -> list[PredefinedMessage]:
+    """Return the active predefined messages that are offered in any of these shops, with their words, in their order."""
     query = (
         select(PredefinedMessage)
         .where(PredefinedMessage.active, PredefinedMessage.id.in_(_of_shops(PredefinedShop.shop_id.in_(sorted(shop_ids)))))
         .options(selectinload(PredefinedMessage.texts))
         .order_by(PredefinedMessage.position, PredefinedMessage.id)
     )
-    return [predefined_words(message, language, default_language) for message in session.scalars(query)]
+    return list(session.scalars(query))
 
 
 def _of_shops(clause: ColumnElement[bool]) -> ScalarSelect[int]:

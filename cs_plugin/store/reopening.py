@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Iterable
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.status import Folder
-from cs_plugin.store.locking import locking
+from cs_plugin.store.locking import lock_threads, locking
 from cs_plugin.store.models import Message, Participant, Thread, ThreadEvent
+from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import public
 
 # The events by which the two know each other. `refers_to_id` alone does not tell: a stranger's mail may refer to a thread as well.
@@ -46,9 +49,55 @@ def neighbours(session: Session, thread: Thread) -> tuple[Thread | None, Thread 
     named = {event.kind: named_in(event) for event in session.scalars(query)}
     if not named:
         return None, None
-    theirs = (Thread.folder != Folder.BIN, Thread.shop_id == thread.shop_id, Thread.address_hash == thread.address_hash)
-    found = {one.id: one for one in session.scalars(select(Thread).where(Thread.id.in_([one for one in named.values() if one]), *theirs))}
+    ids = [one for one in named.values() if one]
+    found = {one.id: one for one in session.scalars(select(Thread).where(Thread.id.in_(ids), _read_by_its_customer(thread)))}
     return found.get(named.get(CONTINUES) or 0), found.get(named.get(CONTINUED) or 0)
+
+
+def beside(session: Session, thread_id: int, other_id: int) -> Thread | None:
+    """Return another thread where whoever reads the first one as its customer may read it too; None where not."""
+    thread = session.get(Thread, thread_id)
+    if thread is None or other_id == thread_id:
+        return None
+    return session.scalars(select(Thread).where(Thread.id == other_id, _read_by_its_customer(thread))).one_or_none()
+
+
+def _read_by_its_customer(thread: Thread) -> ColumnElement[bool]:
+    """Return the clause for threads that the customer of this one may read: what was deleted or given to somebody else is not theirs."""
+    return and_(Thread.folder != Folder.BIN, Thread.shop_id == thread.shop_id, Thread.address_hash == thread.address_hash)
+
+
+def lock_with_neighbours(session: Session, scope: Scope, thread_id: int) -> list[Thread]:
+    """Lock a thread and all from which its customer is led to it, the one asked for first; nothing where it does not lie in the scope.
+
+    Those are the threads that it continues, however far back, and all in which one of them went on, if they are of the same shop and address.
+    """
+    ids: set[int] = set()
+    found = {thread_id}
+    # They are looked up before the first lock, so that all are locked in the order of their ids; what began meanwhile is of a higher one.
+    while not found <= ids:
+        ids |= found
+        found = _named_in(session.scalars(_naming(ids)))
+    ids |= found
+    while True:
+        locked = {one.id: one for one in lock_threads(session, scope, ids)}
+        thread = locked.get(thread_id)
+        if thread is None:
+            return []
+        further = _named_in(session.scalars(locking(session, _naming(ids)))) - ids
+        if not further:
+            break
+        ids |= further
+    theirs = [one for one in locked.values() if one.shop_id == thread.shop_id and one.address_hash == thread.address_hash]
+    return sorted(theirs, key=lambda one: (one.id != thread_id, one.id))
+
+
+def _naming(ids: Collection[int]) -> Select[Any]:
+    return select(ThreadEvent).where(ThreadEvent.thread_id.in_(sorted(ids)), ThreadEvent.kind.in_([CONTINUED, CONTINUES]))
+
+
+def _named_in(events: Iterable[ThreadEvent]) -> set[int]:
+    return {number for event in events if (number := named_in(event)) is not None}
 
 
 def copy_participants(session: Session, old: Thread, new: Thread) -> None:

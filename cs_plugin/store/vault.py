@@ -18,12 +18,14 @@ _MIN_KEY = 16
 class Vault:
     """Seal and open secrets with `keys`, each any text of at least 16 characters: the first seals, all of them open.
 
+    Blanks and line ends around a key do not count: a file that holds one ends with a line end, and who copies it leaves that out.
+
     A secret is sealed for one place, such as the server that it signs in to, and opens for no other: whoever may change the server's name
     would otherwise have the password sent to one of their own.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        if not keys or any(len(key) < _MIN_KEY for key in keys):
+        if not keys or any(len(key.strip()) < _MIN_KEY for key in keys):
             raise ConfigurationError(f"CS_ENCRYPTION_KEYS must hold at least one key, each of at least {_MIN_KEY} characters")
         self._first, *_others = fernets = [Fernet(_derived(key)) for key in keys]
         self._all = MultiFernet(fernets)
@@ -80,4 +82,4 @@ class Vault:
 
 def _derived(key: str) -> bytes:
     """Return the key of Fernet that a text of any length stands for (HKDF, RFC 5869)."""
-    return base64.urlsafe_b64encode(HKDF(SHA256(), length=32, salt=None, info=b"cs_plugin secrets").derive(key.encode()))
+    return base64.urlsafe_b64encode(HKDF(SHA256(), length=32, salt=None, info=b"cs_plugin secrets").derive(key.strip().encode()))

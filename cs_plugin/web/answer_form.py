@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 
 from cs_plugin.desk import Answer
@@ -13,6 +13,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line, clean_text
 from cs_plugin.rules.status import Status
 from cs_plugin.web.posting import FormKey, KeptFile, Posting
+from cs_plugin.web.predefined_choice import Offered, used
 
 NOTE, KEEP = "note", "keep"
 
@@ -27,8 +28,9 @@ class AnswerForm:
     """The answer box of an employee at a thread.
 
     `key` makes a post idempotent. `seen` is the newest message that stood on the page, `then` the button that was pressed; `noting` says
-    that the box stands at its private note. `errors` holds a sentence in the employee's language for each field; `held` says that newer
-    messages have held the answer.
+    that the box stands at its private note. `predefined` is the id of the chosen predefined message, `use` the button beside it where that was
+    pressed, `asks` says that it would overwrite what stands there. `errors` holds a sentence in the employee's language for each field; `held` says
+    that newer messages have held the answer.
     """
 
     key: FormKey
@@ -38,6 +40,9 @@ class AnswerForm:
     then: str = ""
     noting: bool = False
     seen: int = 0
+    predefined: str = ""
+    use: str = ""
+    asks: bool = False
     kept: tuple[KeptFile, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     held: bool = False
@@ -50,7 +55,9 @@ class AnswerForm:
         return tuple(dict.fromkeys(address for address in addresses if address))
 
     def problems(self) -> dict[str, InvalidInputError]:
-        """Return what is wrong, field by field, all of it at once; the desk checks again."""
+        """Return what is wrong, field by field, all of it at once; the desk checks again. A form that only changes its text may miss anything."""
+        if self.use:
+            return {}
         if self.then == NOTE:
             return {} if self.note.strip() else {"note": InvalidInputError("text", _("This field cannot be empty"))}
         if self.then != KEEP and self.then not in THEN:
@@ -66,6 +73,13 @@ class AnswerForm:
             except InvalidInputError as error:
                 problems["cc"] = error
         return problems
+
+    def with_predefined(self, offered: Sequence[Offered], beginning: str) -> AnswerForm:
+        """Return the form with the chosen text in it, where the button for that was pressed; with the question, where somebody wrote another."""
+        if not self.use:
+            return self
+        filled = used(self.text, offered, self.predefined, self.use, beginning=beginning)
+        return replace(self, text=filled.text, asks=filled.asks)
 
     def answer(self) -> Answer:
         """Return what is sent to the customer."""
@@ -98,5 +112,7 @@ def form_of(posting: Posting, key: FormKey) -> AnswerForm:
         noting=then == NOTE or (not then and fields.get("kind") == NOTE),
         # A form that does not say what was seen has seen nothing.
         seen=int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 19 else 0,
+        predefined=fields.get("predefined", ""),
+        use=fields.get("use", ""),
         kept=posting.kept,
     )

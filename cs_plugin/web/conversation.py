@@ -27,6 +27,7 @@ from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.scope import Scope
 from cs_plugin.web.answer_form import beginning
 from cs_plugin.web.happenings import CHANNELS, REASONS, Say, Words, event_words, message_words
+from cs_plugin.web.predefined_choice import Offered, offered_in
 
 AT_ONCE = 50           # messages on one page
 _MOST_EVENTS = 200     # events between them
@@ -127,6 +128,7 @@ class Sheet:
     open_of_customer: int
     options: Options
     beginning: str
+    offered: tuple[Offered, ...]
     opinions: tuple[ShownOpinion, ...]
 
     @property
@@ -212,6 +214,7 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
         open_of_customer=opened,
         options=options,
         beginning=beginning(_default_message(options, thread.language, reader.default_language), signer.signature if signer else ""),
+        offered=offered_in(session, thread.shop_id, reader.language, thread.language, reader.default_language),
         opinions=tuple(_opinion(one, reader.say) for one in opinions_in(session, scope, thread.id)),
     )
 

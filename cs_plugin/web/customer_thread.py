@@ -26,7 +26,7 @@ from cs_plugin.store.files import attachment_of
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Attachment, Blob, Message, Thread
 from cs_plugin.store.options import Options, read_options
-from cs_plugin.store.reopening import neighbours
+from cs_plugin.store.reopening import beside, neighbours
 from cs_plugin.store.threads import public_message, public_messages
 from cs_plugin.web import contact_form, taking
 from cs_plugin.web.downloads import FileGoneError, send_attachment
@@ -149,7 +149,7 @@ def read_conversation(here: Visit, found: Thread, door: Door) -> Conversation:
         language=language,
         thread_language=found.language,
         contact_id=found.contact_id,
-        subject=_subject(found, language),
+        subject=_subject(here, found, language),
         closed=closed,
         messages=shown,
         older=door.address(before=shown[0].id) if len(messages) > MOST_MESSAGES else "",
@@ -161,10 +161,11 @@ def read_conversation(here: Visit, found: Thread, door: Door) -> Conversation:
     )
 
 
-def _subject(thread: Thread, language: str) -> str:
-    """Return what a thread is about. One that began on an order's page has the order's reference for a subject."""
-    of_order = thread.order_id is not None and thread.contact_id is None and thread.subject
-    return i18n.gettext(language, _("Order %(reference)s"), reference=thread.subject) if of_order else thread.subject
+def _subject(here: Visit, thread: Thread, language: str) -> str:
+    """Return what a thread is about. One that began on an order's page has the order's reference for a subject, which alone says nothing."""
+    order = here.desk.host.find_order(order_id=thread.order_id, shop_id=thread.shop_id) if thread.order_id and thread.subject else None
+    is_reference = order is not None and order.reference == thread.subject
+    return i18n.gettext(language, _("Order %(reference)s"), reference=thread.subject) if is_reference else thread.subject
 
 
 def shown_messages(
@@ -236,14 +237,21 @@ def send(here: Visit, kept: tuple[Attachment, Blob] | None) -> ResponseReturnVal
 
 def nothing_there(here: Visit) -> Response:
     """Answer what opens nothing, whatever the reason: the answer rests on the request alone, and not on what was asked for."""
-    return _nothing(here, "nothing.html", _("There is no such conversation."))
+    return _nothing(here, "nothing.html", _("There is no such conversation."), _written(here))
 
 
-def _nothing(here: Visit, template: str, title: str) -> Response:
+def _written(here: Visit) -> str:
+    """Return what was being written: bounded as a form without files is, and nothing of it is kept."""
+    fields = read_posting(here.desk, NO_FILES, here.now).fields if request.method == "POST" else {}
+    return clean_text(fields.get("text", "") or fields.get("comment", ""))
+
+
+def _nothing(here: Visit, template: str, title: str, text: str = "") -> Response:
     shop = visitor_shop(here)
     language = visitor_language(here, shop, best_of([request.args.get("language")], [one.code for one in here.languages]))
     form_url = contact_form.address(shop.id, language)
-    return secretly(page(template, shop=shop, language=language, title=i18n.gettext(language, title), status=404, form_url=form_url))
+    words: dict[str, Any] = {"title": i18n.gettext(language, title), "form_url": form_url, "text": text}
+    return secretly(page(template, shop=shop, language=language, status=404, **words))
 
 
 def too_many(here: Visit, flooded: Flooded) -> Response:
@@ -252,9 +260,7 @@ def too_many(here: Visit, flooded: Flooded) -> Response:
     language = visitor_language(here, shop, best_of([request.args.get("language")], [one.code for one in here.languages]))
     form_url = contact_form.address(shop.id, language)
     title = i18n.gettext(language, _("Too many links were tried"))
-    # Bounded as a form without files is, and nothing of it is kept.
-    text = clean_text(read_posting(here.desk, NO_FILES, here.now).fields.get("text", "")) if request.method == "POST" else ""
-    words: dict[str, Any] = {"title": title, "form_url": form_url, "minutes": flooded.minutes, "text": text}
+    words: dict[str, Any] = {"title": title, "form_url": form_url, "minutes": flooded.minutes, "text": _written(here)}
     return flooded.tell(secretly(page("too_many.html", shop=shop, language=language, status=429, **words)))
 
 
@@ -312,19 +318,22 @@ def _post(here: Visit, conversation: Conversation) -> ResponseReturnValue:
     errors, status = taking.weigh((errors, status), conversation.language)
     if errors:
         return _page(conversation, form, posting, posting.next_key(here.now), errors, status)
-    thread_id = next((one.thread_id for one in taken if one.thread_id is not None), conversation.thread_id)
-    address = _address_of(here, conversation, thread_id)
+    thread_id, address = _shown_at(here, conversation, taken)
     tell_once(_TAKEN, str(thread_id), here.now)
     return secretly(strictly(redirect(address, 303)))
 
 
-def _address_of(here: Visit, conversation: Conversation, thread_id: int) -> str:
-    """Return where the customer reads what they have just written: on this page, or on that of the thread in which it went on."""
+def _shown_at(here: Visit, conversation: Conversation, taken: Sequence[Received]) -> tuple[int, str]:
+    """Return in which thread, and where, the customer reads what they have just written: on this page, or where it went on.
+
+    A post that comes again leads to where it was stored, which may have been deleted or given to somebody else meanwhile.
+    """
     database = here.desk.session()
-    other = database.get(Thread, thread_id) if thread_id != conversation.thread_id else None
-    address = conversation.door.address(_anchor=_FORM_PLACE) if other is None else f"{conversation.door.beside(other)}#{_FORM_PLACE}"
+    number = next((one.thread_id for one in taken if one.thread_id is not None), conversation.thread_id)
+    other = beside(database, conversation.thread_id, number)
+    shown = (conversation.thread_id, conversation.door.address()) if other is None else (other.id, conversation.door.beside(other))
     let_go(database)
-    return address
+    return shown[0], f"{shown[1]}#{_FORM_PLACE}"
 
 
 def _inquiry(conversation: Conversation, posting: Posting, form: AnswerForm) -> Inquiry:

@@ -133,8 +133,10 @@ class OfShopsView(DeskView, Generic[One, Draft]):
     def choose_size(self) -> ResponseReturnValue:
         """Remember how many rows this employee wants on a page."""
         here = self.here
+        # It is asked first: it bounds the form, too.
+        genuine = form_is_genuine()
         size = next((size for size in PAGE_SIZES if str(size) == request.form.get("size")), None)
-        if not form_is_genuine() or size is None:
+        if not genuine or size is None:
             say_bad(self.say(_("Choose a page size of the list.") if size is None else EXPIRED))
             return redirect(self.list_address, 303)
         here.desk.do(lambda bench: set_preference(bench.session, here.actor().employee.id, self._size_name, size, bench.now))

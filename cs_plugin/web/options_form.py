@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from cs_plugin import i18n
-from cs_plugin.desk.options import OptionsDraft, mailbox_of, trouble_with_password
+from cs_plugin.desk.options import OptionsDraft, mailbox_of, password_of, trouble_with_password
 from cs_plugin.errors import InvalidInputError, KeyLostError, SealedElsewhereError
 from cs_plugin.rules.inquiry import clean_text
 from cs_plugin.rules.languages import Language
@@ -151,7 +151,7 @@ class OptionsForm:
         """Return the described mailbox and its password; for a form with nothing wrong in its connection."""
         options = self.typed_options()
         settings = mailbox_of(vault, options)
-        return settings, self.password or vault.open(options[PASSWORD], settings.server)
+        return settings, self.password or password_of(vault, options)
 
     # --- Reading what was typed -------------------------------------------------------------------------------------------------------------
 

@@ -155,7 +155,8 @@ class OptionsHere:
     def place(self) -> Place:
         """Return where the options are edited, with what is kept."""
         here = self.here
-        return Place(self.context, line_of(self.context, here.shops), here.languages, read_own_options(here.desk.session()))
+        kept = read_own_options(here.desk.session()).seen_from(self.context, here.shops)
+        return Place(self.context, line_of(self.context, here.shops), here.languages, kept)
 
     @cached_property
     def kept(self) -> OptionsForm:

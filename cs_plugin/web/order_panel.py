@@ -31,10 +31,10 @@ from cs_plugin.store.contacts import contact_of, default_contact
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery, Message, Thread
 from cs_plugin.store.order_threads import contact_of_owner, messages_of_order, threads_of_order
-from cs_plugin.store.predefined import PredefinedWords, list_predefined
 from cs_plugin.web.conversation import ShownMessage, message_shown
 from cs_plugin.web.desk_view import DeskView, guarded
 from cs_plugin.web.posting import FormKey, Posting, read_posting
+from cs_plugin.web.predefined_choice import OVERWRITE, Offered, offered_in, used
 from cs_plugin.web.reading import Visit, page_words, visit
 from cs_plugin.web.thread_list import STATUS_WORDS
 from cs_plugin.web.told import take_told, tell_once
@@ -50,17 +50,7 @@ LAST = 4
 _PLACE = "cs-order-panel"
 _ADDED = "order_comment"
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
-_OVERWRITE = _("Do you want to overwrite your existing message?")
 _LONGEST_ID = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """A predefined message in the drop-down: its name in the employee's language, its text in that of the customer."""
-
-    id: int
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +180,8 @@ class OrderView(DeskView, BaseView):
 
     def _with_predefined(self, order: Order, comment: Comment, how: str) -> Comment:
         """Return the form with the chosen text in it; where another stands already, with the question first."""
-        chosen = next((one for one in self._read(order).offered if str(one.id) == comment.predefined), None)
-        if chosen is None or how == "keep":
-            return comment
-        if how != "overwrite" and comment.text.strip() not in ("", chosen.text.strip()):
-            return replace(comment, asks=True)
-        return replace(comment, text=chosen.text)
+        filled = used(comment.text, self._read(order).offered, comment.predefined, how)
+        return replace(comment, text=filled.text, asks=filled.asks)
 
     def _read(self, order: Order) -> OrderTalk:
         talk = _read(self.here, order)
@@ -249,14 +235,12 @@ def _listed(thread: Thread) -> ListedThread:
 
 
 def _offered(session: Session, here: Visit, order: Order) -> tuple[Offered, ...]:
-    """Return the predefined messages of the order's shop: employees know them by their own language's name, the customer reads theirs."""
+    """Return the predefined messages of the order's shop, in the language that its customer reads."""
     default = here.default_language
     shop = next((shop for shop in here.shops if shop.id == order.shop_id), None)
     known = [language.code for language in here.languages]
     theirs = best_of([order.language, shop.default_language if shop else None], known) or default
-    names = {one.id: one.name for one in list_predefined(session, [order.shop_id], here.employee_language, default)}
-    texts: list[PredefinedWords] = list_predefined(session, [order.shop_id], theirs, default)
-    return tuple(Offered(one.id, names.get(one.id) or one.name, one.text) for one in texts)
+    return offered_in(session, order.shop_id, here.employee_language, theirs, default)
 
 
 # --- The form ---------------------------------------------------------------------------------------------------------------------------------------
@@ -300,7 +284,7 @@ def _words(here: Visit, order: Order, talk: OrderTalk, comment: Comment, *, whol
         "action": _address(order),
         "most": MAX_ORDER_PANEL_TEXT,
         "status_words": STATUS_WORDS,
-        "overwrite": i18n.gettext(here.employee_language, _OVERWRITE),
+        "overwrite": i18n.gettext(here.employee_language, OVERWRITE),
         "whole_page": whole_page,
         "place": place_of(_PLACE, order.id),
     }

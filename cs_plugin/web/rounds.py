@@ -138,9 +138,11 @@ def _retention(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
         total = job.progress.done + (session.scalar(due) or 0)
 
     def some(session: Session) -> Progress:
-        return replace(job.progress, done=job.progress.done + desk.purge_closed(here.bench(session)), total=total)
+        purged = desk.purge_closed(here.bench(session), after=job.progress.kept.get("after", 0))
+        return Progress(job.progress.done + purged.erased, total, {"after": purged.after})
 
-    _while_it_comes_on(job, some)
+    while job.progress.kept.get("after", 0) is not None:
+        job.advance(some)
     return {"threads": job.progress.done}
 
 

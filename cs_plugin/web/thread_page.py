@@ -34,6 +34,7 @@ from cs_plugin.web.downloads import FileGoneError, send_attachment
 from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
 from cs_plugin.web.list_state import ListState
 from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
+from cs_plugin.web.predefined_choice import OVERWRITE
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_good
 from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
@@ -223,6 +224,8 @@ class ThreadPages(DeskView):
         wrong = self._wrong_with(posting, form)
         if wrong:
             return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422)
+        if form.use:
+            return self._opened(number, form=form, code=200)
         actor = here.actor()
         try:
             mailed = here.desk.do(lambda bench: _send(bench, actor, number, form))
@@ -287,7 +290,7 @@ class ThreadPages(DeskView):
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
         block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
-        answer = form or _fresh(sheet, left or AnswerForm(FormKey.new(here.now)))
+        answer = form.with_predefined(sheet.offered, sheet.beginning) if form else _fresh(sheet, left or AnswerForm(FormKey.new(here.now)))
         page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {})
         return page, code if refused else 200
 
@@ -324,6 +327,8 @@ class ThreadPages(DeskView):
             unseen_after=form.seen if form.held else sheet.newest_id,
             seen=sheet.newest_id if form.held else form.seen,
             limits=limits,
+            configure_url=url_for("cs_predefined.index_view") if here.grants.allow_somewhere(Permission.CONFIGURE) else "",
+            overwrite=self.say(OVERWRITE),
             accept=",".join(f".{one}" for one in sorted(limits.types)),
             closes=sheet.options["after_reply"] == "close",
             statuses=list(Status),

@@ -354,6 +354,19 @@ def test_a_customised_field_leads_to_groups_and_shops(shown: Shown, scripts: boo
         expect(at(page, "Name shown to customers")).to_have_value("full")
 
 
+@pytest.mark.shows("8.4", "8.7")
+@BOTH
+def test_enter_in_a_field_saves_and_leaves_the_message(shown: Shown, scripts: bool) -> None:
+    """The button that closes the message stands first on the page, and is not what Enter presses."""
+    with shown.page("?shop=group-1", scripts=scripts) as page:
+        box(page, "Days to reopen").check()
+        at(page, "Days to reopen").fill("3")
+        at(page, "Days to reopen").press("Enter")
+        expect(page.get_by_text(SAVED)).to_be_visible()
+        expect(page.get_by_text(INFORMATION)).to_be_visible()
+    assert shown.own(EUROPE) == {("reopen_days", ""): 3}
+
+
 @pytest.mark.shows("8.7")
 @BOTH
 def test_the_message_is_closed_for_good(shown: Shown, scripts: bool) -> None:

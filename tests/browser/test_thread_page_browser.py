@@ -14,11 +14,14 @@ from playwright.sync_api import BrowserContext, Dialog, Page, expect
 from werkzeug.datastructures import FileStorage
 
 from cs_plugin import desk, hookimpl
+from cs_plugin.desk import Bench
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Status
+from cs_plugin.store import predefined
 from cs_plugin.store.models import Delivery, Message, Thread
 from tests.browser.axe import violations
-from tests.hosts.store import JAN, LAYLA, MARIE, Store
+from tests.hosts.store import JAN, JOHN, LAYLA, MARIE, Store
+from tests.hosts.writing import do
 from tests.servers.browser import Browser
 from tests.servers.flask_server import serving
 
@@ -221,6 +224,104 @@ def test_a_held_answer_shows_what_is_new_and_is_sent_anyway(store: Store, browse
         page.get_by_role("button", name="Send anyway").click()
         expect(page.locator(".cs-message").last).to_contain_text("label.pdf")
     assert texts(store, conversation)[-2:] == ["It has come!", "It will come."]
+
+
+def offer(store: Store, *shops: str, **texts: str) -> None:
+    """Make predefined messages of shops, in an order of their own; the text of each is in English, and in French where that is given as "name_fr"."""
+
+    def work(bench: Bench) -> None:
+        for name in [name for name in texts if not name.endswith("_fr")]:
+            message = predefined.new_predefined(bench.session, bench.now)
+            predefined.write_words(message, "en", name=name, text=texts[name])
+            predefined.write_words(message, "fr", name="", text=texts.get(f"{name}_fr", ""))
+            predefined.write_shops(message, shops)
+            bench.session.flush()
+
+    do(store, work)
+
+
+@pytest.mark.shows("7.3", "5.4")
+def test_a_predefined_message_fills_the_answer_and_asks_before_it_overwrites(store: Store, browser: Browser, conversation: int) -> None:
+    """The default message alone is nobody's; own words are kept or overwritten as one says, a step back in the list included."""
+    offer(store, "1", Delay="There is a delay.", Sorry="We are sorry.")
+    offer(store, "2", Elsewhere="Of another shop.")
+    with looking(store, browser) as shown:
+        page = shown.open(conversation)
+        words, choice = page.get_by_label("Your answer to Jan Kowalski"), page.get_by_label("Predefined message", exact=True)
+        ask = page.get_by_role("dialog", name="Do you want to overwrite your existing message?")
+        expect(choice.locator("option")).to_have_text(["-", "Delay", "Sorry"])
+        expect(choice.locator("option:checked")).to_have_text("-")
+        expect(page.get_by_role("button", name="Use", exact=True)).to_have_count(0)
+        choice.select_option("Delay")
+        expect(words).to_have_value("There is a delay.")
+        expect(words).to_be_focused()
+        words.fill("My own words")
+        choice.select_option("Sorry")
+        expect(ask).to_be_visible()
+        assert violations(page) == []
+        ask.get_by_role("button", name="Keep my message").click()
+        expect(words).to_have_value("My own words")
+        expect(choice.locator("option:checked")).to_have_text("Delay")
+        choice.select_option("Sorry")
+        page.keyboard.press("Escape")
+        expect(words).to_have_value("My own words")
+        choice.select_option("Sorry")
+        ask.get_by_role("button", name="Overwrite").click()
+        expect(words).to_have_value("We are sorry.")
+        page.get_by_role("button", name="Reply and close").click()
+        expect(page.locator(".cs-message").last).to_contain_text("We are sorry.")
+    assert texts(store, conversation)[-1] == "We are sorry."
+
+
+@pytest.mark.shows("7.3", "5.4")
+def test_without_scripts_a_button_fills_the_answer_and_nothing_typed_is_lost(store: Store, browser: Browser, conversation: int) -> None:
+    """Text, note, copies and file stay through the question; Enter in a line still sends nothing."""
+    offer(store, "1", Delay="There is a delay.", Sorry="We are sorry.")
+    with looking(store, browser, javascript=False) as shown:
+        page = shown.open(conversation)
+        words, choice = page.get_by_label("Your answer to Jan Kowalski"), page.get_by_label("Predefined message", exact=True)
+        choice.select_option("Delay")
+        page.get_by_role("button", name="Use", exact=True).click()
+        expect(words).to_have_value("There is a delay.")
+        words.fill("My own words")
+        page.locator("#cs-file").set_input_files([PDF])
+        page.get_by_text("Cc", exact=True).click()
+        page.locator("#cs-cc").fill("boss@example.com")
+        choice.select_option("Sorry")
+        page.get_by_role("button", name="Use", exact=True).click()
+        expect(page.get_by_role("alert").get_by_text("Do you want to overwrite your existing message?")).to_be_visible()
+        expect(words).to_have_value("My own words")
+        page.get_by_role("button", name="Keep my message").click()
+        expect(words).to_have_value("My own words")
+        page.get_by_role("button", name="Use", exact=True).click()
+        page.get_by_role("button", name="Overwrite").click()
+        expect(words).to_have_value("We are sorry.")
+        expect(page.locator("#cs-cc")).to_have_value("boss@example.com")
+        page.get_by_role("button", name="Reply and keep status").click()
+        sent = page.locator(".cs-message").last
+        expect(sent).to_contain_text("We are sorry.")
+        expect(sent).to_contain_text("label.pdf")
+    assert len(texts(store, conversation)) == 5
+
+
+@pytest.mark.shows("7.3", "9.2", "12.1")
+def test_the_customer_reads_their_language_and_only_whoever_may_configure_finds_the_way_to_the_texts(store: Store, browser: Browser) -> None:
+    """A French thread takes the French text, and the default language's where there is none; nothing but a link is shown where nothing is offered."""
+    store.answers.grants[JOHN.id] = {"view": ["1"], "reply": ["1"]}
+    thread_id = wrote(store, "Où est mon colis ?", language="fr")
+    with looking(store, browser, employee=JOHN) as shown:
+        expect(shown.open(thread_id).locator("#cs-text")).to_be_visible()
+        expect(shown.page.get_by_text("Predefined message")).to_have_count(0)
+        offer(store, "1", Delay="There is a delay.", Delay_fr="Il y a du retard.", Sorry="We are sorry.")
+        page = shown.open(thread_id)
+        expect(page.get_by_role("link", name="Configure predefined messages")).to_have_count(0)
+        for name, words in (("Delay", "Il y a du retard."), ("Sorry", "We are sorry.")):
+            page.locator("#cs-text").fill("")
+            page.get_by_label("Predefined message", exact=True).select_option(name)
+            expect(page.locator("#cs-text")).to_have_value(words)
+    with looking(store, browser) as shown:
+        shown.open(thread_id).get_by_role("link", name="Configure predefined messages").click()
+        expect(shown.page.get_by_role("heading", name="Predefined messages")).to_be_visible()
 
 
 @pytest.mark.shows("2.10")

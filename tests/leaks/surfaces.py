@@ -15,7 +15,7 @@ from cs_plugin.desk import Answer, Bench, Target
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Status
-from cs_plugin.store import contacts, locking, matching, opinions, order_threads, predefined, threads, undelivered
+from cs_plugin.store import contacts, locking, matching, opinions, order_threads, predefined, reopening, threads, undelivered
 from cs_plugin.store.models import ContactShop, PredefinedShop, Thread
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
@@ -555,6 +555,9 @@ READERS: Mapping[str, Reader] = {
     ),
     "lock_thread": Reader(
         locking, "thread", lambda session, scope, world: _each(world, "thread", lambda one: locking.lock_thread(session, scope, one))
+    ),
+    "lock_with_neighbours": Reader(
+        reopening, "thread", lambda session, scope, world: _each(world, "thread", lambda one: reopening.lock_with_neighbours(session, scope, one))
     ),
     "linked_thread": Reader(matching, "thread", _by_link),
     "threads_of_order": Reader(

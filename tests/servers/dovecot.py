@@ -5,21 +5,28 @@ from __future__ import annotations
 import getpass
 import grp
 import os
+import socket
+import ssl
 import time
 import uuid
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tests.servers.processes import HOST, RunningServer, answers, free_port, hand_over, start_server, user_for
+from tests.servers.processes import HOST, LOG_LINES_SHOWN, RunningServer, ServerNotStartedError, free_port, hand_over, start_server, user_for
 from tools.programs import find_program
 
 PASSWORD = "secret"  # one for all: what is tested is what happens after signing in
 REFUSED = "nobody"  # nobody signs in under this name
+LOG = "dovecot.log"
+# How Dovecot says that somebody was faster at a port, and how often others are drawn then.
+TAKEN, ATTEMPTS = "Address already in use", 5
 
 CONFIGURATION = """
 base_dir = {folder}/base
 state_dir = {folder}/state
-log_path = {folder}/dovecot.log
+log_path = {folder}/{log}
+login_greeting = {greeting}
 listen = {host}
 protocols = imap pop3
 {tls}
@@ -101,14 +108,43 @@ def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
     if certificate is not None:
         (folder / "certificate.pem").write_bytes(certificate)
         (folder / "certificate.pem").chmod(0o600)
-    imap_port, pop3_port, *others = (free_port() for _ in range(4))
-    # A port of 0 is not listened at.
-    imaps_port, pop3s_port = others if certificate is not None else (0, 0)
+    for attempt in range(1, ATTEMPTS + 1):
+        with suppress(FileNotFoundError):
+            (folder / LOG).unlink()
+        try:
+            return _started(folder, certificate, _ports(certificate))
+        except ServerNotStartedError as error:
+            # What Dovecot has to say stands in a log of its own.
+            story = "\n".join((str(error), *_log(folder)))
+            if attempt == ATTEMPTS or TAKEN not in story:
+                raise ServerNotStartedError(story) from error
+    raise AssertionError("the loop ends by itself")
+
+
+def _ports(certificate: bytes | None) -> tuple[int, ...]:
+    """Draw four ports, no two of them the same. A port of 0 is not listened at."""
+    drawn = set[int]()
+    while len(drawn) < 4:
+        drawn.add(free_port())
+    ports = tuple(drawn)
+    return ports if certificate is not None else (*ports[:2], 0, 0)
+
+
+def _log(folder: Path) -> list[str]:
+    """Return the end of what Dovecot has written down."""
+    log = folder / LOG
+    return log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:] if log.exists() else []
+
+
+def _started(folder: Path, certificate: bytes | None, ports: tuple[int, ...]) -> RunningServer:
+    imap_port, pop3_port, imaps_port, pop3s_port = ports
     tls = TLS.format(certificate=folder / "certificate.pem") if certificate is not None else "ssl = no"
     configuration = folder / "dovecot.conf"
     configuration.write_text(
         CONFIGURATION.format(
             folder=folder,
+            log=LOG,
+            greeting=folder.resolve(),
             host=HOST,
             password=PASSWORD,
             tls=tls,
@@ -122,9 +158,20 @@ def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
     return start_server(
         (find_program("dovecot"), "-F", "-c", configuration),
         folder=folder,
-        ports=(imap_port, pop3_port, imaps_port, pop3s_port),
-        ready=lambda: all(answers(port) for port in (imap_port, pop3_port, imaps_port, pop3s_port) if port),
+        ports=ports,
+        ready=lambda: all(_greets(port, folder, encrypted=number > 1) for number, port in enumerate(ports) if port),
     )
+
+
+def _greets(port: int, folder: Path, *, encrypted: bool) -> bool:
+    """Tell whether it is our server that answers at a port: where another one was faster, that one does."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=5) as plain:
+        line = context.wrap_socket(plain) if encrypted else plain
+        with line, line.makefile("rb") as lines:
+            return str(folder.resolve()).encode() in lines.readline()
+    return False
 
 
 def starting_with(certificate: bytes) -> partial[RunningServer]:

@@ -15,11 +15,17 @@ from cs_plugin.errors import ConfigurationError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Where there is no mail server: this machine's own cable (and what clouds tell their machines there), everybody, nobody.
+# Where there is no mail server: this machine's own cable (and what clouds tell their machines there), everybody, nobody; and what some clouds tell
+# elsewhere: Amazon's by IPv6, Alibaba's, Azure's.
 _NEVER: tuple[Network, ...] = tuple(
-    ipaddress.ip_network(text) for text in ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "fe80::/10", "ff00::/8")
+    ipaddress.ip_network(text)
+    for text in (
+        *("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "fe80::/10", "ff00::/8"),
+        *("fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32"),
+    )
 )
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052, section 2.1
+# RFC 6052, section 2.1; and what networks choose for themselves, RFC 8215, where the last bits are the IPv4 address as well.
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE = ipaddress.IPv6Network("::/96")    # RFC 4291, section 2.5.5.1; it holds :: and ::1 too, which are no IPv4 addresses
 _PRIVATE = "private"
 
@@ -104,7 +110,7 @@ def _faces(address: Address) -> Iterator[Address]:
     yield address
     if isinstance(address, ipaddress.IPv6Address):
         carried = [address.ipv4_mapped, address.sixtofour]
-        if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        if _lies_in(address, _NAT64) or (address in _COMPATIBLE and int(address) > 1):
             carried.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         yield from (one for one in carried if one is not None)
 

@@ -16,8 +16,8 @@
     whole.checked = chosen > 0 && chosen === boxes.length;
     whole.indeterminate = chosen > 0 && chosen < boxes.length;
   };
-  if (whole && boxes.length) {
-    whole.hidden = false;
+  if (whole) {
+    whole.hidden = !boxes.length;
     whole.addEventListener("change", () => { boxes.forEach((box) => (box.checked = whole.checked)); show(); });
     boxes.forEach((box) => box.addEventListener("change", show));
     addEventListener("pageshow", show);
