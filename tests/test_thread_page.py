@@ -923,3 +923,27 @@ def test_names_of_employees_come_from_what_was_seen_where_the_host_lists_none(st
 
     store.desk.manager.register(NoList())
     assert "O. Hand" in Opened.of(store, thread_id).text
+
+
+@pytest.mark.shows("5.1", "12.1")
+def test_a_store_of_many_employees_is_not_asked_about_each_of_them(store: Store) -> None:
+    """All of them are offered then, and whoever may not see the shop is refused once they are chosen."""
+    thread_id = received(store)
+    crowd = [Employee(f"crowd-{number}", "Ida", f"Vogel{number}", "ida@desk.example") for number in range(60)]
+    store.answers.employees |= {one.id: one for one in crowd}
+    store.answers.grants |= {one.id: {"view": ["3"]} for one in crowd}
+    asked: list[str] = []
+
+    class Listens:
+        @hookimpl(tryfirst=True)
+        def cs_list_grants(self, employee: Employee) -> None:
+            asked.append(employee.id)
+
+    store.desk.manager.register(Listens())
+    page = Opened.of(store, thread_id)
+    assert "I. Vogel59" in page.text
+    assert set(asked) == {MARIE.id}
+    refused = page.change("assignee", assignee=crowd[0].id)
+    assert refused.status == 422
+    assert "This employee cannot take threads of this shop." in refused.text
+    assert row(store, Thread, thread_id).assignee_id is None

@@ -74,7 +74,7 @@ PICTURES = (
     Picture("contacts-1280-light", "/admin/customer-service-contacts/", 1280, employee="marie"),
     Picture("contact-1280-light", "/admin/customer-service-contacts/new/", 1280, employee="marie"),
     Picture("contacts-390-light", "/admin/customer-service-contacts/", 390, employee="marie"),
-    Picture("contact-1280-arabic", "/admin/customer-service-contacts/1/", 1280, employee="layla"),
+    Picture("contact-1280-arabic", "/admin/customer-service-contacts/1/?shop=all", 1280, employee="marie", language="ar"),
     Picture("predefined-message-1280-dark", "/admin/customer-service-predefined-messages/1/?shop=all", 1280, "dark", employee="marie"),
     Picture("closing-question-390-light", "{question}", 390),
     Picture("contact-form-1280-light", f"{CONTACT}?language=en", 1280),
@@ -128,7 +128,9 @@ def take(pictures: list[Picture], shop: Demo, browser: Browser, server: SMTPServ
             path = picture.path
             for name, value in named.items():
                 path = path.replace(name, value)
-            page.goto(shop.address + path, wait_until="networkidle")
+            response = page.goto(shop.address + path, wait_until="networkidle")
+            assert response is not None, path
+            assert response.ok, path
             if picture.whole:
                 # What sticks to the window's end stands at the page's end then, and not across it.
                 page.set_viewport_size({"width": picture.width, "height": max(HEIGHT, page.evaluate("document.documentElement.scrollHeight"))})
@@ -164,7 +166,7 @@ def arrange_options(shop: Demo, browser: Browser) -> None:
     """Let a group and a shop have values of their own, and all shops ask about their answers."""
     with browser.context() as context:
         page = sign_in(context, shop, "marie")
-        for place, name, text in (("shop-1", "default_message", "Hello,\n\nYours, Paris"), ("group-1", "file_types", "pdf png jpg")):
+        for place, name, text in (("shop-1", "default_message", "Hello,\n\nYours, Paris"), ("group-1", "reopen_days", "14")):
             page.goto(f"{shop.address}{OPTIONS}?shop={place}")
             row = page.locator(f"[data-option={name}]")
             row.locator("[data-own]").check()

@@ -41,6 +41,7 @@ from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits
 
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
+_MOST_ASKED = 50
 _TO_LINK = ("/", "?", "#", "http://", "https://")
 
 
@@ -350,11 +351,14 @@ class ThreadPages(DeskView):
         return employee.short_name
 
     def _employees(self, sheet: Sheet) -> list[Employee]:
-        """Return who can be given the thread, whoever looks first; in a store with several shops only those who may see this one."""
+        """Return who can be given the thread, whoever looks first; in a store with several shops only those who may see this one.
+
+        A store of many employees is not asked about each of them for every page: the desk refuses whoever may not see the shop once they are chosen.
+        """
         host, me = self.here.desk.host, self.here.actor().employee
         listed = host.employees() or sheet.seen_employees
         others = [one for one in listed if one.active and one.id != me.id]
-        if len(self.here.shops) > 1:
+        if len(self.here.shops) > 1 and len(others) <= _MOST_ASKED:
             others = [one for one in others if host.told_grants(one).grants.allow(Permission.VIEW, sheet.facts.shop_id)]
         assignee = sheet.facts.assignee_id
         if assignee is None or assignee in {one.id for one in (me, *others)}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,27 +22,32 @@ BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "w
 
 @dataclass
 class Shown:
-    """A store that is served, and what its browser complained about. Paths begin with `home`."""
+    """A store that is served, and what its browser complained about. Paths begin with `home`; where none is given, it is followed by `first`.
+
+    `headers` go out with every request.
+    """
 
     store: Store
     address: str
     browser: Browser
     complaints: list[str] = field(default_factory=list)
     home: str = ""
+    first: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def page(self, path: str | None = None, *, employee: Employee = MARIE, scripts: bool = True, **taste: Any) -> Iterator[Page]:
+    def page(self, path: str | None = None, *, employee: Employee | None = MARIE, scripts: bool = True, **taste: Any) -> Iterator[Page]:
         """Open a page in a window of its own, of an employee and a taste (`Browser.context`)."""
         with self.browser.context(javascript=scripts, **taste) as context:
             yield self.open(context, path, employee)
 
-    def open(self, context: BrowserContext, path: str | None = None, employee: Employee = MARIE) -> Page:
+    def open(self, context: BrowserContext, path: str | None = None, employee: Employee | None = MARIE) -> Page:
         """Open a page in a window."""
-        context.set_extra_http_headers({"X-Employee": employee.id})
+        context.set_extra_http_headers({**self.headers, **({"X-Employee": employee.id} if employee else {})})
         page = context.new_page()
         page.on("console", lambda said: self.hear(said.type, said.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(f"{self.address}{self.home}{path or ''}")
+        page.goto(f"{self.address}{self.home}{self.first if path is None else path}")
         return page
 
     def hear(self, kind: str, text: str) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Response
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
@@ -20,13 +18,11 @@ from cs_plugin.desk.predefined import PredefinedDraft, save_predefined
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.models import Contact, PredefinedMessage
 from tests.browser.axe import violations
-from tests.hosts.store import EVERYTHING, LAYLA, MARIE, Store, make_store
+from tests.browser.shown import BOTH, Shown, shown_strictly
+from tests.hosts.store import EVERYTHING, LAYLA, MARIE, make_store
 from tests.hosts.writing import begin, do, look, thread_of
 from tests.servers.browser import Browser, ColourScheme
-from tests.servers.flask_server import serving
 
-STRICT = "default-src 'self'; img-src 'self' data:"
-BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 CONTACTS, PREDEFINED = "/cs-admin/customer-service-contacts/", "/cs-admin/customer-service-predefined-messages/"
 QUESTION = "Are you sure you want to delete the selected item(s)?"
 EVERY_SHOP = frozenset({"1", "2", "3"})
@@ -49,30 +45,8 @@ ON_ITS_WAY = PredefinedDraft(
 )
 
 
-@dataclass
-class Shown:
-    """A store that is served under a strict Content-Security-Policy, and what its browser complained about."""
-
-    store: Store
-    address: str
-    browser: Browser
-    complaints: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def page(self, path: str, *, employee: Employee = MARIE, scripts: bool = True, **taste: Any) -> Iterator[Page]:
-        """Open a page in a window of its own."""
-        with self.browser.context(javascript=scripts, **taste) as context:
-            context.set_extra_http_headers({"X-Employee": employee.id})
-            page = context.new_page()
-            page.on("console", lambda said: self.hear(said.type, said.text))
-            page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            page.goto(self.address + path)
-            yield page
-
-    def hear(self, kind: str, text: str) -> None:
-        """Keep a complaint of the browser. A form that is shown again with what is wrong comes as 422, which is none."""
-        if kind in ("error", "warning") and "422 (" not in text:
-            self.complaints.append(text)
+class ShownContacts(Shown):
+    """The contacts of a store, in a browser."""
 
     def offered(self, shop_id: str = "1") -> list[str]:
         """Return the titles that customers choose from in a shop, in their order."""
@@ -91,31 +65,17 @@ class Shown:
 
 
 @pytest.fixture
-def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
+def shown(tmp_path: Path, browser: Browser) -> Iterator[ShownContacts]:
     """A store with the contacts that it began with, "Returns" of Europe, an inactive one, and a predefined message. Nothing may complain."""
     store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path)
     store.answers.grants[LAYLA.id] = EVERYTHING
-
-    @store.app.after_request
-    def strict(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = STRICT
-        return response
-
-    @store.app.route("/favicon.ico")
-    def icon() -> Response:
-        return Response(status=204)
 
     resting = replace(RETURNS, titles={"en": "Éclairs & <b>Żurek</b>"}, email="", save_messages=True, active=False, position=3)
     for draft in (RETURNS, resting):
         do(store, lambda bench, draft=draft: save_contact(bench, store.actor(), None, draft))
     do(store, lambda bench: save_predefined(bench, store.actor(), None, ON_ITS_WAY))
-    with serving(store.app) as address:
-        one = Shown(store, address, browser)
+    with shown_strictly(store, browser, ShownContacts) as one:
         yield one
-    with store.app.app_context():
-        store.db.session.remove()
-        store.db.engine.dispose()
-    assert one.complaints == []
 
 
 def expect_titles(page: Page, *titles: str) -> None:
@@ -129,7 +89,7 @@ def sideways(page: Page) -> int:
     return overflow
 
 
-def many(shown: Shown, number: int) -> None:
+def many(shown: ShownContacts, number: int) -> None:
     """Add contacts to the store."""
 
     def add(bench: Any) -> None:
@@ -145,7 +105,7 @@ def many(shown: Shown, number: int) -> None:
 
 @pytest.mark.shows("7.1", "6.7")
 @BOTH
-def test_every_column_sorts_both_ways(shown: Shown, scripts: bool) -> None:
+def test_every_column_sorts_both_ways(shown: ShownContacts, scripts: bool) -> None:
     """By its heading, which says so; the way back to the order of customers stands above the list."""
     with shown.page(CONTACTS, scripts=scripts) as page:
         expect_titles(page, "Webmaster", "Customer service", "Returns", "Éclairs & <b>Żurek</b>")
@@ -163,7 +123,7 @@ def test_every_column_sorts_both_ways(shown: Shown, scripts: bool) -> None:
 
 
 @pytest.mark.shows("7.1", "6.8")
-def test_search_sleeps_until_a_field_is_filled_and_again_after_a_search(shown: Shown) -> None:
+def test_search_sleeps_until_a_field_is_filled_and_again_after_a_search(shown: ShownContacts) -> None:
     """In any case, also of letters with accents; "Reset" clears the fields and keeps the sort."""
     with shown.page(f"{CONTACTS}?sort=-id") as page:
         search, title = page.get_by_role("button", name="Search", exact=True), page.get_by_label("Search: Title")
@@ -183,7 +143,7 @@ def test_search_sleeps_until_a_field_is_filled_and_again_after_a_search(shown: S
 
 
 @pytest.mark.shows("7.1", "6.8")
-def test_without_scripts_one_searches_too(shown: Shown) -> None:
+def test_without_scripts_one_searches_too(shown: ShownContacts) -> None:
     """Both buttons are simply there."""
     with shown.page(CONTACTS, scripts=False) as page:
         page.get_by_label("Search: Description").fill("SEND BACK")
@@ -195,7 +155,7 @@ def test_without_scripts_one_searches_too(shown: Shown) -> None:
 
 @pytest.mark.shows("7.1", "6.9")
 @BOTH
-def test_pages_begin_past_twenty_and_their_size_is_remembered(shown: Shown, scripts: bool) -> None:
+def test_pages_begin_past_twenty_and_their_size_is_remembered(shown: ShownContacts, scripts: bool) -> None:
     """Search, sort and page survive the way into a contact and back; the size is this employee's from then on."""
     many(shown, 25)
     with shown.page(f"{CONTACTS}?sort=-title", scripts=scripts) as page:
@@ -219,7 +179,7 @@ def test_pages_begin_past_twenty_and_their_size_is_remembered(shown: Shown, scri
 
 @pytest.mark.shows("7.1", "7.2", "6.10")
 @BOTH
-def test_a_contact_is_deleted_after_the_question(shown: Shown, scripts: bool) -> None:
+def test_a_contact_is_deleted_after_the_question(shown: ShownContacts, scripts: bool) -> None:
     """A dialog with scripts, a page without; Cancel changes nothing; the threads stay without a type."""
     thread_id = begin(shown.store)
     with shown.page(CONTACTS, scripts=scripts) as page:
@@ -235,12 +195,16 @@ def test_a_contact_is_deleted_after_the_question(shown: Shown, scripts: bool) ->
 
 @pytest.mark.shows("7.1", "6.11")
 @BOTH
-def test_a_selection_is_deleted_after_the_question(shown: Shown, scripts: bool) -> None:
+def test_a_selection_is_deleted_after_the_question(shown: ShownContacts, scripts: bool) -> None:
     """With scripts "Bulk actions" waits for a selection, and the dialog's cross leads back."""
     with shown.page(CONTACTS, scripts=scripts) as page:
         bulk = page.get_by_role("button", name="Bulk actions")
         if scripts:
             expect(bulk).to_be_disabled()
+            page.goto(f"{page.url}?title=nothing+like+this")
+            expect(page.get_by_text("No records found")).to_be_visible()
+            expect(bulk).to_be_disabled()
+            page.go_back()
             page.get_by_role("checkbox", name="Select all of this page").check()
             expect(page.locator("[data-select]:checked")).to_have_count(4)
             page.get_by_role("checkbox", name="Select all of this page").uncheck()
@@ -263,7 +227,7 @@ def test_a_selection_is_deleted_after_the_question(shown: Shown, scripts: bool) 
 
 @pytest.mark.shows("7.1")
 @BOTH
-def test_the_order_is_changed_in_the_list(shown: Shown, scripts: bool) -> None:
+def test_the_order_is_changed_in_the_list(shown: ShownContacts, scripts: bool) -> None:
     """A button moves a contact past its neighbour, and customers choose in that order; the ends stay ends."""
     with shown.page(CONTACTS, scripts=scripts) as page:
         expect(page.get_by_role("button", name="Move Webmaster up")).to_be_disabled()
@@ -281,7 +245,7 @@ def test_the_order_is_changed_in_the_list(shown: Shown, scripts: bool) -> None:
 
 @pytest.mark.shows("7.1")
 @BOTH
-def test_a_contact_is_made(shown: Shown, scripts: bool) -> None:
+def test_a_contact_is_made(shown: ShownContacts, scripts: bool) -> None:
     """In every language, for the shops of the context; it saves nothing unless it is told to."""
     with shown.page(f"{CONTACTS}?shop=group-1", scripts=scripts) as page:
         page.get_by_role("link", name="Add new contact").click()
@@ -304,7 +268,7 @@ def test_a_contact_is_made(shown: Shown, scripts: bool) -> None:
 
 
 @pytest.mark.shows("7.1")
-def test_the_languages_are_tabs(shown: Shown) -> None:
+def test_the_languages_are_tabs(shown: ShownContacts) -> None:
     """One stop of the Tab key, arrows go round, Home and End to the ends; a mark shows which one is empty, also as one types."""
     with shown.page(f"{CONTACTS}4/") as page:
         english, french, arabic = (page.get_by_role("tab", name=name) for name in ("English", "Français", "العربية"))
@@ -326,7 +290,7 @@ def test_the_languages_are_tabs(shown: Shown) -> None:
 
 @pytest.mark.shows("7.1", "8.4")
 @BOTH
-def test_what_is_wrong_is_told_by_field_and_language_and_leads_there(shown: Shown, scripts: bool) -> None:
+def test_what_is_wrong_is_told_by_field_and_language_and_leads_there(shown: ShownContacts, scripts: bool) -> None:
     """At the top a link for each, at the field the sentence; nothing of what was typed is lost."""
     with shown.page(f"{CONTACTS}3/?shop=all", scripts=scripts) as page:
         page.get_by_label("Title (English)").fill("")
@@ -353,7 +317,7 @@ def test_what_is_wrong_is_told_by_field_and_language_and_leads_there(shown: Show
 
 @pytest.mark.shows("7.1")
 @BOTH
-def test_shops_are_chosen_in_a_tree(shown: Shown, scripts: bool) -> None:
+def test_shops_are_chosen_in_a_tree(shown: ShownContacts, scripts: bool) -> None:
     """With scripts the box of a group checks its shops and shows what they are; without, only shops are checked."""
     with shown.page(f"{CONTACTS}3/?shop=all", scripts=scripts) as page:
         paris, berlin, dubai = (page.get_by_role("checkbox", name=name, exact=True) for name in ("Paris", "Berlin", "Dubai"))
@@ -379,7 +343,7 @@ def test_shops_are_chosen_in_a_tree(shown: Shown, scripts: bool) -> None:
 
 @pytest.mark.shows("7.3")
 @BOTH
-def test_a_predefined_message_is_made_moved_and_deleted(shown: Shown, scripts: bool) -> None:
+def test_a_predefined_message_is_made_moved_and_deleted(shown: ShownContacts, scripts: bool) -> None:
     """On the same kind of pages."""
     with shown.page(PREDEFINED, scripts=scripts) as page:
         page.get_by_role("link", name="Add new predefined message").click()
@@ -403,7 +367,7 @@ def test_a_predefined_message_is_made_moved_and_deleted(shown: Shown, scripts: b
     ("width", "scheme", "employee"),
     [(1440, "light", MARIE), (1280, "dark", MARIE), (390, "light", MARIE), (360, "dark", MARIE), (1280, "light", LAYLA), (360, "light", LAYLA)],
 )
-def test_the_pages_fit_and_can_be_used_by_everybody(shown: Shown, width: int, scheme: ColourScheme, employee: Employee) -> None:
+def test_the_pages_fit_and_can_be_used_by_everybody(shown: ShownContacts, width: int, scheme: ColourScheme, employee: Employee) -> None:
     """Nothing sticks out sideways and axe finds nothing: wide and on a phone, light and dark, also from right to left."""
     with shown.page(CONTACTS, employee=employee, viewport=(width, 800), colour_scheme=scheme) as page:
         for path in (CONTACTS, f"{CONTACTS}?title=nothing", f"{CONTACTS}3/", f"{CONTACTS}3/delete/", PREDEFINED, f"{PREDEFINED}1/"):
@@ -412,7 +376,7 @@ def test_the_pages_fit_and_can_be_used_by_everybody(shown: Shown, width: int, sc
 
 
 @pytest.mark.shows("8.7")
-def test_switching_the_context_asks_before_what_was_typed_is_lost(shown: Shown) -> None:
+def test_switching_the_context_asks_before_what_was_typed_is_lost(shown: ShownContacts) -> None:
     """ "Cancel" stays with every word; whoever switches anyway comes to the list of that context."""
     with shown.page(f"{CONTACTS}3/?shop=all") as page:
         page.get_by_label("Title (English)").fill("Half a word")
@@ -428,7 +392,7 @@ def test_switching_the_context_asks_before_what_was_typed_is_lost(shown: Shown) 
 
 
 @pytest.mark.shows("6.8", "6.9")
-def test_on_a_phone_cards_are_sorted_and_the_search_unfolds(shown: Shown) -> None:
+def test_on_a_phone_cards_are_sorted_and_the_search_unfolds(shown: ShownContacts) -> None:
     """By "Sort by", and by the button "Search fields"."""
     with shown.page(CONTACTS, viewport=(390, 800)) as page:
         page.get_by_label("Sort by").select_option("-title")
@@ -444,7 +408,7 @@ def test_on_a_phone_cards_are_sorted_and_the_search_unfolds(shown: Shown) -> Non
 
 
 @pytest.mark.shows("7.2")
-def test_the_dialogs_can_be_used_by_everybody(shown: Shown) -> None:
+def test_the_dialogs_can_be_used_by_everybody(shown: ShownContacts) -> None:
     """They are named, tell what becomes of what is deleted, and Escape closes them."""
     with shown.page(f"{CONTACTS}?shop=shop-2") as page:
         page.get_by_label("Delete Webmaster").click()

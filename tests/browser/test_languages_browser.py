@@ -12,7 +12,7 @@ from cs_plugin import Employee, Language
 from cs_plugin.rules.shops import Breadth, Context
 from cs_plugin.rules.status import Status
 from cs_plugin.store.options import set_option
-from tests.browser.test_queue_pages_browser import Shown
+from tests.browser.shown import Shown
 from tests.hosts.store import EVERYTHING, PARIS, Store, make_store
 from tests.hosts.writing import do
 from tests.letterbox import LETTERS, Letter, fill

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from flask import Response
 from playwright.sync_api import Locator, Page, expect
 
 from cs_plugin import ALL, Employee, Shop
 from cs_plugin.store.employees import remember
 from tests.browser.axe import violations
-from tests.browser.test_queue_pages_browser import BOTH, STRICT, Shown
+from tests.browser.shown import BOTH, Shown, shown_strictly
 from tests.hosts.store import BERLIN, DUBAI, EVERYTHING, JOHN, LAYLA, MARIE, PARIS, Store, make_store
 from tests.hosts.writing import begin, do
 from tests.servers.browser import Browser, ColourScheme
-from tests.servers.flask_server import serving
 from tests.test_contexts import many_shops
 
 LIST, PERMISSIONS = "/cs-admin/customer-service/", "/cs-admin/customer-service-permissions/"
@@ -43,22 +41,8 @@ def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
     store.answers.shops = TEN
     store.answers.grants[LAYLA.id] = EVERYTHING
 
-    @store.app.after_request
-    def strict(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = STRICT
-        return response
-
-    @store.app.route("/favicon.ico")
-    def icon() -> Response:
-        return Response(status=204)
-
-    with serving(store.app) as address:
-        one = Shown(store, address, browser)
+    with shown_strictly(store, browser) as one:
         yield one
-    with store.app.app_context():
-        store.db.session.remove()
-        store.db.engine.dispose()
-    assert one.complaints == []
 
 
 def button(page: Page) -> Locator:

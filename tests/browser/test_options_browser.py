@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Response
-from playwright.sync_api import BrowserContext, Dialog, Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from cs_plugin import Employee, Language
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
 from cs_plugin.store.options import read_own_options, set_option
 from cs_plugin.web import rounds
 from tests.browser.axe import violations
+from tests.browser.shown import BOTH, Shown, shown_strictly
 from tests.hosts.sheet import ADDRESS
-from tests.hosts.store import EVERYTHING, LAYLA, MARIE, Store, make_store
+from tests.hosts.store import EVERYTHING, LAYLA, MARIE, make_store
 from tests.hosts.writing import do, look
 from tests.servers.browser import Browser, ColourScheme
 from tests.servers.dovecot import PASSWORD, DovecotServer
-from tests.servers.flask_server import serving
 from tests.servers.processes import HOST, free_port
 
-STRICT = "default-src 'self'; img-src 'self' data:"
-BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 EUROPE, IN_PARIS = Context(Breadth.GROUP, "1"), Context(Breadth.SHOP, "1")
 SAVED = "The settings have been successfully updated."
 NOT_SAVED = "Nothing was saved. What you typed is still here."
@@ -37,34 +32,8 @@ INFORMATION = (
 )
 
 
-@dataclass
-class Shown:
-    """A store that is served under a strict Content-Security-Policy, and what its browser complained about."""
-
-    store: Store
-    address: str
-    browser: Browser
-    complaints: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def page(self, query: str = "?shop=all", *, employee: Employee = MARIE, scripts: bool = True, **taste: Any) -> Iterator[Page]:
-        """Open the options in a window of its own."""
-        with self.browser.context(javascript=scripts, **taste) as context:
-            yield self.open(context, query, employee)
-
-    def open(self, context: BrowserContext, query: str, employee: Employee = MARIE) -> Page:
-        """Open the options in a window."""
-        context.set_extra_http_headers({"X-Employee": employee.id})
-        page = context.new_page()
-        page.on("console", lambda said: self.hear(said.type, said.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(f"{self.address}{ADDRESS}{query}")
-        return page
-
-    def hear(self, kind: str, text: str) -> None:
-        """Keep a complaint of the browser. A form that is shown again with what is wrong comes as 422, which is none."""
-        if kind in ("error", "warning") and "422 (" not in text:
-            self.complaints.append(text)
+class ShownOptions(Shown):
+    """The options of a store, in a browser."""
 
     def put(self, name: str, value: Any, context: Context = ALL_SHOPS, language: str = "") -> None:
         """Set an option without the page."""
@@ -81,28 +50,14 @@ class Shown:
 
 
 @pytest.fixture
-def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
+def shown(tmp_path: Path, browser: Browser) -> Iterator[ShownOptions]:
     """A store with a language that is not enabled. Nothing may complain."""
     store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path)
     store.answers.grants[LAYLA.id] = EVERYTHING
     store.answers.languages = (*store.answers.languages, Language("pl", "Polski", enabled=False))
 
-    @store.app.after_request
-    def strict(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = STRICT
-        return response
-
-    @store.app.route("/favicon.ico")
-    def icon() -> Response:
-        return Response(status=204)
-
-    with serving(store.app) as address:
-        one = Shown(store, address, browser)
+    with shown_strictly(store, browser, ShownOptions, home=ADDRESS, first="?shop=all") as one:
         yield one
-    with store.app.app_context():
-        store.db.session.remove()
-        store.db.engine.dispose()
-    assert one.complaints == []
 
 
 def save(page: Page) -> None:
@@ -131,7 +86,7 @@ def box(page: Page, label: str) -> Locator:
 
 @pytest.mark.shows("8.1", "8.2", "8.4", "8.8")
 @BOTH
-def test_all_is_filled_in_by_label_and_saved_at_once(shown: Shown, scripts: bool) -> None:
+def test_all_is_filled_in_by_label_and_saved_at_once(shown: ShownOptions, scripts: bool) -> None:
     """A switch, a number, a choice, a server and a password, of all three blocks, with one button."""
     with shown.page(scripts=scripts) as page:
         page.get_by_role("switch", name="Allow file uploading").uncheck()
@@ -158,7 +113,7 @@ def test_all_is_filled_in_by_label_and_saved_at_once(shown: Shown, scripts: bool
 
 
 @pytest.mark.shows("8.1", "8.4")
-def test_the_default_message_is_written_in_one_language_at_a_time(shown: Shown) -> None:
+def test_the_default_message_is_written_in_one_language_at_a_time(shown: ShownOptions) -> None:
     """The list has all installed languages, marks those that are not enabled and, after an error, the one that is wrong."""
     with shown.page() as page:
         choice = at(page, "Language of Default message")
@@ -186,7 +141,7 @@ def test_the_default_message_is_written_in_one_language_at_a_time(shown: Shown) 
 
 
 @pytest.mark.shows("8.1")
-def test_without_scripts_all_languages_stand_below_each_other(shown: Shown) -> None:
+def test_without_scripts_all_languages_stand_below_each_other(shown: ShownOptions) -> None:
     """Each under its name, and no list that would do nothing."""
     with shown.page(scripts=False) as page:
         for language in ("English", "Français", "العربية", "Polski (disabled)"):
@@ -200,7 +155,7 @@ def test_without_scripts_all_languages_stand_below_each_other(shown: Shown) -> N
 
 @pytest.mark.shows("8.4")
 @BOTH
-def test_a_mailbox_in_half_is_told_at_the_missing_fields(shown: Shown, scripts: bool) -> None:
+def test_a_mailbox_in_half_is_told_at_the_missing_fields(shown: ShownOptions, scripts: bool) -> None:
     """The top of the page leads to each; what was typed is there, and the password need not be typed again."""
     with shown.page(scripts=scripts) as page:
         fill_mailbox(page, port="")
@@ -226,7 +181,7 @@ def test_a_mailbox_in_half_is_told_at_the_missing_fields(shown: Shown, scripts: 
 
 @pytest.mark.shows("8.3")
 @BOTH
-def test_notls_warns_while_it_is_on(shown: Shown, scripts: bool) -> None:
+def test_notls_warns_while_it_is_on(shown: ShownOptions, scripts: bool) -> None:
     """At its field, also before it is saved; the others say nothing."""
     with shown.page(scripts=scripts) as page:
         warning = page.get_by_text("The password then goes over the line for everybody to read.").last
@@ -242,7 +197,7 @@ def test_notls_warns_while_it_is_on(shown: Shown, scripts: bool) -> None:
 
 @pytest.mark.shows("8.2")
 @BOTH
-def test_a_tooltip_comes_by_mouse_and_by_keyboard(shown: Shown, scripts: bool) -> None:
+def test_a_tooltip_comes_by_mouse_and_by_keyboard(shown: ShownOptions, scripts: bool) -> None:
     """It is also what a screen reader says of the field; Escape closes it, and it comes again."""
     words = "URL for your IMAP server (ie.: mail.server.com)."
     with shown.page(scripts=scripts) as page:
@@ -264,7 +219,7 @@ def test_a_tooltip_comes_by_mouse_and_by_keyboard(shown: Shown, scripts: bool) -
 
 
 @pytest.mark.shows("8.2")
-def test_a_tooltip_comes_by_touch(shown: Shown) -> None:
+def test_a_tooltip_comes_by_touch(shown: ShownOptions) -> None:
     """A tap opens it, a tap elsewhere closes it; on a phone it stays within the window."""
     with shown.browser._chromium.new_context(has_touch=True, is_mobile=True, viewport={"width": 360, "height": 740}) as context:
         page = shown.open(context, "?shop=all")
@@ -283,7 +238,7 @@ def test_a_tooltip_comes_by_touch(shown: Shown) -> None:
 
 
 @pytest.mark.shows("8.7")
-def test_a_box_wakes_its_field_and_puts_it_to_sleep_again(shown: Shown) -> None:
+def test_a_box_wakes_its_field_and_puts_it_to_sleep_again(shown: ShownOptions) -> None:
     """Asleep it shows the inherited value; what was typed comes back with the box; saved unchecked, the inherited one holds."""
     shown.put("name_shown", "shop")
     shown.put("name_shown", "full", IN_PARIS)
@@ -311,7 +266,7 @@ def test_a_box_wakes_its_field_and_puts_it_to_sleep_again(shown: Shown) -> None:
 
 
 @pytest.mark.shows("8.7")
-def test_without_scripts_the_box_decides(shown: Shown) -> None:
+def test_without_scripts_the_box_decides(shown: ShownOptions) -> None:
     """Every field can be filled in; only those whose box is checked become the shop's own."""
     with shown.page("?shop=shop-1", scripts=False) as page:
         box(page, "After a reply").check()
@@ -329,7 +284,7 @@ def test_without_scripts_the_box_decides(shown: Shown) -> None:
 
 @pytest.mark.shows("8.7")
 @BOTH
-def test_a_customised_field_leads_to_groups_and_shops(shown: Shown, scripts: bool) -> None:
+def test_a_customised_field_leads_to_groups_and_shops(shown: ShownOptions, scripts: bool) -> None:
     """Each marked as "Inherited" or "Customized"; with scripts they are searched by name, and Enter there saves nothing."""
     shown.put("name_shown", "full", IN_PARIS)
     with shown.page(scripts=scripts) as page:
@@ -356,7 +311,7 @@ def test_a_customised_field_leads_to_groups_and_shops(shown: Shown, scripts: boo
 
 @pytest.mark.shows("8.4", "8.7")
 @BOTH
-def test_enter_in_a_field_saves_and_leaves_the_message(shown: Shown, scripts: bool) -> None:
+def test_enter_in_a_field_saves_and_leaves_the_message(shown: ShownOptions, scripts: bool) -> None:
     """The button that closes the message stands first on the page, and is not what Enter presses."""
     with shown.page("?shop=group-1", scripts=scripts) as page:
         box(page, "Days to reopen").check()
@@ -369,7 +324,7 @@ def test_enter_in_a_field_saves_and_leaves_the_message(shown: Shown, scripts: bo
 
 @pytest.mark.shows("8.7")
 @BOTH
-def test_the_message_is_closed_for_good(shown: Shown, scripts: bool) -> None:
+def test_the_message_is_closed_for_good(shown: ShownOptions, scripts: bool) -> None:
     """Nothing that was typed is lost by it; opened again, the page does not say it."""
     with shown.page("?shop=group-1", scripts=scripts) as page:
         expect(page.get_by_text(INFORMATION)).to_be_visible()
@@ -386,7 +341,7 @@ def test_the_message_is_closed_for_good(shown: Shown, scripts: bool) -> None:
 
 
 @pytest.mark.shows("8.7")
-def test_unsaved_changes_are_counted_and_asked_about_before_the_context_changes(shown: Shown) -> None:
+def test_unsaved_changes_are_counted_and_asked_about_before_the_context_changes(shown: ShownOptions) -> None:
     """By the picker and by a drop-down; "Cancel" stays, "Switch context anyway" goes, and an untouched page asks nothing."""
     shown.put("after_reply", "keep", IN_PARIS)
     with shown.page() as page:
@@ -419,7 +374,7 @@ def test_unsaved_changes_are_counted_and_asked_about_before_the_context_changes(
 
 
 @pytest.mark.shows("8.7")
-def test_leaving_otherwise_asks_as_browsers_do(shown: Shown) -> None:
+def test_leaving_otherwise_asks_as_browsers_do(shown: ShownOptions) -> None:
     """A link elsewhere with unsaved changes, those of a save that failed included; saving asks nothing."""
     asked: list[str] = []
 
@@ -452,7 +407,7 @@ def test_leaving_otherwise_asks_as_browsers_do(shown: Shown) -> None:
 @pytest.mark.shows("8.4")
 @BOTH
 @pytest.mark.parametrize("works", [True, False], ids=["works", "refused"])
-def test_the_answer_of_a_test_stands_beside_its_button(shown: Shown, dovecot_server: DovecotServer, scripts: bool, works: bool) -> None:
+def test_the_answer_of_a_test_stands_beside_its_button(shown: ShownOptions, dovecot_server: DovecotServer, scripts: bool, works: bool) -> None:
     """In plain words, with nothing saved and the form as it was typed; without scripts a button asks for it."""
     port = dovecot_server.imap_port if works else free_port()
     with shown.page(scripts=scripts) as page:
@@ -473,7 +428,7 @@ def test_the_answer_of_a_test_stands_beside_its_button(shown: Shown, dovecot_ser
 
 @pytest.mark.shows("8.4")
 @BOTH
-def test_what_cannot_be_tried_is_told_at_its_field(shown: Shown, scripts: bool) -> None:
+def test_what_cannot_be_tried_is_told_at_its_field(shown: ShownOptions, scripts: bool) -> None:
     """As when it is saved."""
     with shown.page(scripts=scripts) as page:
         fill_mailbox(page, password="")
@@ -491,7 +446,7 @@ def test_what_cannot_be_tried_is_told_at_its_field(shown: Shown, scripts: bool) 
     [(MARIE, 1440, "light"), (LAYLA, 1280, "dark"), (LAYLA, 390, "light"), (MARIE, 360, "dark")],
     ids=["wide", "laptop, dark, from right to left", "phone, from right to left", "small phone, dark"],
 )
-def test_axe_finds_nothing_and_nothing_runs_over(shown: Shown, employee: Employee, width: int, scheme: ColourScheme) -> None:
+def test_axe_finds_nothing_and_nothing_runs_over(shown: ShownOptions, employee: Employee, width: int, scheme: ColourScheme) -> None:
     """For all shops and in a group, with errors, a warning, an open drop-down, an open tooltip and the question; no page wider than its window."""
     shown.put("name_shown", "full", IN_PARIS)
     with shown.page(employee=employee, viewport=(width, 900), colour_scheme=scheme) as page:
@@ -519,7 +474,7 @@ def look_at(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def test_a_page_that_can_only_be_looked_at_says_so_to_everybody(shown: Shown) -> None:
+def test_a_page_that_can_only_be_looked_at_says_so_to_everybody(shown: ShownOptions) -> None:
     """No button to save, every field asleep, and axe finds nothing."""
     shown.store.answers.grants[LAYLA.id] = {"view": ["1", "3"], "configure": ["3"]}
     with shown.page(employee=LAYLA) as page:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Response
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from cs_plugin import Employee
 from cs_plugin.desk.predefined import PredefinedDraft, save_predefined
 from cs_plugin.store.models import OutboxItem, OutboxState, PredefinedMessage
 from tests.browser.axe import violations
-from tests.hosts.store import EVERYTHING, LAYLA, MARIE, Store, make_store
+from tests.browser.shown import BOTH, Shown, shown_strictly
+from tests.hosts.store import EVERYTHING, LAYLA, MARIE, make_store
 from tests.hosts.writing import do, look
 from tests.servers.browser import Browser, ColourScheme
-from tests.servers.flask_server import serving
 from tests.test_failed_mails import answered, failed
 
-STRICT = "default-src 'self'; img-src 'self' data:"
-BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 FAILED, PREDEFINED = "/cs-admin/customer-service-failed-mails/", "/cs-admin/customer-service-predefined-messages/"
 LONG_WORDS = "My blue jug arrived broken, in three pieces, though the box was whole. " * 6
 EVERY_SHOP = frozenset({"1", "2", "3"})
@@ -46,30 +40,8 @@ DRAFTS = (
 )
 
 
-@dataclass
-class Shown:
-    """A store that is served under a strict Content-Security-Policy, and what its browser complained about."""
-
-    store: Store
-    address: str
-    browser: Browser
-    complaints: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def page(self, path: str, *, employee: Employee = MARIE, scripts: bool = True, **taste: Any) -> Iterator[Page]:
-        """Open a page in a window of its own."""
-        with self.browser.context(javascript=scripts, **taste) as context:
-            context.set_extra_http_headers({"X-Employee": employee.id})
-            page = context.new_page()
-            page.on("console", lambda said: self.hear(said.type, said.text))
-            page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            page.goto(self.address + path)
-            yield page
-
-    def hear(self, kind: str, text: str) -> None:
-        """Keep a complaint of the browser. A form that is shown again with what is wrong comes as 422, which is none."""
-        if kind in ("error", "warning") and "422 (" not in text:
-            self.complaints.append(text)
+class ShownMails(Shown):
+    """The failed mails and predefined messages of a store, in a browser."""
 
     def failed(self) -> set[int]:
         """Return the mails that have failed."""
@@ -77,37 +49,23 @@ class Shown:
 
 
 @pytest.fixture
-def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
+def shown(tmp_path: Path, browser: Browser) -> Iterator[ShownMails]:
     """A store in which an answer and three passed-on messages have failed, with two predefined messages. Nothing may complain."""
     store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path)
     store.answers.grants[LAYLA.id] = EVERYTHING
-
-    @store.app.after_request
-    def strict(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = STRICT
-        return response
-
-    @store.app.route("/favicon.ico")
-    def icon() -> Response:
-        return Response(status=204)
 
     answered(store)
     failed(store, subject="A question about the blue jug with a long subject that does not fit into its column", text=LONG_WORDS)
     failed(store, 2, shop_id="3", subject="سؤال عن الفستان", language="ar")
     for draft in DRAFTS:
         do(store, lambda bench, draft=draft: save_predefined(bench, store.actor(), None, draft))
-    with serving(store.app) as address:
-        one = Shown(store, address, browser)
+    with shown_strictly(store, browser, ShownMails) as one:
         yield one
-    with store.app.app_context():
-        store.db.session.remove()
-        store.db.engine.dispose()
-    assert one.complaints == []
 
 
 @pytest.mark.shows("11.1")
 @BOTH
-def test_a_failed_mail_is_read_and_tried_again(shown: Shown, scripts: bool) -> None:
+def test_a_failed_mail_is_read_and_tried_again(shown: ShownMails, scripts: bool) -> None:
     """From the list to the mail, and from there into the queue; with scripts and without."""
     with shown.page(FAILED, scripts=scripts) as page:
         page.get_by_role("link", name="A question about the blue jug").click()
@@ -120,7 +78,7 @@ def test_a_failed_mail_is_read_and_tried_again(shown: Shown, scripts: bool) -> N
 
 @pytest.mark.shows("11.1")
 @BOTH
-def test_selected_mails_are_given_up_after_a_question(shown: Shown, scripts: bool) -> None:
+def test_selected_mails_are_given_up_after_a_question(shown: ShownMails, scripts: bool) -> None:
     """With scripts the buttons wait for a selection; the question names what goes for good, and "Cancel" leads back."""
     with shown.page(FAILED, scripts=scripts) as page:
         discard = page.get_by_role("button", name="Discard selection")
@@ -141,7 +99,7 @@ def test_selected_mails_are_given_up_after_a_question(shown: Shown, scripts: boo
 
 @pytest.mark.shows("7.3")
 @BOTH
-def test_a_predefined_message_is_written_found_and_deleted(shown: Shown, scripts: bool) -> None:
+def test_a_predefined_message_is_written_found_and_deleted(shown: ShownMails, scripts: bool) -> None:
     """By label and button alone; an error stands at its field, and what was typed is still there."""
     with shown.page(PREDEFINED, scripts=scripts) as page:
         page.get_by_role("link", name="Add new predefined message").click()
@@ -169,7 +127,7 @@ def test_a_predefined_message_is_written_found_and_deleted(shown: Shown, scripts
     assert look(shown.store, lambda session: len(session.scalars(select(PredefinedMessage)).all())) == 2
 
 
-def addresses(shown: Shown) -> list[str]:
+def addresses(shown: ShownMails) -> list[str]:
     """Return the address of each page, those of a mail for the one with the longest words."""
     mail = f"{FAILED}{min(shown.failed()) + 1}/"
     return [FAILED, mail, f"{mail}discard/", PREDEFINED, f"{PREDEFINED}1/", f"{PREDEFINED}1/delete/", f"{PREDEFINED}?name=nothing"]
@@ -180,7 +138,7 @@ def addresses(shown: Shown) -> list[str]:
     [(MARIE, 1280, "light"), (LAYLA, 1280, "dark"), (LAYLA, 360, "light"), (MARIE, 360, "dark")],
     ids=["wide", "wide, dark, from right to left", "phone, from right to left", "phone, dark"],
 )
-def test_axe_finds_nothing_and_nothing_runs_over(shown: Shown, employee: Employee, width: int, scheme: ColourScheme) -> None:
+def test_axe_finds_nothing_and_nothing_runs_over(shown: ShownMails, employee: Employee, width: int, scheme: ColourScheme) -> None:
     """No violation, and no page wider than its window."""
     with shown.page(FAILED, employee=employee, viewport=(width, 900), colour_scheme=scheme) as page:
         for path in addresses(shown):

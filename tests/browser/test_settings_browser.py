@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +11,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
-from cs_plugin import Employee
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop
 from cs_plugin.store.models import OutboxItem
 from cs_plugin.store.options import set_option
-from tests.hosts.store import JAN, JOHN, MARIE, Store, make_store
+from tests.browser.shown import BOTH, Shown, shown_strictly
+from tests.hosts.store import JAN, JOHN, make_store
 from tests.hosts.writing import begin, do, look
 from tests.servers.browser import Browser
-from tests.servers.flask_server import serving
 
-BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 DESK, CONTACTS = "/cs-admin/customer-service/", "/cs-admin/customer-service-contacts/"
 PREDEFINED, OPTIONS = "/cs-admin/customer-service-predefined-messages/", "/cs-admin/customer-service-options/"
 IN_DUBAI = Context(Breadth.SHOP, "3")
@@ -51,33 +47,12 @@ ASKED_FOR = (
 )
 
 
-@dataclass
-class Shown:
-    """A store that is served to a browser."""
-
-    store: Store
-    address: str
-    browser: Browser
-
-    @contextmanager
-    def page(self, path: str, *, employee: Employee | None = MARIE, scripts: bool = True, **taste: Any) -> Iterator[Page]:
-        """Open a page in a window of its own, at which Jan is signed in to the store."""
-        with self.browser.context(javascript=scripts, **taste) as context:
-            context.set_extra_http_headers({"X-Customer": JAN.id, **({"X-Employee": employee.id} if employee else {})})
-            page = context.new_page()
-            page.goto(self.address + path)
-            yield page
-
-
 @pytest.fixture
 def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
     """A store as it is on its first day."""
     store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path)
-    with serving(store.app) as address:
-        yield Shown(store, address, browser)
-    with store.app.app_context():
-        store.db.session.remove()
-        store.db.engine.dispose()
+    with shown_strictly(store, browser, headers={"X-Customer": JAN.id}) as one:
+        yield one
 
 
 def put(shown: Shown, context: Context = ALL_SHOPS, language: str = "", **options: Any) -> None:
@@ -149,6 +124,7 @@ def test_a_contact_that_saves_nothing_needs_an_address_to_mail_to(shown: Shown, 
     """Said at the field, and nothing that was typed is lost."""
     with shown.page(f"{CONTACTS}?shop=all", scripts=scripts) as page:
         page.get_by_role("link", name="Add new contact").click()
+        page.wait_for_load_state()   # the languages become tabs as the page loads, and a field that is moved loses the cursor
         page.get_by_label("Title (English)").fill("Press")
         save(page)
         field = page.get_by_label("Email address")

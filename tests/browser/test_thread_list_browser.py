@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +11,18 @@ import pytest
 from flask import Response
 from playwright.sync_api import Page, expect
 
-from cs_plugin import Employee
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import Thread
 from tests.browser.axe import violations
-from tests.hosts.store import EVERYTHING, LAYLA, MARIE, Store, make_store
+from tests.browser.shown import BOTH, STRICT, Shown, shown_strictly
+from tests.hosts.store import EVERYTHING, LAYLA, make_store
 from tests.letterbox import LETTERS, fill, many
 from tests.servers.browser import Browser
 from tests.servers.flask_server import serving
 
-STRICT = "default-src 'self'; img-src 'self' data:"
-BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 
-
-@dataclass
-class Shown:
-    """A store that is served under a strict Content-Security-Policy, and what its browser complained about."""
-
-    store: Store
-    address: str
-    browser: Browser
-    complaints: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def page(self, query: str = "", *, employee: Employee = MARIE, scripts: bool = True, **taste: Any) -> Iterator[Page]:
-        """Open the list in a window of its own."""
-        with self.browser.context(javascript=scripts, **taste) as context:
-            context.set_extra_http_headers({"X-Employee": employee.id})
-            page = context.new_page()
-            page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
-            page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            page.goto(f"{self.address}/cs-admin/customer-service/{query}")
-            yield page
+class ShownList(Shown):
+    """The list of a store, in a browser."""
 
     def statuses(self) -> dict[int, Status]:
         """Return the status of every thread in the list."""
@@ -53,29 +31,15 @@ class Shown:
 
 
 @pytest.fixture
-def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
+def shown(tmp_path: Path, browser: Browser) -> Iterator[ShownList]:
     """The list of a store with five threads, and with thirty more of other senders before them. Nothing may complain."""
     store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path)
     store.answers.grants[LAYLA.id] = EVERYTHING
 
-    @store.app.after_request
-    def strict(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = STRICT
-        return response
-
-    @store.app.route("/favicon.ico")
-    def icon() -> Response:
-        return Response(status=204)
-
     fill(store, many(30))
     fill(store, LETTERS)
-    with serving(store.app) as address:
-        one = Shown(store, address, browser)
+    with shown_strictly(store, browser, ShownList, home="/cs-admin/customer-service/") as one:
         yield one
-    with store.app.app_context():
-        store.db.session.remove()
-        store.db.engine.dispose()
-    assert one.complaints == []
 
 
 def numbers(page: Page) -> list[int]:
@@ -90,7 +54,7 @@ def sideways(page: Page) -> int:
 
 
 @pytest.mark.shows("6.8", "6.7")
-def test_search_sleeps_until_a_field_is_filled_and_again_after_a_search(shown: Shown) -> None:
+def test_search_sleeps_until_a_field_is_filled_and_again_after_a_search(shown: ShownList) -> None:
     """Enter searches too; "Reset" clears the fields; addresses carry no empty ones."""
     with shown.page("?sort=-email") as page:
         search, customer = page.get_by_role("button", name="Search", exact=True), page.get_by_label("Search: Customer")
@@ -114,7 +78,7 @@ def test_search_sleeps_until_a_field_is_filled_and_again_after_a_search(shown: S
 
 
 @pytest.mark.shows("6.7")
-def test_dates_are_picked_in_a_popover(shown: Shown) -> None:
+def test_dates_are_picked_in_a_popover(shown: ShownList) -> None:
     """It opens from "Any date" and then shows the days."""
     with shown.page() as page:
         page.get_by_text("Any date").click()
@@ -127,7 +91,7 @@ def test_dates_are_picked_in_a_popover(shown: Shown) -> None:
 
 @BOTH
 @pytest.mark.shows("6.7", "6.9")
-def test_sort_search_and_page_survive_paging_and_coming_back_from_a_thread(shown: Shown, scripts: bool) -> None:
+def test_sort_search_and_page_survive_paging_and_coming_back_from_a_thread(shown: ShownList, scripts: bool) -> None:
     """By the links that stand there, with scripts and without."""
     with shown.page(scripts=scripts) as page:
         page.get_by_role("columnheader", name="Email").get_by_role("link").click()
@@ -144,7 +108,7 @@ def test_sort_search_and_page_survive_paging_and_coming_back_from_a_thread(shown
 
 
 @pytest.mark.shows("6.10")
-def test_a_click_on_a_row_opens_the_thread_and_so_does_view(shown: Shown) -> None:
+def test_a_click_on_a_row_opens_the_thread_and_so_does_view(shown: ShownList) -> None:
     """In the same tab."""
     with shown.page() as page:
         page.locator(".cs-thread").nth(2).get_by_text("Żofia Łęcka").click()
@@ -155,7 +119,7 @@ def test_a_click_on_a_row_opens_the_thread_and_so_does_view(shown: Shown) -> Non
 
 
 @pytest.mark.shows("6.6")
-def test_the_whole_message_is_shown_on_hover_and_on_focus(shown: Shown) -> None:
+def test_the_whole_message_is_shown_on_hover_and_on_focus(shown: ShownList) -> None:
     """By mouse and by keyboard."""
     with shown.page() as page:
         row = page.locator(".cs-thread", has_text="31")
@@ -172,7 +136,7 @@ def test_the_whole_message_is_shown_on_hover_and_on_focus(shown: Shown) -> None:
 
 
 @pytest.mark.shows("6.10")
-def test_a_status_in_the_row_saves_by_itself(shown: Shown) -> None:
+def test_a_status_in_the_row_saves_by_itself(shown: ShownList) -> None:
     """The icon follows, nothing else moves, and after a reload it is still so."""
     with shown.page("?id=31") as page:
         row = page.locator(".cs-thread")
@@ -186,7 +150,7 @@ def test_a_status_in_the_row_saves_by_itself(shown: Shown) -> None:
 
 
 @pytest.mark.shows("6.10")
-def test_a_status_that_could_not_be_saved_goes_back_and_says_so(shown: Shown) -> None:
+def test_a_status_that_could_not_be_saved_goes_back_and_says_so(shown: ShownList) -> None:
     """When the token has expired, or the connection is gone."""
     with shown.page("?id=31") as page:
         page.locator("#cs-rows input[name=csrf_token]").evaluate("(field) => { field.value = 'expired'; }")
@@ -204,7 +168,7 @@ def test_a_status_that_could_not_be_saved_goes_back_and_says_so(shown: Shown) ->
 
 
 @pytest.mark.shows("6.10")
-def test_without_scripts_a_small_save_stands_beside_each_status(shown: Shown) -> None:
+def test_without_scripts_a_small_save_stands_beside_each_status(shown: ShownList) -> None:
     """It saves its own row and comes back to the same list."""
     with shown.page("?sort=email", scripts=False) as page:
         row = page.locator(".cs-thread").first
@@ -217,7 +181,7 @@ def test_without_scripts_a_small_save_stands_beside_each_status(shown: Shown) ->
 
 
 @pytest.mark.shows("6.11")
-def test_bulk_actions_wake_with_the_selection(shown: Shown) -> None:
+def test_bulk_actions_wake_with_the_selection(shown: ShownList) -> None:
     """The header's box takes the whole page; the bar at the foot counts; the cross clears."""
     with shown.page() as page:
         bulk, bar = page.locator(".cs-bulk > summary"), page.get_by_role("region", name="Selection")
@@ -240,7 +204,7 @@ def test_bulk_actions_wake_with_the_selection(shown: Shown) -> None:
 
 
 @pytest.mark.shows("6.11")
-def test_bulk_actions_without_scripts(shown: Shown) -> None:
+def test_bulk_actions_without_scripts(shown: ShownList) -> None:
     """The menu opens and its buttons send the selection; nothing selected is told."""
     with shown.page(scripts=False) as page:
         page.locator(".cs-bulk > summary").click()
@@ -254,7 +218,7 @@ def test_bulk_actions_without_scripts(shown: Shown) -> None:
 
 
 @pytest.mark.shows("6.10", "2.10")
-def test_delete_asks_in_a_dialog_that_cross_cancel_and_escape_close(shown: Shown) -> None:
+def test_delete_asks_in_a_dialog_that_cross_cancel_and_escape_close(shown: ShownList) -> None:
     """Only "Delete" deletes, and "Undo" takes it back."""
     with shown.page() as page:
         dialog = page.get_by_role("dialog", name="Delete")
@@ -279,7 +243,7 @@ def test_delete_asks_in_a_dialog_that_cross_cancel_and_escape_close(shown: Shown
 
 @BOTH
 @pytest.mark.shows("6.11", "2.10")
-def test_a_selection_is_deleted_after_the_question_and_brought_back(shown: Shown, scripts: bool) -> None:
+def test_a_selection_is_deleted_after_the_question_and_brought_back(shown: ShownList, scripts: bool) -> None:
     """In a dialog, or on a page of its own."""
     with shown.page("?sort=email", scripts=scripts) as page:
         chosen = numbers(page)[:2]
@@ -300,7 +264,7 @@ def test_a_selection_is_deleted_after_the_question_and_brought_back(shown: Shown
 
 @BOTH
 @pytest.mark.shows("6.9")
-def test_the_page_size_is_chosen_and_kept(shown: Shown, scripts: bool) -> None:
+def test_the_page_size_is_chosen_and_kept(shown: ShownList, scripts: bool) -> None:
     """It holds at the next visit too, whose address does not name it."""
     with shown.page(scripts=scripts) as page:
         assert len(numbers(page)) == 20
@@ -314,7 +278,7 @@ def test_the_page_size_is_chosen_and_kept(shown: Shown, scripts: bool) -> None:
 
 
 @pytest.mark.shows("9.1")
-def test_the_context_of_shops_is_picked_from_the_header(shown: Shown) -> None:
+def test_the_context_of_shops_is_picked_from_the_header(shown: ShownList) -> None:
     """Its menu opens by click and closes by Escape; the sort stays."""
     with shown.page("?sort=email") as page:
         page.locator(".cs-context > summary").click()
@@ -327,7 +291,7 @@ def test_the_context_of_shops_is_picked_from_the_header(shown: Shown) -> None:
         expect(page.locator(".cs-context > summary")).to_contain_text("Dubai")
 
 
-def test_on_a_phone_the_list_is_cards_that_sort_search_and_open(shown: Shown) -> None:
+def test_on_a_phone_the_list_is_cards_that_sort_search_and_open(shown: ShownList) -> None:
     """Search fields are folded away until wanted; the host's menu opens without Bootstrap's scripts."""
     with shown.page(viewport=(360, 740)) as page:
         expect(page.get_by_label("Search: Customer")).to_be_hidden()
@@ -385,7 +349,7 @@ LOOKS = [
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_nothing_is_cut_and_everybody_can_use_it(shown: Shown, look: dict[str, Any]) -> None:
+def test_nothing_is_cut_and_everybody_can_use_it(shown: ShownList, look: dict[str, Any]) -> None:
     """No scrolling sideways and no violation of axe-core's rules: the list, a selection, an open dialog, a refused search."""
     with shown.page("?size=20", **look) as page:
         assert sideways(page) == 0
@@ -400,7 +364,7 @@ def test_nothing_is_cut_and_everybody_can_use_it(shown: Shown, look: dict[str, A
         assert violations(page) == []
 
 
-def test_all_columns_fit_without_scripts_too(shown: Shown) -> None:
+def test_all_columns_fit_without_scripts_too(shown: ShownList) -> None:
     """With "Save" beside each status."""
     for width in (1280, 1024, 360):
         with shown.page(scripts=False, viewport=(width, 800)) as page:

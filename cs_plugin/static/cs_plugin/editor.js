@@ -9,6 +9,8 @@
   function tabs(place) {
     const sections = all("[data-tab]", place);
     if (sections.length < 2) return;
+    // Whoever is quicker than this script goes on typing where they are.
+    const active = place.contains(document.activeElement) ? document.activeElement : null;
     const list = document.createElement("div");
     list.className = "cs-tabs";
     list.setAttribute("role", "tablist");
@@ -51,7 +53,8 @@
       choose(made[to].tab);
       made[to].tab.focus();
     });
-    choose((made.find(({ tab }) => tab.querySelector(".cs-is-wrong")) ?? made[0]).tab);
+    choose((made.find(({ tab, panel }) => tab.querySelector(".cs-is-wrong") || panel.contains(active)) ?? made[0]).tab);
+    active?.focus();
 
     // A link to a field, from what is wrong at the top, opens the language in which it stands.
     document.addEventListener("click", (event) => {
