@@ -51,8 +51,8 @@ class Shown:
         return page
 
     def hear(self, kind: str, text: str) -> None:
-        """Keep a complaint of the browser. A form that is shown again with what is wrong comes as 422, which is none."""
-        if kind in ("error", "warning") and "422 (" not in text:
+        """Keep a complaint of the browser. That a form comes again with what is wrong (422), or that a page is refused (403), is none."""
+        if kind in ("error", "warning") and not ("422 (" in text or "403 (" in text):
             self.complaints.append(text)
 
 
