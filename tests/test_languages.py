@@ -21,7 +21,8 @@ from tools.translations import languages
 
 # What people see or hear of an element beside its text.
 SPOKEN = ("aria-label", "title", "placeholder", "alt", "data-selected")
-SILENT = frozenset({"script", "style", "code", "option-value"})
+# What stands in a text area is what somebody writes, in whichever language.
+SILENT = frozenset({"script", "style", "code", "textarea"})
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 # What a text needs besides its placeholders so that it can be known again.
 ENOUGH_LETTERS = 5
@@ -89,10 +90,10 @@ def english_of(language: str) -> Iterator[re.Pattern[str]]:
     """Yield the texts that a page in this language should not have: those which are translated into something else."""
     for message in messages_of(language):
         for text in forms(message.id):
-            parts = PLACEHOLDER.split(text)
+            parts = PLACEHOLDER.split(" ".join(text.split()))
             if not text or i18n.gettext(language, text) == text or sum(map(len, "".join(parts).split())) < ENOUGH_LETTERS:
                 continue
-            yield re.compile(".+".join(re.escape(" ".join(part.split())) if part.strip() else part and " " for part in parts))
+            yield re.compile(".+".join(map(re.escape, parts)))
 
 
 def left_in_english(pages: dict[str, str], language: str) -> list[tuple[str, str]]:

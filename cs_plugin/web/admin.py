@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 from flask_admin import Admin, AdminIndexView, expose
 from flask_admin.theme import Bootstrap4Theme
 
+from cs_plugin.i18n import marked as _
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.web.contacts import ContactView
-from cs_plugin.web.desk_view import DeskView
+from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.failed_mails import FailedMailsView
 from cs_plugin.web.options import OptionsView
 from cs_plugin.web.order_panel import OrderView
@@ -78,7 +79,7 @@ def _own_admin(app: Flask) -> Admin:
     # An endpoint of our own: a host may well have a blueprint that is called "admin".
     url = app.config["CS_ADMIN_URL"]
     index = _Index(name="Home", endpoint=_ENDPOINT, url=url)
-    return Admin(app, name="Customer Service", endpoint=_ENDPOINT, url=url, index_view=index, theme=Bootstrap4Theme(fluid=True))
+    return Admin(app, name=MenuName(_("Customer Service")), endpoint=_ENDPOINT, url=url, index_view=index, theme=Bootstrap4Theme(fluid=True))
 
 
 def _exempt_from_csrf_protect(app: Flask, endpoint: str) -> None:

@@ -19,6 +19,8 @@ def violations(page: playwright.sync_api.Page, *, within: str = OURS) -> list[st
     page.evaluate(SCRIPT.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = page.evaluate(
         """async (within) => {
+            // Whatever was opened last has moved the page by then: where it scrolls meanwhile, colours are held against the wrong background.
+            await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
             const ours = await axe.run({ include: [[within]] });
             const rules = ["html-has-lang", "html-lang-valid", "document-title", "landmark-one-main", "page-has-heading-one"];
             const whole = await axe.run({ runOnly: rules });

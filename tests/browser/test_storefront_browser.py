@@ -94,7 +94,7 @@ def test_the_pages_of_contacts_are_accessible_and_fit(base: str, browser: Browse
                 page.goto(base + path)
                 assert (path, violations(page, within=".cs-desk"), sideways(page)) == (path, [], 0)
             page.get_by_role("button", name="Save").click()
-            expect(page.get_by_text("The field title is required at least in your default language.")).to_be_visible()
+            expect(page.get_by_text("The field title is required at least in your default language.", exact=True)).to_be_visible()
             assert violations(page, within=".cs-desk") == []
 
 
