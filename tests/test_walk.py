@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from cs_plugin import desk
-from cs_plugin.store.models import Contact, ContactShop, ContactText
+from cs_plugin.store.models import Contact, ContactShop, ContactText, Option
 from tests.hosts.store import Store
 
 
@@ -45,6 +45,8 @@ def test_contacts_without_an_address_use_each_shops(store: Store) -> None:
             session.execute(delete(ContactShop))
             session.execute(delete(ContactText))
             session.execute(delete(Contact))
+            # As if they had never been made: they are made once.
+            session.execute(delete(Option))
             session.commit()
             assert desk.make_first_contacts(store.desk.bench(session))
             session.commit()
