@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from urllib.error import URLError
 import playwright.sync_api
 import pytest
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, Response
 
 from tests.servers import dovecot, redis
 from tests.servers.browser import Browser
@@ -341,6 +342,32 @@ def test_a_window_is_as_told(address: str, browser: Browser) -> None:
         page.goto(address)
         dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         assert (page.evaluate("innerWidth"), dark, page.title()) == (390, True, "Desk in de-DE")
+
+
+def test_what_is_done_to_a_page_waits_until_its_scripts_have_run(browser: Browser) -> None:
+    """A button that is there long before its script is not clicked in vain."""
+    application, seen = Flask(__name__), threading.Event()
+
+    @application.get("/")
+    def home() -> str:
+        tell = "<script>requestAnimationFrame(() => setTimeout(() => fetch('/seen'), 300))</script>"
+        return f"<title>Waits</title><button>Press</button>{tell}<script defer src=/late.js></script>"
+
+    @application.get("/seen")
+    def tell_that_the_button_is_seen() -> str:
+        seen.set()
+        return ""
+
+    @application.get("/late.js")
+    def late() -> Response:
+        seen.wait(timeout=30)
+        return Response("document.querySelector('button').onclick = () => (document.title = 'Pressed')", mimetype="text/javascript")
+
+    with serving(application) as url, browser.context() as context:
+        page = context.new_page()
+        page.goto(url, wait_until="commit")
+        page.get_by_role("button", name="Press").click()
+        assert page.title() == "Pressed"
 
 
 def test_a_page_gets_nothing_from_elsewhere(page: playwright.sync_api.Page) -> None:

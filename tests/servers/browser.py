@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import playwright.sync_api
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tools.programs import find_program
 
@@ -27,6 +27,19 @@ ARGUMENTS = (
 )
 
 ColourScheme = Literal["light", "dark"]
+
+# What a page needs to say how far it is: an attribute that goes once it has loaded, its deferred scripts included.
+_LOADING = """
+    const mark = () => document.readyState !== "complete" && document.documentElement?.setAttribute("data-loading", "");
+    new MutationObserver((_changes, watcher) => {
+        mark();
+        if (document.documentElement) watcher.disconnect();
+    }).observe(document, { childList: true });
+    mark();
+    addEventListener("load", () => document.documentElement.removeAttribute("data-loading"));
+"""
+# How long is waited for what a page must come to show: a machine that does other work besides may take its time.
+_PATIENCE = 20_000
 
 
 class Browser:
@@ -55,15 +68,23 @@ class Browser:
             timezone_id=timezone,
             java_script_enabled=javascript,
         )
+        context.add_init_script(_LOADING)
+        context.on("page", _patiently)
         try:
             yield context
         finally:
             context.close()
 
 
+def _patiently(page: playwright.sync_api.Page) -> None:
+    """Let whatever is done to a page, and expected of it, wait until it has loaded: a button that is clicked before its script runs does nothing."""
+    page.add_locator_handler(page.locator("html[data-loading]"), lambda: page.wait_for_load_state("load"), no_wait_after=True)
+
+
 @contextmanager
 def browsing() -> Iterator[Browser]:
     """Start a browser and end it after the block. Chromium gets a home of its own: it does not start without one."""
+    expect.set_options(timeout=_PATIENCE)
     home = tempfile.TemporaryDirectory(prefix="cs-browser-", ignore_cleanup_errors=True)
     with home as folder, sync_playwright() as play:
         environment: dict[str, str | float | bool] = {**os.environ, "HOME": folder}
