@@ -1,0 +1,212 @@
+"""What is done with threads from the list: status in the row, bulk actions, delete and undo, the page size."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flask import jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+
+from cs_plugin import desk, i18n
+from cs_plugin.errors import NotFoundError, NotPermittedError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.permissions import Permission
+from cs_plugin.rules.status import Status
+from cs_plugin.store import threads
+from cs_plugin.store.locking import let_go
+from cs_plugin.store.preferences import set_preference
+from cs_plugin.store.scope import Scope
+from cs_plugin.store.threads import PAGE_SIZES
+from cs_plugin.web.desk_view import DeskView
+from cs_plugin.web.list_address import list_query, list_url
+from cs_plugin.web.list_state import ListState
+from cs_plugin.web.reading import Visit, form_is_genuine
+from cs_plugin.web.saying import say_bad, say_good
+
+SIZE = "list_size"   # the name under which the page size is remembered
+_HIGHEST_ID = 2**63 - 1
+_JSON = "application/json"
+_REFUSALS = (NotFoundError, NotPermittedError)
+_EXPIRED = _("This page had been open for too long, and nothing was changed. Please try again.")
+_GONE = _("Nothing was changed: these threads are no longer there, or you may not change them.")
+
+
+class ThreadDeeds(DeskView):
+    """What the list's forms do; each leads back to the list as it stood."""
+
+    @expose("/status", methods=("POST",))
+    def save_status(self) -> ResponseReturnValue:
+        """Save the status that was chosen in a row, and answer a script with what came of it."""
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        thread_id = _id_of(request.form.get("save", ""))
+        chosen = _status_of(request.form.get(f"status-{thread_id}", ""))
+        if thread_id is None or chosen is None:
+            return self._answer(_("Choose a status of the list."), good=False)
+        return self._set_status([thread_id], chosen)
+
+    @expose("/bulk", methods=("POST",))
+    def bulk(self) -> ResponseReturnValue:
+        """Do with the selected threads what "Bulk actions" names; deleting asks first where no script has asked."""
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        ids = _ids_of(request.form.getlist("thread"))
+        action = request.form.get("action", "")
+        if not ids:
+            return self._answer(_("Select at least one thread first."), good=False)
+        if action == "ask":
+            return self._ask(ids, _("Delete selection"), "bulk")
+        if action == "delete":
+            return self._delete(ids, _("The selection has been successfully deleted."))
+        chosen = _status_of(action)
+        if chosen is None:
+            return self._answer(_("Choose what to do with the selected threads."), good=False)
+        return self._set_status(ids, chosen)
+
+    @expose("/delete", methods=("GET", "POST"))
+    def delete_one(self) -> ResponseReturnValue:
+        """Ask whether a thread shall be deleted, and delete it."""
+        if request.method == "POST" and not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        ids = _ids_of(request.values.getlist("thread")[:1])
+        if not ids:
+            return self._answer(_GONE, good=False)
+        if request.method == "GET":
+            return self._ask(ids, _("Delete"), "delete_one")
+        return self._delete(ids, _("Successful deletion."))
+
+    @expose("/undo", methods=("POST",))
+    def undo_delete(self) -> ResponseReturnValue:
+        """Take out of the bin what one deletion laid there."""
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        here = self.here
+        ids = _deleted(here, request.form.get("deleted", ""))
+        try:
+            restored = here.desk.do(lambda bench: desk.restore(bench, here.actor("list"), ids)) if ids else []
+        except _REFUSALS:
+            restored = []
+        if not restored:
+            return self._answer(_("Nothing was brought back: these threads are no longer in the bin."), good=False)
+        return self._answer(self._count("%(n)s thread is back in the list.", "%(n)s threads are back in the list.", len(restored)), good=True)
+
+    @expose("/page-size", methods=("POST",))
+    def choose_size(self) -> ResponseReturnValue:
+        """Remember how many threads this employee wants on a page."""
+        here = self.here
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        size = next((size for size in PAGE_SIZES if str(size) == request.form.get("size")), None)
+        if size is None:
+            return self._answer(_("Choose a page size of the list."), good=False)
+        here.desk.do(lambda bench: set_preference(bench.session, here.actor().employee.id, SIZE, size, bench.now))
+        return redirect(list_url(self._state().sized(size)), 303)
+
+    def _state(self) -> ListState:
+        """Return the state that the URL says, in the context that holds; without a trace of shops where there is one."""
+        here = self.here
+        several = len(here.visible_shops) > 1
+        return replace(ListState.of(request.args), shop=str(here.context) if several else "")
+
+    def _set_status(self, ids: Sequence[int], status: Status) -> ResponseReturnValue:
+        here = self.here
+        mine = Scope(here.grants.shops(Permission.REPLY))
+
+        def work(bench: desk.Bench) -> int:
+            desk.set_status(bench, here.actor("list"), ids, status)
+            return len(threads.among(bench.session, mine, ids))
+
+        try:
+            done = here.desk.do(work)
+        except _REFUSALS:
+            return self._answer(_GONE, good=False)
+        return self._answer(self._with_count(_("Update successful"), done, len(ids)), good=True)
+
+    def _delete(self, ids: Sequence[int], message: str) -> ResponseReturnValue:
+        here = self.here
+
+        def work(bench: desk.Bench) -> tuple[int, dt.datetime]:
+            return len(desk.delete(bench, here.actor("list"), ids)), bench.now
+
+        try:
+            deleted, moment = here.desk.do(work)
+        except _REFUSALS:
+            deleted = 0
+        if not deleted:
+            return self._answer(_("Nothing was deleted: these threads are no longer there, or you may not delete them."), good=False)
+        say_good(self._with_count(message, deleted, len(ids)), undo=moment.isoformat())
+        return redirect(list_url(self._state()), 303)
+
+    def _with_count(self, message: str, done: int, asked: int) -> str:
+        """Return what is said of an action, with the numbers where it did not reach every thread."""
+        said = self.say(message)
+        if done == asked:
+            return said
+        language = self.here.employee_language
+        left = self.say(
+            _("%(done)s of %(asked)s threads; the others are no longer there, or you may not change them."),
+            done=i18n.number(language, done),
+            asked=i18n.number(language, asked),
+        )
+        return f"{said} {left}"
+
+    def _count(self, one: str, many: str, n: int) -> str:
+        return i18n.ngettext(self.here.employee_language, one, many, n)
+
+    def _answer(self, message: str, *, good: bool) -> ResponseReturnValue:
+        """Tell what came of a form: a script at once, anybody else on the list, which stands as it stood."""
+        text = self.say(message)
+        if request.accept_mimetypes.best_match(["text/html", _JSON]) == _JSON:
+            return jsonify(good=good, text=text), 200 if good else 409
+        (say_good if good else say_bad)(text)
+        return redirect(list_url(self._state()), 303)
+
+    def _ask(self, ids: Sequence[int], title: str, endpoint: str) -> ResponseReturnValue:
+        """Show the question on a page of its own, for whoever has no scripts."""
+        state = self._state()
+        here = self.here
+        allowed = threads.among(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), ids)
+        let_go(here.desk.session())
+        if not allowed:
+            return self._answer(_GONE, good=False)
+        return self.page(
+            "delete.html",
+            title=self.say(title),
+            ids=ids,
+            count=len(allowed),
+            action=url_for(f".{endpoint}") + list_query(state),
+            back=list_url(state),
+        )
+
+
+def _deleted(here: Visit, what: str) -> list[int]:
+    """Return the threads of a deletion that is to be undone: one by its id, several by the moment at which they went."""
+    if thread_id := _id_of(what):
+        return [thread_id]
+    try:
+        moment = dt.datetime.fromisoformat(what)
+    except ValueError:
+        return []
+    # At the ends of the calendar a moment of another zone is none in ours.
+    if moment.tzinfo is None or not 2000 <= moment.year < dt.MAXYEAR:
+        return []
+    return threads.binned_at(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), moment)
+
+
+def _id_of(text: str) -> int | None:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 19:
+        return None
+    return number if 0 < (number := int(text)) <= _HIGHEST_ID else None
+
+
+def _ids_of(texts: Sequence[str]) -> list[int]:
+    """Return the ids among what a form says, each once, no more than the longest page holds."""
+    found = dict.fromkeys(number for text in texts if (number := _id_of(text)) is not None)
+    return list(found)[: PAGE_SIZES[-1]]
+
+
+def _status_of(text: str) -> Status | None:
+    return Status(text) if text in set(Status) else None
