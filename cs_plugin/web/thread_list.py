@@ -13,7 +13,6 @@ from flask_admin import expose
 from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
-from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads
@@ -27,24 +26,12 @@ from cs_plugin.web.list_address import list_url_of as list_url_of
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, ListState, is_day, read_day
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, surroundings
 from cs_plugin.web.reading import Visit
+from cs_plugin.web.status_words import BULK_WORDS
+from cs_plugin.web.status_words import STATUS_WORDS as STATUS_WORDS
 from cs_plugin.web.thread_deeds import SIZE, ThreadDeeds
 from cs_plugin.web.worker_notice import no_worker
 
 _FIRST_CHARACTERS = 40
-
-# The statuses as people read them, and as "Bulk actions" names them.
-STATUS_WORDS: Mapping[Status, str] = {
-    Status.OPEN: _("Open"),
-    Status.CLOSED: _("Closed"),
-    Status.PENDING1: _("Pending 1"),
-    Status.PENDING2: _("Pending 2"),
-}
-BULK_WORDS: Mapping[Status, str] = {
-    Status.OPEN: _('Mark as "opened"'),
-    Status.CLOSED: _('Mark as "closed"'),
-    Status.PENDING1: _('Mark as "pending 1"'),
-    Status.PENDING2: _('Mark as "pending 2"'),
-}
 
 
 class ThreadListPages(ThreadDeeds):
