@@ -5,6 +5,7 @@ The lists are those of `store.threads`: the same filter, scope and order.
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import IO, Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from cs_plugin.rules.status import Folder
 from cs_plugin.store.locking import only_reads
 from cs_plugin.store.models import Thread
 from cs_plugin.store.scope import Scope
@@ -39,6 +41,12 @@ def count_up_to(session: Session, scope: Scope, wanted: ThreadFilter, up_to: int
     """Return how many threads a list holds up to an id, all of them counted."""
     found = ordered_ids(scope, wanted, _UPWARDS).where(Thread.id <= min(up_to, MOST_ID)).order_by(None).subquery()
     return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def next_binned_ids(session: Session, scope: Scope, moment: dt.datetime, *, after: int, most: int) -> list[int]:
+    """Return the first threads behind an id that were laid in the bin at that very moment: what one deletion took."""
+    taken = (Thread.folder == Folder.BIN, Thread.binned_at == moment, Thread.id > after, scope.covers(Thread.shop_id))
+    return list(session.scalars(select(Thread.id).where(*taken).order_by(Thread.id).limit(most)))
 
 
 class WrittenDown:

@@ -144,12 +144,13 @@ class View:
 
 # Only those who may delete see what was deleted: they alone can take it back.
 BIN = View("bin", _("Bin"), _("Deleted threads, for 30 days"), holds=lambda _me: {"folder": Folder.BIN}, needs=Permission.DELETE)
+SPAM = View("spam", _("Spam"), _("Threads of blocked senders, and those held for spam"), holds=lambda _me: {"folder": Folder.SPAM})
 VIEWS = (
     View("all", _("All"), _("All threads")),
     View("mine", _("Mine"), _("Assigned to me and not closed"), holds=lambda me: {"assignee_id": me, "unfinished": True}),
     View("unassigned", _("Unassigned"), _("Assigned to nobody and not closed"), holds=lambda _me: {"unassigned": True, "unfinished": True}),
     View("waiting", _("Waiting longest"), _("Open threads, the longest wait first"), Sort("waiting", descending=False), lambda _me: {"waits": True}),
-    View("spam", _("Spam"), _("Threads of blocked senders, and those held for spam"), holds=lambda _me: {"folder": Folder.SPAM}),
+    SPAM,
     BIN,
 )
 

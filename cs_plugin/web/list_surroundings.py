@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cs_plugin.i18n import marked as _
@@ -116,3 +116,13 @@ def _employees(here: Visit) -> dict[str, Employee]:
 
 def _facts(employee: Employee) -> tuple[str, str, str, bool]:
     return employee.first_name, employee.last_name, employee.email, employee.active
+
+
+def assignable(here: Visit, listed: Iterable[Employee] | None = None) -> list[Employee]:
+    """Return to whom threads may be given from the list, whoever looks first, then by name. The desk refuses whoever may not see a thread's shop.
+
+    `listed` are the employees of the host, where it has been asked already.
+    """
+    me = here.actor().employee
+    others = [one for one in (here.desk.host.employees() if listed is None else listed) if one.active and one.id != me.id]
+    return [me, *sorted(others, key=lambda one: (fold(one.last_name), fold(one.first_name), one.id))]

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from flask import jsonify, redirect, request, url_for
+from flask import jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
 from cs_plugin import desk, i18n
-from cs_plugin.errors import NotFoundError, NotPermittedError
+from cs_plugin.desk.handling import CANNOT_TAKE
+from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
-from cs_plugin.store import threads
+from cs_plugin.store import threads, walk
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import set_preference
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import PAGE_SIZES
+from cs_plugin.store.threads import PAGE_SIZES, ThreadFilter
+from cs_plugin.web.bulk_job import ASSIGN, DELETE, NEEDS, NOT_SPAM, RESTORE, Bulk, put
+from cs_plugin.web.bulk_told import bulks_told, cancel, tell_no_more
 from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_address import list_query, list_url
 from cs_plugin.web.list_state import ListState
-from cs_plugin.web.reading import Visit, form_is_genuine
+from cs_plugin.web.list_surroundings import assignable, surroundings
+from cs_plugin.web.reading import Visit, form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
 
 SIZE = "list_size"   # the name under which the page size is remembered
@@ -53,18 +57,45 @@ class ThreadDeeds(DeskView):
         """Do with the selected threads what "Bulk actions" names; deleting asks first where no script has asked."""
         if not form_is_genuine():
             return self._answer(_EXPIRED, good=False)
-        ids = _ids_of(request.form.getlist("thread"))
+        ids, seen = _ids_of(request.form.getlist("thread")), _id_of(request.form.get("whole", ""))
         action = request.form.get("action", "")
-        if not ids:
+        if not ids and seen is None:
             return self._answer(_("Select at least one thread first."), good=False)
         if action == "ask":
-            return self._ask(ids, _("Delete selection"), "bulk")
-        if action == "delete":
-            return self._delete(ids, _("The selection has been successfully deleted."))
-        chosen = _status_of(action)
-        if chosen is None:
+            return self._ask(ids, _("Delete selection"), "bulk", seen)
+        if action == "ask-whom":
+            return self._ask_whom(ids, seen)
+        if action not in NEEDS or action == RESTORE:
             return self._answer(_("Choose what to do with the selected threads."), good=False)
-        return self._set_status(ids, chosen)
+        if seen is not None:
+            return self._do_with_whole(action, seen)
+        if action == DELETE:
+            return self._delete(ids, _("The selection has been successfully deleted."))
+        if action == ASSIGN:
+            return self._do_with(ids, lambda bench: desk.assign_several(bench, self.here.actor("list"), ids, _assignee()))
+        if action == NOT_SPAM:
+            return self._do_with(ids, lambda bench: len(desk.not_spam(bench, self.here.actor("list"), ids)))
+        return self._set_status(ids, Status(action))
+
+    @expose("/bulk-jobs", methods=("GET", "POST"))
+    def bulk_jobs(self) -> ResponseReturnValue:
+        """Tell a script how far the bulk actions of this employee are; cancel one, or tell no more of those that have ended."""
+        here = self.here
+        if request.method == "GET":
+            told, state = bulks_told(here, here.desk.session()), self._state()
+            let_go(here.desk.session())
+            words = {**page_words(here.employee_language), "query": list_query(state), "back": list_url(state)}
+            html = render_template("cs_plugin/admin/_bulk_jobs.html", **words, bulks=told)
+            return jsonify(runs=any(one.runs for one in told), html=html), {"Cache-Control": "private, no-store"}
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        number = _id_of(request.form.get("cancel", ""))
+        if number is None:
+            here.desk.do(lambda bench: tell_no_more(here, bench))
+            return redirect(list_url(self._state()), 303)
+        if not here.desk.do(lambda bench: cancel(here, bench, number)):
+            return self._answer(_("There is nothing left to cancel."), good=False)
+        return redirect(list_url(self._state()), 303)
 
     @expose("/delete", methods=("GET", "POST"))
     def delete_one(self) -> ResponseReturnValue:
@@ -84,7 +115,10 @@ class ThreadDeeds(DeskView):
         if not form_is_genuine():
             return self._answer(_EXPIRED, good=False)
         here = self.here
-        ids = _deleted(here, request.form.get("deleted", ""))
+        what = request.form.get("deleted", "")
+        ids = _deleted(here, what)
+        if len(ids) > PAGE_SIZES[-1]:
+            return self._put(RESTORE, Scope(here.grants.shops(Permission.DELETE)), ThreadFilter(), 0, dt.datetime.fromisoformat(what))
         try:
             restored = here.desk.do(lambda bench: desk.restore(bench, here.actor("list"), ids)) if ids else []
         except _REFUSALS:
@@ -110,6 +144,45 @@ class ThreadDeeds(DeskView):
         here = self.here
         several = len(here.visible_shops) > 1
         return replace(ListState.of(request.args), shop=str(here.context) if several else "")
+
+    def _do_with_whole(self, action: str, seen: int) -> ResponseReturnValue:
+        """Do something with all threads that match and are not newer than what the employee has seen: in the background, however many they are."""
+        here, state = self.here, self._state()
+        wanted, wrong = state.asked(surroundings(here).choices, here.actor().employee.id)
+        scope = here.scope(NEEDS[action]) & here.scope(state.view.needs)
+        if wrong:
+            # A field that cannot be read narrows nothing: what is shown for a look must not be deleted for it.
+            return self._answer(_("Nothing was changed: correct the search first."), good=False)
+        if scope.shops == frozenset():
+            return self._answer(_GONE, good=False)
+        if action == ASSIGN:
+            colleagues = {one.id for one in assignable(here)}
+            if _assignee() is not None and _assignee() not in colleagues:
+                return self._answer(CANNOT_TAKE, good=False)
+        let_go(here.desk.session())
+        return self._put(action, scope, wanted, seen)
+
+    def _put(self, action: str, scope: Scope, wanted: ThreadFilter, seen: int, moment: dt.datetime | None = None) -> ResponseReturnValue:
+        """Let something be done in the background; the list says how far it is."""
+        here = self.here
+        assignee = _assignee() if action == ASSIGN else None
+
+        def work(bench: desk.Bench) -> None:
+            put(bench.session, Bulk(action, here.actor().employee, scope, wanted, seen, moment or bench.now, assignee), bench.now)
+
+        here.desk.do(work)
+        return redirect(list_url(self._state()), 303)
+
+    def _do_with(self, ids: Sequence[int], work: Callable[[desk.Bench], int]) -> ResponseReturnValue:
+        try:
+            done = self.here.desk.do(work)
+        except _REFUSALS:
+            return self._answer(_GONE, good=False)
+        except InvalidInputError as error:
+            return self._answer(self.say_error(error), good=False)
+        if not done:
+            return self._answer(_GONE, good=False)
+        return self._answer(self._with_count(_("Update successful"), done, len(ids)), good=True)
 
     def _set_status(self, ids: Sequence[int], status: Status) -> ResponseReturnValue:
         here = self.here
@@ -164,22 +237,47 @@ class ThreadDeeds(DeskView):
         (say_good if good else say_bad)(text)
         return redirect(list_url(self._state()), 303)
 
-    def _ask(self, ids: Sequence[int], title: str, endpoint: str) -> ResponseReturnValue:
+    def _ask(self, ids: Sequence[int], title: str, endpoint: str, seen: int | None = None) -> ResponseReturnValue:
         """Show the question on a page of its own, for whoever has no scripts."""
         state = self._state()
-        here = self.here
-        allowed = threads.among(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), ids)
-        let_go(here.desk.session())
-        if not allowed:
+        count = self._how_many(ids, seen, Permission.DELETE)
+        if not count:
             return self._answer(_GONE, good=False)
         return self.page(
             "delete.html",
             title=self.say(title),
             ids=ids,
-            count=len(allowed),
+            seen=seen,
+            count=count,
             action=url_for(f".{endpoint}") + list_query(state),
             back=list_url(state),
         )
+
+    def _ask_whom(self, ids: Sequence[int], seen: int | None) -> ResponseReturnValue:
+        """Ask to whom threads shall be given, on a page of its own, for whoever has no scripts."""
+        state = self._state()
+        count = self._how_many(ids, seen, Permission.REPLY)
+        if not count:
+            return self._answer(_GONE, good=False)
+        employees, me = assignable(self.here), self.here.actor().employee
+        action = url_for(".bulk") + list_query(state)
+        return self.page("assign.html", ids=ids, seen=seen, count=count, employees=employees, me=me, action=action, back=list_url(state))
+
+    def _how_many(self, ids: Sequence[int], seen: int | None, permission: Permission) -> int:
+        """Return how many threads a question is about: of those that were chosen, or of all that match."""
+        here, state, session = self.here, self._state(), self.here.desk.session()
+        if seen is None:
+            number = len(threads.among(session, Scope(here.grants.shops(permission)), ids))
+        else:
+            wanted, _wrong = state.asked(surroundings(here).choices, here.actor().employee.id)
+            number = walk.count_up_to(session, here.scope(permission) & here.scope(state.view.needs), wanted, seen)
+        let_go(session)
+        return number
+
+
+def _assignee() -> str | None:
+    """Return whom the form names; None for nobody."""
+    return request.form.get("assignee") or None
 
 
 def _deleted(here: Visit, what: str) -> list[int]:
@@ -193,7 +291,8 @@ def _deleted(here: Visit, what: str) -> list[int]:
     # At the ends of the calendar a moment of another zone is none in ours.
     if moment.tzinfo is None or not 2000 <= moment.year < dt.MAXYEAR:
         return []
-    return threads.binned_at(here.desk.session(), Scope(here.grants.shops(Permission.DELETE)), moment)
+    scope = Scope(here.grants.shops(Permission.DELETE))
+    return walk.next_binned_ids(here.desk.session(), scope, moment, after=0, most=PAGE_SIZES[-1] + 1)
 
 
 def _id_of(text: str) -> int | None:

@@ -15,16 +15,17 @@ from sqlalchemy.orm import Session
 from cs_plugin import i18n
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
-from cs_plugin.store import threads
+from cs_plugin.store import threads, walk
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import preferences_of
 from cs_plugin.store.threads import PAGE_SIZES, Page
 from cs_plugin.web import list_state
+from cs_plugin.web.bulk_told import bulks_told
 from cs_plugin.web.list_address import list_query
 from cs_plugin.web.list_address import list_url as list_url
 from cs_plugin.web.list_address import list_url_of as list_url_of
-from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, ListState, is_day, read_day
-from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, surroundings
+from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, SPAM, VIEWS, ListState, is_day, read_day
+from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, assignable, surroundings
 from cs_plugin.web.reading import Visit
 from cs_plugin.web.status_words import BULK_WORDS
 from cs_plugin.web.status_words import STATUS_WORDS as STATUS_WORDS
@@ -49,8 +50,12 @@ class ThreadListPages(ThreadDeeds):
         scope = here.scope(state.view.needs)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
         notice = no_worker(here, session)
+        bulks = bulks_told(here, session)
+        # What comes in while somebody looks at this page does not belong to "all that match".
+        seen = walk.highest_id(session, scope) if page.total > len(page.rows) and not wrong else 0
         let_go(session)
-        return self.page("threads.html", no_worker=notice, **self._words(state.at(page.number), page, around, wrong))
+        words = self._words(state.at(page.number), page, around, wrong)
+        return self.page("threads.html", no_worker=notice, bulks=bulks, seen=seen, **words)
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""
@@ -71,6 +76,7 @@ class ThreadListPages(ThreadDeeds):
             "state": state,
             "query": list_query(state),
             "back": f"?{urlencode({'back': state.query})}" if state.query else "",
+            "back_of_list": f"?{urlencode([('shop', state.shop)] * bool(state.shop) + [('back', state.query)] * bool(state.query))}",
             "list": page,
             "around": around,
             "columns": COLUMNS,
@@ -92,6 +98,9 @@ class ThreadListPages(ThreadDeeds):
             "day_type": lambda name: "text" if name in wrong and not is_day(state.search[name]) else "date",
             "first": min(page.total, (page.number - 1) * page.size + 1),
             "last": (page.number - 1) * page.size + len(page.rows),
+            "employees": assignable(here, around.employees.values()),
+            "me": here.actor().employee,
+            "in_spam": state.view is SPAM,
             "may_reply": _able(here, Permission.REPLY),
             "may_delete": state.view is not BIN and _able(here, Permission.DELETE),
             "total": f"{i18n.number(here.employee_language, page.total)}{'+' if page.more else ''}",
