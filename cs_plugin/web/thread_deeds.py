@@ -19,6 +19,7 @@ from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import set_preference
+from cs_plugin.store.saved_views import view_of
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import PAGE_SIZES, ThreadFilter
 from cs_plugin.web.bulk_job import ASSIGN, DELETE, NEEDS, NOT_SPAM, RESTORE, Bulk, put
@@ -143,7 +144,10 @@ class ThreadDeeds(DeskView):
         """Return the state that the URL says, in the context that holds; without a trace of shops where there is one."""
         here = self.here
         several = len(here.visible_shops) > 1
-        return replace(ListState.of(request.args), shop=str(here.context) if several else "")
+        state = replace(ListState.of(request.args), shop=str(here.context) if several else "")
+        if state.saved_id is None:
+            return state
+        return state.opened(view_of(here.desk.session(), here.actor().employee.id, state.saved_id))
 
     def _do_with_whole(self, action: str, seen: int) -> ResponseReturnValue:
         """Do something with all threads that match and are not newer than what the employee has seen: in the background, however many they are."""

@@ -13,20 +13,23 @@ from flask_admin import expose
 from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
+from cs_plugin.desk.saved_views import may_share
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import preferences_of
+from cs_plugin.store.saved_views import views_of
 from cs_plugin.store.threads import PAGE_SIZES, Page
 from cs_plugin.web import list_state
 from cs_plugin.web.bulk_told import bulks_told
 from cs_plugin.web.list_address import list_query
 from cs_plugin.web.list_address import list_url as list_url
 from cs_plugin.web.list_address import list_url_of as list_url_of
-from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, SPAM, VIEWS, ListState, is_day, read_day
+from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, SPAM, ListState, is_day, read_day
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, assignable, surroundings
 from cs_plugin.web.reading import Visit
+from cs_plugin.web.saved_views import able, offered, saved_words
 from cs_plugin.web.status_words import BULK_WORDS
 from cs_plugin.web.status_words import STATUS_WORDS as STATUS_WORDS
 from cs_plugin.web.thread_deeds import SIZE, ThreadDeeds
@@ -51,11 +54,12 @@ class ThreadListPages(ThreadDeeds):
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
         notice = no_worker(here, session)
         bulks = bulks_told(here, session)
+        saved = saved_words(views_of(session, here.actor().employee.id), state, ListState.of(request.args).saved_id)
         # What comes in while somebody looks at this page does not belong to "all that match".
         seen = walk.highest_id(session, scope) if page.total > len(page.rows) and not wrong else 0
         let_go(session)
         words = self._words(state.at(page.number), page, around, wrong)
-        return self.page("threads.html", no_worker=notice, bulks=bulks, seen=seen, **words)
+        return self.page("threads.html", no_worker=notice, bulks=bulks, seen=seen, **saved, **words)
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""
@@ -81,7 +85,8 @@ class ThreadListPages(ThreadDeeds):
             "around": around,
             "columns": COLUMNS,
             "fields": {one.name: one for one in FIELDS},
-            "views": [view for view in VIEWS if _able(here, view.needs)],
+            "views": offered(here),
+            "may_share": may_share(here.actor(), here.shops),
             "sizes": PAGE_SIZES,
             "wrong": wrong,
             "numbers": list_state.numbers(page.number, page.pages),
@@ -101,8 +106,8 @@ class ThreadListPages(ThreadDeeds):
             "employees": assignable(here, around.employees.values()),
             "me": here.actor().employee,
             "in_spam": state.view is SPAM,
-            "may_reply": _able(here, Permission.REPLY),
-            "may_delete": state.view is not BIN and _able(here, Permission.DELETE),
+            "may_reply": able(here, Permission.REPLY),
+            "may_delete": state.view is not BIN and able(here, Permission.DELETE),
             "total": f"{i18n.number(here.employee_language, page.total)}{'+' if page.more else ''}",
         }
 
@@ -120,9 +125,3 @@ def first_words(text: str) -> str:
 def _remembered_size(session: Session, here: Visit) -> int:
     remembered = preferences_of(session, here.actor().employee.id).get(SIZE)
     return remembered if remembered in PAGE_SIZES else PAGE_SIZES[0]
-
-
-def _able(here: Visit, permission: Permission) -> bool:
-    """Say whether the permission is held in some shop of the context."""
-    shops = here.scope(permission).shops
-    return not isinstance(shops, frozenset) or bool(shops)

@@ -131,4 +131,15 @@
     } else jobs.replaceChildren(drawn.content);
     return answer.runs;
   });
+
+  const views = document.querySelector("[data-view-counts]");
+  const count = async () => {
+    const answer = await answerOf(views.dataset.viewCounts);
+    for (const link of answer ? all("[data-view]", views) : []) {
+      // The view that is shown says how many there are, and not only up to 99.
+      if (!link.hasAttribute("aria-current")) link.querySelector("[data-count]").textContent = answer[link.dataset.view] ?? "";
+    }
+    return answer !== null;
+  };
+  if (views) { count().catch(() => {}); again(60, count); }
 })();
