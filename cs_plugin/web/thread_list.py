@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import request
+from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
@@ -28,6 +29,8 @@ from cs_plugin.web.list_address import list_url as list_url
 from cs_plugin.web.list_address import list_url_of as list_url_of
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, SPAM, ListState, is_day, read_day
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, assignable, surroundings
+from cs_plugin.web.options_page import OptionsPage, options_page
+from cs_plugin.web.options_posting import OptionsPosting
 from cs_plugin.web.reading import Visit
 from cs_plugin.web.saved_views import able, offered, saved_words
 from cs_plugin.web.status_words import BULK_WORDS
@@ -44,6 +47,24 @@ class ThreadListPages(ThreadDeeds):
     @expose("/")
     def index_view(self) -> ResponseReturnValue:
         """Show the list as the URL asks for it."""
+        opened = request.args.get("options") == "open" and self._may_configure()
+        return self._list(options_page(self.here) if opened else None)
+
+    @expose("/options", methods=("POST",))
+    def list_options(self) -> ResponseReturnValue:
+        """Take the form of the options that stands below the list; the list stays as it stands, and whatever is wrong is said at its field."""
+        if not self._may_configure():
+            abort(403)
+        return OptionsPosting(self.here, self._list, lambda _options: self._options_url(self._state())).take()
+
+    def _may_configure(self) -> bool:
+        return self.here.grants.allow_somewhere(Permission.CONFIGURE)
+
+    def _options_url(self, state: ListState) -> str:
+        """Return the address of the list with the options unfolded below it."""
+        return f"{url_for('.index_view')}?{urlencode([*state.pairs(), ('options', 'open')])}"
+
+    def _list(self, options: OptionsPage | None) -> str:
         here = self.here
         state = self._state()
         around = surroundings(here)
@@ -59,11 +80,14 @@ class ThreadListPages(ThreadDeeds):
         seen = walk.highest_id(session, scope) if page.total > len(page.rows) and not wrong else 0
         let_go(session)
         words = self._words(state.at(page.number), page, around, wrong)
+        if options is not None:
+            options = replace(options, address=url_for(".list_options") + list_query(state))
+        words |= {"options": options, "options_url": self._options_url(state), "may_configure": self._may_configure()}
         return self.page("threads.html", no_worker=notice, bulks=bulks, seen=seen, **saved, **words)
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""
-        stands = request.endpoint == f"{self.endpoint}.index_view"
+        stands = request.endpoint in (f"{self.endpoint}.index_view", f"{self.endpoint}.list_options")
         state = ListState.of(request.args) if stands else ListState.of_query(request.args.get("back", ""))
         return list_url(state.in_context(context))
 
