@@ -19,7 +19,7 @@ def note_export(bench: Bench, actor: Actor, scope: Scope, asked: Mapping[str, An
     It is written before the first line leaves: whoever breaks off has had what came until then.
     """
     shops = sorted(scope.shops) if isinstance(scope.shops, frozenset) else "all"
-    if shops == [] or (shops == "all" and not actor.grants.allow_everywhere(Permission.EXPORT)):
+    if shops == "all" and not actor.grants.allow_everywhere(Permission.EXPORT):
         raise NotPermittedError(Permission.EXPORT, "")
     for shop_id in shops if isinstance(shops, list) else ():
         actor.grants.require(Permission.EXPORT, shop_id)
