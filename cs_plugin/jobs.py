@@ -101,6 +101,12 @@ def newest(session: Session, kind: str) -> Job | None:
     return session.scalars(select(Job).where(Job.kind == kind).order_by(Job.id.desc()).limit(1)).first()
 
 
+def newest_of(session: Session, kind: str, employee_id: str, most: int) -> Sequence[Job]:
+    """Return the jobs of a kind that an employee asked for last, the newest first."""
+    theirs = and_(Job.kind == kind, Job.employee_id == employee_id)
+    return session.scalars(select(Job).where(theirs).order_by(Job.id.desc()).limit(most)).all()
+
+
 def newest_jobs(session: Session, most: int) -> Sequence[Job]:
     """Return the jobs that were queued last, the newest first."""
     return session.scalars(select(Job).order_by(Job.id.desc()).limit(most)).all()

@@ -6,7 +6,7 @@ from cs_plugin.desk.answering import Answer, add_note, reply, retry_mail
 from cs_plugin.desk.asking import answer_question
 from cs_plugin.desk.bench import Bench
 from cs_plugin.desk.forwarding import Target, forward
-from cs_plugin.desk.handling import assign, delete, move_to_contact, not_spam, restore, set_status
+from cs_plugin.desk.handling import assign, assign_several, delete, move_to_contact, not_spam, restore, set_status
 from cs_plugin.desk.housekeeping import change_customer, make_first_contacts, merge_customers
 from cs_plugin.desk.links import revoke_link
 from cs_plugin.desk.ordering import write_on_order
@@ -24,6 +24,7 @@ __all__ = [
     "add_note",
     "answer_question",
     "assign",
+    "assign_several",
     "change_customer",
     "delete",
     "forward",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection
 
 from sqlalchemy import select, update
@@ -21,6 +22,8 @@ from cs_plugin.store.models import Delivery, Message, OutboxItem, OutboxState, T
 from cs_plugin.store.scope import Scope
 
 CANNOT_TAKE = _("This employee cannot take threads of this shop.")
+# Whoever is given more threads than this at once finds them under "Mine": a mail for each would bury the others.
+_MOST_TOLD = 20
 
 
 def locked(bench: Bench, actor: Actor, permission: Permission, thread_id: int) -> Thread:
@@ -67,6 +70,25 @@ def assign(bench: Bench, actor: Actor, thread_id: int, assignee_id: str | None, 
         letters.tell_assignee(bench, thread, assignee, actor.employee, reference=reference)
 
 
+def assign_several(bench: Bench, actor: Actor, thread_ids: Collection[int], assignee_id: str | None, *, tells: bool = True) -> int:
+    """Give threads to an employee or to nobody (None), and return how many are theirs then.
+
+    Threads that the actor may not assign, or whose shop the employee may not see, are left out. The employee is told of each as `assign` tells them,
+    unless these are many, or `tells` is false. Raise InvalidInputError for an employee who has left.
+    """
+    assignee, theirs = (None, NO_GRANTS) if assignee_id is None else colleague(bench, actor, assignee_id)
+    if assignee_id is not None and assignee is None:
+        raise InvalidInputError("assignee", CANNOT_TAKE)
+    found = _several(bench, actor, Permission.REPLY, thread_ids)
+    able = [thread for thread in found if assignee is None or theirs.allow(Permission.VIEW, thread.shop_id)]
+    changed = [thread for thread in able if thread.assignee_id != assignee_id]
+    for thread in changed:
+        give_to(bench, actor, thread, assignee)
+        if assignee is not None and assignee.id != actor.employee.id and tells and len(changed) <= _MOST_TOLD and thread.folder is Folder.LIST:
+            letters.tell_assignee(bench, thread, assignee, actor.employee)
+    return len(able)
+
+
 def give_to(bench: Bench, actor: Actor, thread: Thread, assignee: Employee | None, *, because: str = "") -> None:
     """Give a locked thread to an employee or to nobody."""
     remember(bench.session, [actor.employee, *([assignee] if assignee and assignee.id != actor.employee.id else [])], bench.now)
@@ -99,12 +121,15 @@ def move_to_contact(bench: Bench, actor: Actor, thread_id: int, contact_id: int 
     bench.note_event(thread, "type", actor, before=before, after=contact_id, title=contact.title if contact else "--")
 
 
-def delete(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
-    """Lay threads in the bin, cancel what waits to leave for them, and return which ones."""
+def delete(bench: Bench, actor: Actor, thread_ids: Collection[int], *, moment: dt.datetime | None = None) -> list[int]:
+    """Lay threads in the bin, cancel what waits to leave for them, and return which ones.
+
+    `moment` is when that was asked for, by which one deletion that is done in pieces is known as one; now, where it is not given.
+    """
     binned = [thread for thread in _several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is not Folder.BIN]
     for thread in binned:
         bench.note_event(thread, "deleted", actor, folder=thread.folder.value)
-        thread.folder, thread.binned_at = Folder.BIN, bench.now
+        thread.folder, thread.binned_at = Folder.BIN, moment or bench.now
         _cancel_mail(bench, thread)
         bench.session.flush()
         bench.announce("cs_thread_deleted", thread=facts_of_thread(thread), employee=actor.employee)

@@ -65,6 +65,12 @@ class Grants:
             return viewed
         return granted if isinstance(viewed, _All) else granted & viewed
 
+    def within(self, shops: Shops) -> Grants:
+        """Return what is granted in these shops and nowhere else."""
+        if not isinstance(shops, frozenset):
+            return self
+        return Grants({permission: shops if isinstance(granted, _All) else granted & shops for permission, granted in self.by_permission.items()})
+
     def allow(self, permission: Permission, shop_id: str) -> bool:
         """Say whether the permission is held in this shop."""
         return shop_id in self.shops(permission)

@@ -25,6 +25,13 @@ class Scope:
             return false()
         return column.in_(sorted(self.shops))
 
+    def __and__(self, other: Scope) -> Scope:
+        """Return the shops that lie in both."""
+        mine, theirs = self.shops, other.shops
+        if not isinstance(mine, frozenset):
+            return other
+        return Scope(mine & theirs) if isinstance(theirs, frozenset) else self
+
     def __contains__(self, shop_id: str) -> bool:
         return shop_id in self.shops
 

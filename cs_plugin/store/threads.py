@@ -115,7 +115,8 @@ FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "until": lambda value: Thread.last_customer_at < value,
     "assignee_id": lambda value: Thread.assignee_id == clean_line(value, 64),
     "unassigned": _unassigned,
-    "unfinished": lambda value: (Thread.status != Status.CLOSED) if value else (Thread.status == Status.CLOSED),
+    # Named one by one, since an index serves that, and not what a status is unlike.
+    "unfinished": lambda value: Thread.status.in_([one for one in Status if (one is not Status.CLOSED) is value]),
     "waits": _waits,
     "folder": lambda value: Thread.folder == value,
 }
@@ -196,6 +197,11 @@ def _ordered(query: Select[Any], sort: Sort, ranks: Ranks, *, backwards: bool = 
 def ordered_ids(scope: Scope, wanted: ThreadFilter, sort: Sort, ranks: Ranks = Ranks()) -> Select[tuple[int]]:
     """Return the query of the ids that a list holds, in its order."""
     return _ordered(select(Thread.id).where(*where(scope, wanted)), sort, ranks)
+
+
+def rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
+    """Return what the list shows of these threads, in their order. Costs one query."""
+    return _rows(session, scope, ids)
 
 
 def count(session: Session, scope: Scope, wanted: ThreadFilter) -> tuple[int, bool]:

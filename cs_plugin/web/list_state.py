@@ -13,6 +13,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store.saved_views import Saved
 from cs_plugin.store.threads import NEWEST_FIRST, NO_CONTACT, PAGE_SIZES, SORTS, Sort, ThreadFilter, read_sort
 
 NO_TYPE = "none"   # how URLs write the type "--"
@@ -144,19 +145,24 @@ class View:
 
 # Only those who may delete see what was deleted: they alone can take it back.
 BIN = View("bin", _("Bin"), _("Deleted threads, for 30 days"), holds=lambda _me: {"folder": Folder.BIN}, needs=Permission.DELETE)
+SPAM = View("spam", _("Spam"), _("Threads of blocked senders, and those held for spam"), holds=lambda _me: {"folder": Folder.SPAM})
 VIEWS = (
     View("all", _("All"), _("All threads")),
     View("mine", _("Mine"), _("Assigned to me and not closed"), holds=lambda me: {"assignee_id": me, "unfinished": True}),
     View("unassigned", _("Unassigned"), _("Assigned to nobody and not closed"), holds=lambda _me: {"unassigned": True, "unfinished": True}),
     View("waiting", _("Waiting longest"), _("Open threads, the longest wait first"), Sort("waiting", descending=False), lambda _me: {"waits": True}),
-    View("spam", _("Spam"), _("Threads of blocked senders, and those held for spam"), holds=lambda _me: {"folder": Folder.SPAM}),
+    SPAM,
     BIN,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """What a URL of the list says. `sort` and `size` are None where it says nothing; `search` holds the fields that are filled, as typed."""
+    """What a URL of the list says. `sort` and `size` are None where it says nothing; `search` holds the fields that are filled, as typed.
+
+    `saved_id` is the saved view that it names, and `own` says that the search is the URL's own and not that view's. `saved` is None until the view
+    has been looked up (`opened`).
+    """
 
     shop: str = ""
     view: View = VIEWS[0]
@@ -164,11 +170,15 @@ class ListState:
     page: int = 1
     size: int | None = None
     search: Mapping[str, str] = field(default_factory=dict)
+    saved_id: int | None = None
+    own: bool = False
+    saved: Saved | None = None
 
     @classmethod
     def of(cls, said: Mapping[str, str]) -> ListState:
         """Read what a query string says; what it says wrongly is as if it were not there."""
         filled = {one.name: clean_line(said.get(one.name, ""), _LONGEST) for one in FIELDS}
+        saved_id = int(said["view"]) if re.fullmatch(r"[0-9]{1,18}", said.get("view", "")) else None
         return cls(
             shop=clean_line(said.get("shop", ""), 80),
             view=next((view for view in VIEWS if view.name == said.get("view")), VIEWS[0]),
@@ -176,6 +186,8 @@ class ListState:
             page=_page(said.get("page", "")),
             size=next((size for size in PAGE_SIZES if str(size) == said.get("size")), None),
             search={name: text for name, text in filled.items() if text},
+            saved_id=saved_id,
+            own=saved_id is not None and (said.get("own") == "1" or any(filled.values())),
         )
 
     @classmethod
@@ -190,14 +202,42 @@ class ListState:
     @property
     def ordered_by(self) -> Sort:
         """Return the sort that holds: the URL's, else that of the view."""
-        return self.sort or self.view.sort
+        kept = read_sort(self.saved.sort) if self.saved is not None and self.saved.sort else None
+        return self.sort or kept or self.view.sort
+
+    def opened(self, saved: Saved | None) -> ListState:
+        """Return the list with the saved view that it names; without one, where that is gone or another's."""
+        if saved is None:
+            return replace(self, saved_id=None, own=False)
+        known = {one.name for one in FIELDS}
+        search = self.search if self.own else {name: text for name, text in saved.search.items() if name in known}
+        view = next((view for view in VIEWS if view.name == saved.base), VIEWS[0])
+        return replace(self, saved=saved, saved_id=saved.id, view=view, search=search)
+
+    def in_saved(self, saved: Saved) -> ListState:
+        """Return a saved view from its beginning."""
+        return replace(self, sort=None, page=1, search={}, own=False).opened(saved)
+
+    @property
+    def is_changed(self) -> bool:
+        """Say whether the list is another one than the saved view that it stands in."""
+        if self.saved is None:
+            return False
+        return (self.own and dict(self.search) != dict(self.saved.search)) or (self.sort is not None and str(self.sort) != self.saved.sort)
+
+    def to_save(self) -> dict[str, Any]:
+        """Return what a saved view keeps of the list, as JSON can hold it."""
+        return {"base": self.view.name, "search": dict(self.search), "sort": str(self.ordered_by)}
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the state as name and value, in the order in which URLs write it, without what holds anyway."""
         page = str(self.page) if self.page > 1 else ""
-        view = self.view.name if self.view is not VIEWS[0] else ""
+        view = str(self.saved_id) if self.saved_id is not None else self.view.name if self.view is not VIEWS[0] else ""
         said = [("shop", self.shop), ("view", view), ("sort", str(self.sort or "")), ("size", str(self.size or "")), ("page", page)]
-        return [(name, text) for name, text in (*said, *self.search.items()) if text]
+        if self.saved_id is not None:
+            said.append(("own", "1" if self.own else ""))
+        search = self.search.items() if self.saved_id is None or self.own else ()
+        return [(name, text) for name, text in (*said, *search) if text]
 
     @property
     def query(self) -> str:
@@ -206,7 +246,9 @@ class ListState:
 
     def kept(self) -> list[tuple[str, str]]:
         """Return what a new search keeps besides the sort, which has a field of its own."""
-        return [(name, text) for name, text in self.pairs() if name in ("shop", "view", "size")]
+        kept = [(name, text) for name, text in self.pairs() if name in ("shop", "view", "size")]
+        # What is searched in a saved view is then the URL's own, also where all fields were emptied.
+        return [*kept, ("own", "1")] if self.saved_id is not None else kept
 
     def at(self, page: int) -> ListState:
         """Return the same list at another page."""
@@ -224,7 +266,7 @@ class ListState:
 
     def in_view(self, view: View) -> ListState:
         """Return a view from its beginning."""
-        return replace(self, view=view, sort=None, page=1, search={})
+        return replace(self, view=view, sort=None, page=1, search={}, saved_id=None, saved=None, own=False)
 
     def sized(self, size: int) -> ListState:
         """Return the same list with pages of another size, from its beginning."""
@@ -232,7 +274,7 @@ class ListState:
 
     def reset(self) -> ListState:
         """Return the list without its search; sort and size stay."""
-        return replace(self, page=1, search={})
+        return replace(self, page=1, search={}, own=self.saved_id is not None)
 
     def asked(self, choices: Choices, employee_id: str) -> tuple[ThreadFilter, dict[str, str]]:
         """Return what the list is narrowed to, and for each field that cannot be read an untranslated sentence; such a field narrows nothing."""

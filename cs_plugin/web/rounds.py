@@ -23,7 +23,7 @@ from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.types import can_be_id
-from cs_plugin.web import connection
+from cs_plugin.web import bulk_job, connection
 from cs_plugin.web.floods import floods_of
 from cs_plugin.web.mounted import Mounted
 
@@ -212,6 +212,7 @@ KINDS: Mapping[str, Callable[[Mounted, JobAtWork], Mapping[str, Any]]] = {
     "retention": _retention,
     "tidy": _tidy,
     "retry_failed_mails": _retry_failed_mails,
+    bulk_job.JOB: bulk_job.do_bulk,
     connection.JOB: connection.do_test,
 }
 # Somebody waits for these, and asks again: they are not repeated.

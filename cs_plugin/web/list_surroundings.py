@@ -1,0 +1,128 @@
+"""What the list names its rows with: its columns, and the shops, contacts, languages and employees as this employee reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.inquiry import fold
+from cs_plugin.rules.languages import Language
+from cs_plugin.rules.people import Employee
+from cs_plugin.rules.shops import Shop
+from cs_plugin.store.contacts import ContactWords, list_contacts
+from cs_plugin.store.employees import remember, seen_employees
+from cs_plugin.store.threads import Ranks, Row
+from cs_plugin.web.list_state import Choices
+from cs_plugin.web.reading import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the list: its name, which is that of its sort, its words, and the class that gives its width."""
+
+    name: str
+    label: str
+    css: str
+
+
+COLUMNS = (
+    Column("id", _("ID"), "id"),
+    Column("customer", _("Customer"), "customer"),
+    Column("email", _("Email"), "email"),
+    Column("type", _("Type"), "type"),
+    Column("language", _("Language"), "language"),
+    Column("status", _("Status"), "status"),
+    Column("employee", _("Employee"), "employee"),
+    Column("message", _("Messages"), "message"),
+    Column("private", _("Private"), "private"),
+    Column("last_message", _("Last message"), "last"),
+)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the list needs to name things: shops, contacts, languages and employees as this employee reads them."""
+
+    here: Visit
+    contacts: Sequence[ContactWords]
+    titles: Mapping[int, str]
+    languages: Sequence[Language]
+    employees: Mapping[str, Employee]
+
+    @property
+    def several_shops(self) -> bool:
+        """Say whether shops are told apart at all."""
+        return len(self.here.visible_shops) > 1
+
+    @property
+    def choices(self) -> Choices:
+        """Return what the search row offers."""
+        return Choices([one.id for one in self.contacts], [one.code for one in self.languages if one.enabled], self.here.zone)
+
+    @property
+    def ranks(self) -> Ranks:
+        """Return the order of types and languages by their names."""
+        contacts = sorted(self.titles, key=lambda one: (fold(self.titles[one]), one))
+        return Ranks(contacts, [one.code for one in self.languages])
+
+    def shop(self, shop_id: str) -> Shop:
+        """Return a shop; for one that the host no longer lists, a shop that is called by its id."""
+        return next((shop for shop in self.here.shops if shop.id == shop_id), Shop(shop_id, shop_id))
+
+    def language(self, code: str) -> str:
+        """Return a language's own name."""
+        return next((one.name for one in self.here.languages if one.code == code), code or "--")
+
+    def employee(self, row: Row) -> str:
+        """Return the assignee as "J. Doe", by the name that the host gives now, else by the one last seen."""
+        if row.assignee_id is None:
+            return "--"
+        known = self.employees.get(row.assignee_id) or row.assignee
+        return known.short_name if known else "--"
+
+    def type(self, row: Row) -> str:
+        """Return the title of a thread's contact."""
+        return self.titles.get(row.contact_id or 0, "--")
+
+
+def surroundings(here: Visit) -> Surroundings:
+    """Return the surroundings of the list in the context that holds."""
+    session, language = here.desk.session(), here.employee_language
+    employees = _employees(here)
+    every = list_contacts(session, None, language, here.default_language, with_inactive=True)
+    in_context = here.scope().shops
+    in_shops = in_context if isinstance(in_context, frozenset) else None
+    offered = list_contacts(session, in_shops, language, here.default_language, with_inactive=True) if in_shops is not None else every
+    return Surroundings(
+        here=here,
+        contacts=sorted(offered, key=lambda one: (fold(one.title), one.id)),
+        titles={one.id: one.title for one in every},
+        languages=sorted(here.languages, key=lambda one: fold(one.name)),
+        employees=employees,
+    )
+
+
+def _employees(here: Visit) -> dict[str, Employee]:
+    """Return the host's employees by id. Who has been renamed or has left since the desk saw them is written down: lists sort by it."""
+    named = {one.id: one for one in here.desk.host.employees()}
+    seen = seen_employees(here.desk.session()) if named else []
+    changed = [named[one.id] for one in seen if one.id in named and _facts(one) != _facts(named[one.id])]
+    left = [replace(one, active=False) for one in seen if one.active and one.id not in named]
+    if changed or left:
+        here.desk.do(lambda bench: remember(bench.session, [*changed, *left], bench.now))
+    return named
+
+
+def _facts(employee: Employee) -> tuple[str, str, str, bool]:
+    return employee.first_name, employee.last_name, employee.email, employee.active
+
+
+def assignable(here: Visit, listed: Iterable[Employee] | None = None) -> list[Employee]:
+    """Return to whom threads may be given from the list, whoever looks first, then by name. The desk refuses whoever may not see a thread's shop.
+
+    `listed` are the employees of the host, where it has been asked already.
+    """
+    me = here.actor().employee
+    others = [one for one in (here.desk.host.employees() if listed is None else listed) if one.active and one.id != me.id]
+    return [me, *sorted(others, key=lambda one: (fold(one.last_name), fold(one.first_name), one.id))]

@@ -1,0 +1,315 @@
+"""What is done with threads from the list: status in the row, bulk actions, delete and undo, the page size."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from flask import jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+
+from cs_plugin import desk, i18n
+from cs_plugin.desk.handling import CANNOT_TAKE
+from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
+from cs_plugin.i18n import marked as _
+from cs_plugin.rules.permissions import Permission
+from cs_plugin.rules.status import Status
+from cs_plugin.store import threads, walk
+from cs_plugin.store.locking import let_go
+from cs_plugin.store.preferences import set_preference
+from cs_plugin.store.saved_views import view_of
+from cs_plugin.store.scope import Scope
+from cs_plugin.store.threads import PAGE_SIZES, ThreadFilter
+from cs_plugin.web.bulk_job import ASSIGN, DELETE, NEEDS, NOT_SPAM, RESTORE, Bulk, put
+from cs_plugin.web.bulk_told import bulks_told, cancel, tell_no_more
+from cs_plugin.web.desk_view import DeskView
+from cs_plugin.web.list_address import list_query, list_url
+from cs_plugin.web.list_state import ListState
+from cs_plugin.web.list_surroundings import assignable, surroundings
+from cs_plugin.web.reading import Visit, form_is_genuine, page_words
+from cs_plugin.web.saying import say_bad, say_good
+
+SIZE = "list_size"   # the name under which the page size is remembered
+_HIGHEST_ID = 2**63 - 1
+_JSON = "application/json"
+_REFUSALS = (NotFoundError, NotPermittedError)
+_EXPIRED = _("This page had been open for too long, and nothing was changed. Please try again.")
+_GONE = _("Nothing was changed: these threads are no longer there, or you may not change them.")
+
+
+class ThreadDeeds(DeskView):
+    """What the list's forms do; each leads back to the list as it stood."""
+
+    @expose("/status", methods=("POST",))
+    def save_status(self) -> ResponseReturnValue:
+        """Save the status that was chosen in a row, and answer a script with what came of it."""
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        thread_id = _id_of(request.form.get("save", ""))
+        chosen = _status_of(request.form.get(f"status-{thread_id}", ""))
+        if thread_id is None or chosen is None:
+            return self._answer(_("Choose a status of the list."), good=False)
+        return self._set_status([thread_id], chosen)
+
+    @expose("/bulk", methods=("POST",))
+    def bulk(self) -> ResponseReturnValue:
+        """Do with the selected threads what "Bulk actions" names; deleting asks first where no script has asked."""
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        ids, seen = _ids_of(request.form.getlist("thread")), _id_of(request.form.get("whole", ""))
+        action = request.form.get("action", "")
+        if not ids and seen is None:
+            return self._answer(_("Select at least one thread first."), good=False)
+        if action == "ask":
+            return self._ask(ids, _("Delete selection"), "bulk", seen)
+        if action == "ask-whom":
+            return self._ask_whom(ids, seen)
+        if action not in NEEDS or action == RESTORE:
+            return self._answer(_("Choose what to do with the selected threads."), good=False)
+        if seen is not None:
+            return self._do_with_whole(action, seen)
+        if action == DELETE:
+            return self._delete(ids, _("The selection has been successfully deleted."))
+        if action == ASSIGN:
+            return self._do_with(ids, lambda bench: desk.assign_several(bench, self.here.actor("list"), ids, _assignee()))
+        if action == NOT_SPAM:
+            return self._do_with(ids, lambda bench: len(desk.not_spam(bench, self.here.actor("list"), ids)))
+        return self._set_status(ids, Status(action))
+
+    @expose("/bulk-jobs", methods=("GET", "POST"))
+    def bulk_jobs(self) -> ResponseReturnValue:
+        """Tell a script how far the bulk actions of this employee are; cancel one, or tell no more of those that have ended."""
+        here = self.here
+        if request.method == "GET":
+            told, state = bulks_told(here, here.desk.session()), self._state()
+            let_go(here.desk.session())
+            words = {**page_words(here.employee_language), "query": list_query(state), "back": list_url(state)}
+            html = render_template("cs_plugin/admin/_bulk_jobs.html", **words, bulks=told)
+            return jsonify(runs=any(one.runs for one in told), html=html), {"Cache-Control": "private, no-store"}
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        number = _id_of(request.form.get("cancel", ""))
+        if number is None:
+            here.desk.do(lambda bench: tell_no_more(here, bench))
+            return redirect(list_url(self._state()), 303)
+        if not here.desk.do(lambda bench: cancel(here, bench, number)):
+            return self._answer(_("There is nothing left to cancel."), good=False)
+        return redirect(list_url(self._state()), 303)
+
+    @expose("/delete", methods=("GET", "POST"))
+    def delete_one(self) -> ResponseReturnValue:
+        """Ask whether a thread shall be deleted, and delete it."""
+        if request.method == "POST" and not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        ids = _ids_of(request.values.getlist("thread")[:1])
+        if not ids:
+            return self._answer(_GONE, good=False)
+        if request.method == "GET":
+            return self._ask(ids, _("Delete"), "delete_one")
+        return self._delete(ids, _("Successful deletion."))
+
+    @expose("/undo", methods=("POST",))
+    def undo_delete(self) -> ResponseReturnValue:
+        """Take out of the bin what one deletion laid there."""
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        here = self.here
+        what = request.form.get("deleted", "")
+        ids = _deleted(here, what)
+        if len(ids) > PAGE_SIZES[-1]:
+            return self._put(RESTORE, Scope(here.grants.shops(Permission.DELETE)), ThreadFilter(), 0, dt.datetime.fromisoformat(what))
+        try:
+            restored = here.desk.do(lambda bench: desk.restore(bench, here.actor("list"), ids)) if ids else []
+        except _REFUSALS:
+            restored = []
+        if not restored:
+            return self._answer(_("Nothing was brought back: these threads are no longer in the bin."), good=False)
+        return self._answer(self._count("%(n)s thread is back in the list.", "%(n)s threads are back in the list.", len(restored)), good=True)
+
+    @expose("/page-size", methods=("POST",))
+    def choose_size(self) -> ResponseReturnValue:
+        """Remember how many threads this employee wants on a page."""
+        here = self.here
+        if not form_is_genuine():
+            return self._answer(_EXPIRED, good=False)
+        size = next((size for size in PAGE_SIZES if str(size) == request.form.get("size")), None)
+        if size is None:
+            return self._answer(_("Choose a page size of the list."), good=False)
+        here.desk.do(lambda bench: set_preference(bench.session, here.actor().employee.id, SIZE, size, bench.now))
+        return redirect(list_url(self._state().sized(size)), 303)
+
+    def _state(self) -> ListState:
+        """Return the state that the URL says, in the context that holds; without a trace of shops where there is one."""
+        here = self.here
+        several = len(here.visible_shops) > 1
+        state = replace(ListState.of(request.args), shop=str(here.context) if several else "")
+        if state.saved_id is None:
+            return state
+        return state.opened(view_of(here.desk.session(), here.actor().employee.id, state.saved_id))
+
+    def _do_with_whole(self, action: str, seen: int) -> ResponseReturnValue:
+        """Do something with all threads that match and are not newer than what the employee has seen: in the background, however many they are."""
+        here, state = self.here, self._state()
+        wanted, wrong = state.asked(surroundings(here).choices, here.actor().employee.id)
+        scope = here.scope(NEEDS[action]) & here.scope(state.view.needs)
+        if wrong:
+            # A field that cannot be read narrows nothing: what is shown for a look must not be deleted for it.
+            return self._answer(_("Nothing was changed: correct the search first."), good=False)
+        if scope.shops == frozenset():
+            return self._answer(_GONE, good=False)
+        if action == ASSIGN:
+            colleagues = {one.id for one in assignable(here)}
+            if _assignee() is not None and _assignee() not in colleagues:
+                return self._answer(CANNOT_TAKE, good=False)
+        let_go(here.desk.session())
+        return self._put(action, scope, wanted, seen)
+
+    def _put(self, action: str, scope: Scope, wanted: ThreadFilter, seen: int, moment: dt.datetime | None = None) -> ResponseReturnValue:
+        """Let something be done in the background; the list says how far it is."""
+        here = self.here
+        assignee = _assignee() if action == ASSIGN else None
+
+        def work(bench: desk.Bench) -> None:
+            put(bench.session, Bulk(action, here.actor().employee, scope, wanted, seen, moment or bench.now, assignee), bench.now)
+
+        here.desk.do(work)
+        return redirect(list_url(self._state()), 303)
+
+    def _do_with(self, ids: Sequence[int], work: Callable[[desk.Bench], int]) -> ResponseReturnValue:
+        try:
+            done = self.here.desk.do(work)
+        except _REFUSALS:
+            return self._answer(_GONE, good=False)
+        except InvalidInputError as error:
+            return self._answer(self.say_error(error), good=False)
+        if not done:
+            return self._answer(_GONE, good=False)
+        return self._answer(self._with_count(_("Update successful"), done, len(ids)), good=True)
+
+    def _set_status(self, ids: Sequence[int], status: Status) -> ResponseReturnValue:
+        here = self.here
+        mine = Scope(here.grants.shops(Permission.REPLY))
+
+        def work(bench: desk.Bench) -> int:
+            desk.set_status(bench, here.actor("list"), ids, status)
+            return len(threads.among(bench.session, mine, ids))
+
+        try:
+            done = here.desk.do(work)
+        except _REFUSALS:
+            return self._answer(_GONE, good=False)
+        return self._answer(self._with_count(_("Update successful"), done, len(ids)), good=True)
+
+    def _delete(self, ids: Sequence[int], message: str) -> ResponseReturnValue:
+        here = self.here
+
+        def work(bench: desk.Bench) -> tuple[int, dt.datetime]:
+            return len(desk.delete(bench, here.actor("list"), ids)), bench.now
+
+        try:
+            deleted, moment = here.desk.do(work)
+        except _REFUSALS:
+            deleted = 0
+        if not deleted:
+            return self._answer(_("Nothing was deleted: these threads are no longer there, or you may not delete them."), good=False)
+        say_good(self._with_count(message, deleted, len(ids)), undo=moment.isoformat())
+        return redirect(list_url(self._state()), 303)
+
+    def _with_count(self, message: str, done: int, asked: int) -> str:
+        """Return what is said of an action, with the numbers where it did not reach every thread."""
+        said = self.say(message)
+        if done == asked:
+            return said
+        language = self.here.employee_language
+        left = self.say(
+            _("%(done)s of %(asked)s threads; the others are no longer there, or you may not change them."),
+            done=i18n.number(language, done),
+            asked=i18n.number(language, asked),
+        )
+        return f"{said} {left}"
+
+    def _count(self, one: str, many: str, n: int) -> str:
+        return i18n.ngettext(self.here.employee_language, one, many, n)
+
+    def _answer(self, message: str, *, good: bool) -> ResponseReturnValue:
+        """Tell what came of a form: a script at once, anybody else on the list, which stands as it stood."""
+        text = self.say(message)
+        if request.accept_mimetypes.best_match(["text/html", _JSON]) == _JSON:
+            return jsonify(good=good, text=text), 200 if good else 409
+        (say_good if good else say_bad)(text)
+        return redirect(list_url(self._state()), 303)
+
+    def _ask(self, ids: Sequence[int], title: str, endpoint: str, seen: int | None = None) -> ResponseReturnValue:
+        """Show the question on a page of its own, for whoever has no scripts."""
+        state = self._state()
+        count = self._how_many(ids, seen, Permission.DELETE)
+        if not count:
+            return self._answer(_GONE, good=False)
+        return self.page(
+            "delete.html",
+            title=self.say(title),
+            ids=ids,
+            seen=seen,
+            count=count,
+            action=url_for(f".{endpoint}") + list_query(state),
+            back=list_url(state),
+        )
+
+    def _ask_whom(self, ids: Sequence[int], seen: int | None) -> ResponseReturnValue:
+        """Ask to whom threads shall be given, on a page of its own, for whoever has no scripts."""
+        state = self._state()
+        count = self._how_many(ids, seen, Permission.REPLY)
+        if not count:
+            return self._answer(_GONE, good=False)
+        employees, me = assignable(self.here), self.here.actor().employee
+        action = url_for(".bulk") + list_query(state)
+        return self.page("assign.html", ids=ids, seen=seen, count=count, employees=employees, me=me, action=action, back=list_url(state))
+
+    def _how_many(self, ids: Sequence[int], seen: int | None, permission: Permission) -> int:
+        """Return how many threads a question is about: of those that were chosen, or of all that match."""
+        here, state, session = self.here, self._state(), self.here.desk.session()
+        if seen is None:
+            number = len(threads.among(session, Scope(here.grants.shops(permission)), ids))
+        else:
+            wanted, _wrong = state.asked(surroundings(here).choices, here.actor().employee.id)
+            number = walk.count_up_to(session, here.scope(permission) & here.scope(state.view.needs), wanted, seen)
+        let_go(session)
+        return number
+
+
+def _assignee() -> str | None:
+    """Return whom the form names; None for nobody."""
+    return request.form.get("assignee") or None
+
+
+def _deleted(here: Visit, what: str) -> list[int]:
+    """Return the threads of a deletion that is to be undone: one by its id, several by the moment at which they went."""
+    if thread_id := _id_of(what):
+        return [thread_id]
+    try:
+        moment = dt.datetime.fromisoformat(what)
+    except ValueError:
+        return []
+    # At the ends of the calendar a moment of another zone is none in ours.
+    if moment.tzinfo is None or not 2000 <= moment.year < dt.MAXYEAR:
+        return []
+    scope = Scope(here.grants.shops(Permission.DELETE))
+    return walk.next_binned_ids(here.desk.session(), scope, moment, after=0, most=PAGE_SIZES[-1] + 1)
+
+
+def _id_of(text: str) -> int | None:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 19:
+        return None
+    return number if 0 < (number := int(text)) <= _HIGHEST_ID else None
+
+
+def _ids_of(texts: Sequence[str]) -> list[int]:
+    """Return the ids among what a form says, each once, no more than the longest page holds."""
+    found = dict.fromkeys(number for text in texts if (number := _id_of(text)) is not None)
+    return list(found)[: PAGE_SIZES[-1]]
+
+
+def _status_of(text: str) -> Status | None:
+    return Status(text) if text in set(Status) else None
