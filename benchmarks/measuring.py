@@ -111,7 +111,7 @@ def timed(work: Callable[[], object], runs: int, database: InDatabase | None = N
 
 def floor(engine: sa.Engine, statements: Sequence[str], ids: Sequence[int], runs: int) -> float | None:
     """Return the milliseconds in which a bare cursor reads the same rows; None where there are none."""
-    if not statements or any("{ids}" in statement for statement in statements) and not ids:
+    if not statements or (any("{ids}" in statement for statement in statements) and not ids):
         return None
     asked = [statement.format(ids=", ".join(map(str, ids))) for statement in statements]
     connection = engine.raw_connection()
