@@ -12,8 +12,9 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import sqlalchemy as sa
 
 from benchmarks import cases, made, targets, writers
 from benchmarks.cases import SCOPES, Case, Scope
-from benchmarks.measuring import Browser, InDatabase, floor, shown, timed, watched
+from benchmarks.measuring import Browser, InDatabase, bare, shown, timed, watched
 from benchmarks.places import filled_store, place
 from tests.hosts.store import Store
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[10_000, 1_000_000], metavar="N", help="how many threads (10000 1000000)")
     parser.add_argument("--databases", default="sqlite,postgresql,mariadb", help="which databases, with commas (all three)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to this file")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="where data is made and kept for the next run (a temporary folder, which is not kept)")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="where data is made and kept for the next run (else it is not kept)")
     parser.add_argument("--runs", type=int, default=9, help="how often each thing is measured, if it is quick (9)")
     parser.add_argument("--cases", default="", metavar="WORDS", help="only the cases whose names hold these words")
     wanted = parser.parse_args(arguments)
@@ -53,7 +54,7 @@ def measured(wanted: argparse.Namespace) -> Iterator[Row]:
         for database in wanted.databases.split(","):
             with place(database, data) as where:
                 for threads in sorted(wanted.threads):
-                    with filled_store(where, threads, data, lambda said, database=database: say(f"{database}: {said}")) as store:
+                    with filled_store(where, threads, data, partial(say, f"{database}:")) as store:
                         yield from measured_store(store, database, threads, runs=wanted.runs, only=wanted.cases)
 
 
@@ -62,7 +63,7 @@ def measured_store(store: Store, database: str, threads: int, *, runs: int, only
     browser, engine = Browser(store.app, made.EMPLOYEES[0]), store.desk.engine
     with watched(engine) as counted:
         for scope in SCOPES:
-            for case in told(store, scope, threads):
+            for case in told(store, scope):
                 if only in case.name:
                     yield {"database": database, "threads": threads, "scope": scope.name, **measure(browser, engine, counted, case, runs)}
     if only in "writers":
@@ -71,7 +72,7 @@ def measured_store(store: Store, database: str, threads: int, *, runs: int, only
             yield {**figures, "database": database, "threads": threads, "scope": SCOPES[0].name}
 
 
-def told(store: Store, scope: Scope, threads: int) -> Iterator[Case]:
+def told(store: Store, scope: Scope) -> Iterator[Case]:
     """Tell the cases of a scope. A part that is not mounted is left out, and said to be."""
     with store.desk.engine.connect() as connection:
         held = connection.exec_driver_sql(f"SELECT count(*) FROM cs_thread WHERE folder = 'list'{scope.clause}").scalar_one()
@@ -82,16 +83,22 @@ def told(store: Store, scope: Scope, threads: int) -> Iterator[Case]:
 
 def measure(browser: Browser, engine: sa.Engine, counted: InDatabase, case: Case, runs: int) -> Row:
     """Measure one case: ours, the bare SQL, the stock view."""
-    ours = timed(lambda: browser.ask(case.ours, case.post), runs, counted)
-    ids = shown(browser.ask(case.ours)) if case.post is None else []
     stock = case.stock
+    ids = shown(browser.ask(case.ours)) if case.post is None else []
+    with bare(engine, case.floor, ids) as floor:
+        works: dict[str, Callable[[], object]] = {"ours": lambda: browser.ask(case.ours, case.post)}
+        if floor is not None:
+            works["floor"] = floor
+        if stock is not None:
+            works["stock"] = lambda: browser.ask(stock)
+        took = timed(works, runs, counted)
     return {
         "case": case.name,
-        "ours_ms": ours.whole,
-        "sql_ms": ours.database,
-        "queries": ours.queries,
-        "floor_ms": floor(engine, case.floor, ids, runs),
-        "stock_ms": timed(lambda: browser.ask(stock), runs).whole if stock is not None else None,
+        "ours_ms": took["ours"].whole,
+        "sql_ms": took["ours"].database,
+        "queries": took["ours"].queries,
+        "floor_ms": took["floor"].whole if "floor" in took else None,
+        "stock_ms": took["stock"].whole if "stock" in took else None,
     }
 
 
@@ -111,9 +118,9 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} processors, {versions}, {sys.platform}"
 
 
-def say(what: str) -> None:
+def say(*what: str) -> None:
     """Tell how far it is, beside the results."""
-    print(what, file=sys.stderr, flush=True)
+    print(*what, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -60,9 +60,15 @@ RARE, COMMON, PHRASE, ABSENT = "zephyrine", "parcel", "where is the parcel", "qu
 _END = dt.datetime(2026, 11, 21, 17, 0)  # noqa: DTZ001 - written as the databases keep moments, in UTC
 _SPAN = dt.timedelta(days=3 * 365)
 _SEED, _TEXTS, _BATCH = 20261121, 10_000, 5_000
-_FIRST = ("Anna", "Jan", "Ewa", "Luc", "Élodie", "Max", "Paula", "Ivan", "Sofia", "Tom", "Zoë", "Karl", "Nina", "Omar", "Ruth", "Igor", "Lea", "Ben", "Ida", "Łukasz")
-_LAST = ("Kowalski", "Berg", "Novak", "Żak", "Meyer", "Rossi", "Silva", "Müller", "Petit", "Jansen", "Horvat", "Olsen", "Weiss", "Marín", "Duarte", "Keller", "Simon", "Fabre")
-_WORDS = ["the", "order", "and", "I", "it", "is", "was", "my", "for", "to", "a", "not", "you", "we", "have", "has", "this", "that", "on", "in", "of", "with", "but", "when", "from", "will", "can", "your", "since", "week", "please", "delivery", "carrier", "address", "invoice", "refund", "money", "return", "size", "colour", "wrong", "broken", "missing", "jug", "cup", "plate", "lamp", "chair", "table", "blanket", "shirt", "shoes", "box", "label", "number", "day", "days", "Monday", "Tuesday", "Friday", "yesterday", "today", "morning", "post", "office", "neighbour", "door", "signed", "received", "sent", "waiting", "answer", "question", "thank", "thanks", "hello", "regards", "customer", "account", "payment", "card", "bank", "transfer", "discount", "voucher", "code", "checkout", "basket", "stock", "available", "again", "still", "already", "never", "always", "soon", "later", "before", "after", "between", "small", "large", "blue", "green", "white", "black", "indigo", "ceramic", "wooden", "cotton", "wool"]
+_FIRST = "Anna Jan Ewa Luc Élodie Max Paula Ivan Sofia Tom Zoë Karl Nina Omar Ruth Igor Lea Ben Ida Łukasz".split()  # noqa: SIM905 - read as one line
+_LAST = "Kowalski Berg Novak Żak Meyer Rossi Silva Müller Petit Jansen Horvat Olsen Weiss Marín Duarte Keller Simon Fabre".split()  # noqa: SIM905
+_WORDS = (  # noqa: SIM905 - as above
+    "the order and I it is was my for to a not you we have has this that on in of with but when from will can your since week please "
+    "delivery carrier address invoice refund money return size colour wrong broken missing jug cup plate lamp chair table blanket shirt shoes "
+    "box label number day days Monday Tuesday Friday yesterday today morning post office neighbour door signed received sent waiting answer "
+    "question thank thanks hello regards customer account payment card bank transfer discount voucher code checkout basket stock available "
+    "again still already never always soon later before after between small large blue green white black indigo ceramic wooden cotton wool"
+).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,7 @@ def _text(whole: str) -> Text:
 def _stories(threads: int, contacts: Sequence[int], texts: Sequence[Text]) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Tell the threads one after another, each with its messages: one, two, three or four in turn, which are 2.5."""
     chance = random.Random(_SEED)
+    # Some in every shop, and five in the small one.
     rare = {int(threads * (place + 0.5) / 15) for place in range(15)} | {37 + 100 * (threads * place // 500) for place in range(5)}
     message_id = 0
     for number in range(1, threads + 1):
@@ -163,7 +170,12 @@ def _stories(threads: int, contacts: Sequence[int], texts: Sequence[Text]) -> It
         if number in rare:
             said[0] = _text(f"{said[0].whole[:-1]} {RARE}.")
         thread = _thread(number, threads, contacts, chance)
-        messages = [_message(thread, message_id + place, place, text, chance) for place, text in enumerate(said, 1)]
+        messages, at = [], dt.datetime.fromisoformat(thread["created_at"])
+        for place, text in enumerate(said, 1):
+            # An answer comes within some hours, and so does what the customer says to it.
+            step = 600 + chance.randrange(30_000) if place > 1 else 0
+            at = min(at + dt.timedelta(seconds=step), _END)
+            messages.append(_message(thread, message_id + place, text, _written(at), step if place % 2 == 0 else None))
         if size > 1 and chance.random() < 0.05:
             messages[-1].update(_A_NOTE)
         message_id += size
@@ -205,12 +217,9 @@ _A_NOTE = {
 }  # fmt: skip
 
 
-def _message(thread: Mapping[str, Any], message_id: int, place: int, text: Text, chance: random.Random) -> dict[str, Any]:
-    """Write a message: the customer's are the odd ones, and an employee answers within some hours."""
-    step = 600 + chance.randrange(30_000) if place > 1 else 0
-    at = thread.setdefault("_at", [dt.datetime.fromisoformat(thread["created_at"])])
-    at.append(min(at[-1] + dt.timedelta(seconds=step), _END))
-    moment, by_customer = _written(at[-1]), place % 2 == 1
+def _message(thread: Mapping[str, Any], message_id: int, text: Text, moment: str, answered_after: int | None) -> dict[str, Any]:
+    """Write a message: an employee's where it answers after so many seconds, else the customer's."""
+    by_customer = answered_after is None
     return {
         "id": message_id,
         "thread_id": thread["id"],
@@ -226,7 +235,7 @@ def _message(thread: Mapping[str, Any], message_id: int, place: int, text: Text,
         "preview": text.first,
         "language": thread["language"],
         "released_at": None if by_customer else moment,
-        "response_seconds": None if by_customer else float(step),
+        "response_seconds": None if answered_after is None else float(answered_after),
         "created_at": moment,
     }
 
@@ -244,6 +253,7 @@ def _kept(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "last_customer_at": last["created_at"],
         "last_customer_sort": last["created_at"],
         "last_customer_text": last["preview"],
+        "message_sort": fold(last["text"])[:64],
         "newest_note_id": notes[-1] if notes else None,
         "private": int(bool(notes)),
         "customer_messages": len(customers),

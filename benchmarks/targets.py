@@ -10,7 +10,8 @@ Row = dict[str, Any]
 
 _SERVERS_AND_FILES = ("sqlite", "postgresql", "mariadb")
 _TRIGRAMS = ("sqlite", "postgresql")
-_SORTS = tuple(f"sort {name}" for name in ("id", "customer", "email", "type", "language", "status", "employee", "message", "private", "-last_message"))
+_SORTED = ("id", "customer", "email", "type", "language", "status", "employee", "message", "private", "-last_message")
+_SORTS = tuple(f"sort {name}" for name in _SORTED)
 _EQUALITIES = ("filter id", "filter type", "filter language", "filter status", "filter private")
 _FOUND = ("rare word", "common word", "absent word", "box: rare word", "box: common word", "box: absent word")
 

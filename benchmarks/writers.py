@@ -13,6 +13,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def _posted(browser: Browser, ids: Sequence[int], posts: int, *, pause: float) -
         page = f"{LIST}{thread_id}/"
         hidden = {name.decode(): html.unescape(value.decode()) for name, value in _HIDDEN.findall(browser.ask(page))}
         answer = {**hidden, "text": "It is on its way, and will be with you on Tuesday.", "then": "keep"}
-        took.append(_seconds(lambda page=page, answer=answer: browser.ask(page, answer)))
+        took.append(_seconds(partial(browser.ask, page, answer)))
         time.sleep(pause)
     return took
 

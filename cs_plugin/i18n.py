@@ -7,10 +7,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import TIMEDELTA_UNITS, format_date, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 from babel.units import format_unit
@@ -160,19 +161,22 @@ def _pattern(language: str, skeleton: str) -> str:
 def ago(language: str, moment: dt.datetime, now: dt.datetime) -> str:
     """Write how long ago a moment was: "3 hours ago"."""
     seconds = (moment - now).days * 86400 + (moment - now).seconds
-    unit, length = next(((unit, length) for unit, length in TIMEDELTA_UNITS if abs(seconds) / length >= _NEARLY), TIMEDELTA_UNITS[-1])
-    return _ago(language, unit, round(abs(seconds) / length) * length, seconds >= 0)
+    length = next((length for length in _UNITS if abs(seconds) / length >= _NEARLY), 1)
+    return _ago(language, length, round(abs(seconds) / length) * length, seconds >= 0)
 
 
-# From how much of a unit on a span is told in it: 51 minutes are an hour (Babel's own threshold).
+# The units of spans by their seconds, as Babel chooses among them, and from how much of a unit on it is told in it: 51 minutes are an hour.
+_UNITS: dict[int, Literal["year", "month", "week", "day", "hour", "minute", "second"]] = {
+    365 * 86400: "year", 30 * 86400: "month", 7 * 86400: "week", 86400: "day", 3600: "hour", 60: "minute", 1: "second",
+}  # fmt: skip
 _NEARLY = 0.85
 
 
 @lru_cache(maxsize=4096)
-def _ago(language: str, unit: str, seconds: int, ahead: bool) -> str:
+def _ago(language: str, length: int, seconds: int, ahead: bool) -> str:
     delta = dt.timedelta(seconds=seconds if ahead else -seconds)
     never = 10**9   # the unit has been chosen already
-    return format_timedelta(delta, unit, threshold=never, add_direction=True, locale=locale_of(language))
+    return format_timedelta(delta, _UNITS[length], threshold=never, add_direction=True, locale=locale_of(language))
 
 
 def file_size(language: str, size: int) -> str:

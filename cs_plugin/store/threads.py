@@ -281,7 +281,8 @@ _SHOWN = (
 def _rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
     if not ids:
         return []
-    found = {row[0]: _row(*row) for row in session.execute(_SHOWN.where(Thread.id.in_(ids), scope.covers(Thread.shop_id)))}
+    shown = session.execute(_SHOWN.where(Thread.id.in_(ids), scope.covers(Thread.shop_id)))
+    found = {row.id: row for row in (_row(*values) for values in map(tuple, shown))}
     return [found[one] for one in ids if one in found]
 
 
