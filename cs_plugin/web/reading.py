@@ -18,6 +18,7 @@ from cs_plugin.rules.people import Customer, Employee
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, read_context, shop_at
 from cs_plugin.store.scope import Scope, scope_of
+from cs_plugin.web.drawing import once, once_but_for_number, times
 from cs_plugin.web.mounted import Mounted, mounted
 from cs_plugin.web.uploads import NO_FILES, UploadLimits, bound_request
 
@@ -195,6 +196,9 @@ def page_words(language: str) -> dict[str, Any]:
         "direction": direction(language),
         "i18n": i18n,
         "csrf_token": csrf_token,
+        "once": once,
+        "once_but_for_number": once_but_for_number,
+        "times": times,
     }
 
 

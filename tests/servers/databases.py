@@ -37,7 +37,14 @@ class DatabaseServer:
     def _create(self, options: str) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
         self._run(f"CREATE DATABASE {self._quoted(name)} {options}")
+        return self._url(name)
+
+    def _url(self, name: str) -> str:
         return self._database_url.set(database=name).render_as_string(hide_password=False)
+
+    def _ask(self, question: str, *values: str) -> object:
+        with self._engine.connect() as connection:
+            return connection.exec_driver_sql(question, values).scalar()
 
     def _run(self, statement: str) -> None:
         with self._engine.connect() as connection:

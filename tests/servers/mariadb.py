@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pymysql
 import sqlalchemy as sa
 
 from tests.servers.databases import DatabaseServer
-from tests.servers.processes import HOST, RunningServer, free_port, hand_over, run_to_its_end, start_server, user_for
+from tests.servers.processes import HOST, RunningServer, free_port, hand_over, place_for, run_to_its_end, start_server, user_for
 from tools.programs import find_program
 
 # "loose": a version that does not know the option starts all the same.
@@ -25,18 +26,23 @@ SETTINGS = (
 )
 
 
-def start(folder: Path) -> RunningServer:
-    """Make a data folder in `folder` and start a server on it; under the account `mysql` when we are root."""
+def start(folder: Path, *, kept: Path | None = None, changed: Sequence[str] = ()) -> RunningServer:
+    """Make a data folder in `folder` and start a server on it; under the account `mysql` when we are root.
+
+    `kept` is a folder outside that outlives the run: what a run before left there is served again. `changed` are settings that go before ours.
+    """
     account = user_for("mysql")
     data = folder / "data"
-    data.mkdir()
-    hand_over(data, user=account)
-    preparation = ("--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={data}")
-    run_to_its_end((find_program("mariadb-install-db"), *preparation), folder=data, user=account)
+    made = kept is not None and (kept / "mysql").exists()
+    place_for(data, kept)
+    if not made:
+        hand_over(kept or data, user=account)
+        preparation = ("--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={data}")
+        run_to_its_end((find_program("mariadb-install-db"), *preparation), folder=data, user=account)
     port = free_port()
     places = (f"--datadir={data}", f"--socket={data / 'socket'}", f"--port={port}", f"--bind-address={HOST}")
     return start_server(
-        (find_program("mariadbd"), "--no-defaults", *places, *SETTINGS),
+        (find_program("mariadbd"), "--no-defaults", *places, *SETTINGS, *changed),
         folder=folder,
         ports=(port,),
         ready=lambda: _lets_in(port),
@@ -57,6 +63,11 @@ class MariaDBServer(DatabaseServer):
     def create_database(self) -> str:
         """Make an empty database that holds every character; return its SQLAlchemy URL."""
         return self._create("CHARACTER SET utf8mb4")
+
+    def database(self, name: str) -> str:
+        """Return the URL of the database of a name, which is made where it is not there."""
+        self._run(f"CREATE DATABASE IF NOT EXISTS {self._quoted(name)} CHARACTER SET utf8mb4")
+        return self._url(name)
 
     def drop_database(self, url: str) -> None:
         """Drop a database that create_database made, whoever is still connected to it.

@@ -93,6 +93,15 @@ def hand_over(folder: Path, *, user: str | None) -> None:
         shutil.chown(path, user, _group_of(user))
 
 
+def place_for(data: Path, kept: Path | None) -> None:
+    """Make the folder of a server's data: `data` itself, or a way from there to a folder that is kept."""
+    if kept is None:
+        data.mkdir()
+        return
+    kept.mkdir(parents=True, exist_ok=True)
+    data.symlink_to(kept)
+
+
 def run_to_its_end(command: Sequence[str | Path], *, folder: Path, user: str | None = None) -> None:
     """Run a program that prepares a server; raise ServerNotStartedError with its output when it fails."""
     done = subprocess.run(

@@ -1,0 +1,159 @@
+"""What is measured: each case with the address of our page, that of the stock view, and the bare SQL for the same rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from flask import Flask
+
+from benchmarks import made, stock
+from cs_plugin.web import list_state
+
+LIST = "/cs-admin/customer-service/"
+_PAGE = 20
+
+# What the bare SQL reads of a list: what its columns show, by the ids that our page shows. Texts are cut as the list cuts them.
+_ROWS = (
+    "SELECT t.id, t.shop_id, t.status, t.customer_name, t.address, t.contact_id, t.language, t.assignee_id, e.first_name, e.last_name,"
+    " t.last_customer_text, t.private, t.last_customer_at, substr(m.text, 1, 2000), substr(n.text, 1, 2000) FROM cs_thread t"
+    " LEFT JOIN cs_employee e ON e.id = t.assignee_id LEFT JOIN cs_message m ON m.id = t.last_customer_message_id"
+    " LEFT JOIN cs_message n ON n.id = t.newest_note_id WHERE t.id IN ({ids})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which shops are looked at: the context of our pages, and the id of the only shop, if it is one."""
+
+    name: str
+    context: str
+    shop_id: str | None
+
+    @property
+    def clause(self) -> str:
+        """Return what bare SQL adds for it."""
+        return f" AND shop_id = '{self.shop_id}'" if self.shop_id else ""
+
+
+SCOPES = (Scope("all shops", "all", None), Scope("1 % shop", f"shop-{made.SMALL.id}", made.SMALL.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something that is measured. `floor` holds statements whose `{ids}` are those of the rows of our page; `stock` is None without a counterpart."""
+
+    name: str
+    ours: str
+    stock: str | None = None
+    floor: tuple[str, ...] = ()
+    post: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A case of the list: what our URL and what the stock view's says."""
+
+    name: str
+    ours: Mapping[str, str] = field(default_factory=dict)
+    stock: Mapping[str, str] | None = field(default_factory=dict)
+
+
+# Each sort, as the first click on its column asks for it, and the stock view's column of the same kind.
+_SORTS = {
+    "customer": 1, "email": 2, "type": 3, "language": 4, "status": 5, "employee": 6, "message": 7, "private": 8, "-last_message": 9,
+}  # fmt: skip
+
+_LISTED = (
+    Listed("first page"),
+    Listed("1,000 rows", {"size": "1000"}, {"page_size": "1000"}),
+    Listed("sort id", {"sort": "id"}, {"sort": "0"}),
+    *(Listed(f"sort {name}", {"sort": name}, {"sort": str(place), **({"desc": "1"} if name[0] == "-" else {})}) for name, place in _SORTS.items()),
+    Listed("filter id", {"id": "137"}, {"flt2_id_equals": "137"}),
+    Listed("filter type", {"type": "3"}, {"flt2_contactid_equals": "3"}),
+    Listed("filter language", {"language": "fr"}, {"flt2_language_equals": "fr"}),
+    Listed("filter status", {"status": "open"}, {"flt2_status_equals": "open"}),
+    Listed("filter private", {"private": "yes"}, {"flt2_private_equals": "1"}),
+    Listed("filter customer", {"customer": "kowalski"}, {"flt2_customername_contains": "kowalski"}),
+    Listed("filter email", {"email": "jan.kowalski"}, {"flt2_address_contains": "jan.kowalski"}),
+    Listed("filter employee", {"employee": "J. Doe"}, {"flt2_assigneeid_equals": "2"}),
+    Listed("filter last message", {"from": "2026-11-01"}, {"flt2_lastcustomerat_greater_than": "2026-11-01 00:00:00"}),
+    Listed("view mine", {"view": "mine"}, {"flt2_assigneeid_equals": "1", "flt3_status_equals": "open"}),
+    Listed("view waiting", {"view": "waiting"}, {"flt2_status_equals": "open", "flt3_waitingsince_empty": "0", "sort": "9"}),
+)
+_WORDS = {"rare word": made.RARE, "common word": made.COMMON, "phrase": made.PHRASE, "absent word": made.ABSENT}
+
+
+def listed(scope: Scope, threads: int) -> Iterator[Case]:
+    """Tell the cases of the list. Pages far back are those of a list of so many threads."""
+    last = max(1, -(-threads // _PAGE))
+    pages = {"page 10,000": 10_000, "middle page": last // 2, "last page": last}
+    for name, page in pages.items():
+        if page <= last:
+            yield _list_case(Listed(name, {"page": str(page)}, {"page": str(page - 1)}), scope)
+    for one in _LISTED:
+        yield _list_case(one, scope)
+    for name, words in _WORDS.items():
+        yield _list_case(Listed(name, {"message": words}, {"search": words}), scope)
+        if "q" in {one.name for one in list_state.FIELDS}:
+            yield _list_case(Listed(f"box: {name}", {"q": words}, {"search": words}), scope)
+
+
+def _list_case(one: Listed, scope: Scope) -> Case:
+    theirs = None
+    if one.stock is not None:
+        within = {"flt0_folder_equals": "list", **({"flt1_shopid_equals": scope.shop_id} if scope.shop_id else {})}
+        theirs = f"{stock.URL}/threads/?{urlencode({'page_size': str(_PAGE), **within, **one.stock})}"
+    return Case(one.name, f"{LIST}?{urlencode({'shop': scope.context, **one.ours})}", theirs, (_ROWS,))
+
+
+# Parts that have an address of their own, and under which endpoints.
+_BELL = ("cs_bell.index_view", "cs_bell.poll")
+_FIGURES = ("cs_threads.refresh_figures",)
+
+
+def parts(app: Flask, scope: Scope, now: dt.datetime, say: Callable[[str], None]) -> Iterator[Case]:
+    """Tell the cases of the parts that are mounted, and say which are not."""
+    bell, figures = endpoint(app, *_BELL), endpoint(app, *_FIGURES)
+    if bell:
+        yield Case("bell", f"{bell}?shop={scope.context}", None, (_ring(scope),))
+    if figures:
+        yield Case("KPIs cold", f"{figures}?shop={scope.context}", None, _figures(scope, now), post={"figure": "all"})
+    for name, there in {"bell": bell, "KPIs cold": figures}.items():
+        if not there:
+            say(f"left out, for it is not mounted: {name}")
+
+
+def thread_page(scope: Scope) -> Case:
+    """Return the page of the scope's thread of 500 messages."""
+    thread_id = made.LONG_THREADS[scope.shop_id or made.LARGE.id]
+    rows = f"SELECT id, author_kind, author_name, text, created_at FROM cs_message WHERE thread_id = {thread_id} ORDER BY id DESC LIMIT 100"
+    theirs = f"{stock.URL}/messages/?flt0_threadid_equals={thread_id}"
+    return Case("thread page of 500 messages", f"{LIST}{thread_id}/?shop={scope.context}", theirs, (rows,))
+
+
+def _ring(scope: Scope) -> str:
+    """Return the bare SQL for the newest five of the bell."""
+    within = scope.clause.replace("shop_id", "t.shop_id")
+    return (
+        "SELECT t.id, t.status, t.customer_name, t.address, t.last_customer_at FROM cs_thread t WHERE t.folder = 'list'"
+        f"{within} ORDER BY t.last_customer_sort DESC LIMIT 5"
+    )
+
+
+def _figures(scope: Scope, now: dt.datetime) -> tuple[str, ...]:
+    """Return the bare SQL for the figures of the KPI strip: pending threads, mean time of answers, messages and threads of 30 days."""
+    since = (now - dt.timedelta(days=30)).strftime("%Y-%m-%d %H:%M:%S.000000")
+    return (
+        f"SELECT count(*) FROM cs_thread WHERE folder = 'list' AND status IN ('open', 'pending1', 'pending2'){scope.clause}",
+        f"SELECT avg(response_seconds) FROM cs_message WHERE released_at >= '{since}'{scope.clause}",
+        f"SELECT count(*), count(DISTINCT thread_id) FROM cs_message WHERE created_at >= '{since}'{scope.clause}",
+    )
+
+
+def endpoint(app: Flask, *names: str) -> str | None:
+    """Return the path of the first of these endpoints that the application has."""
+    rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules() if not rule.arguments}
+    return next((rules[name] for name in names if name in rules), None)
