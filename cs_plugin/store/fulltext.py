@@ -48,12 +48,13 @@ _POSTGRESQL = (
         "CREATE INDEX ix_cs_search_thread_words ON cs_search_thread USING gin (customer gin_trgm_ops, address gin_trgm_ops, about gin_trgm_ops)",
     ),
 )
-_MARIADB = (
-    WordIndex("ix_cs_search_words", "cs_search", "CREATE FULLTEXT INDEX ix_cs_search_words ON cs_search (words)"),
-    *(
-        WordIndex(f"ix_cs_search_thread_{name}", "cs_search_thread", f"CREATE FULLTEXT INDEX ix_cs_search_thread_{name} ON cs_search_thread ({name})")
-        for name in ("customer", "address", "about")
-    ),
+# As a copy: made in place where there was one before, the index leaves out every row that is there already (MariaDB 10.11).
+_MARIADB = tuple(
+    WordIndex(name, table, f"ALTER TABLE {table} ADD FULLTEXT INDEX {name} ({column}), ALGORITHM=COPY")
+    for name, table, column in (
+        ("ix_cs_search_words", "cs_search", "words"),
+        *((f"ix_cs_search_thread_{column}", "cs_search_thread", column) for column in ("customer", "address", "about")),
+    )
 )
 INDEXES: Mapping[str, Sequence[WordIndex]] = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL, "mysql": _MARIADB, "mariadb": _MARIADB}
 

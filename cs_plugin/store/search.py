@@ -28,7 +28,8 @@ _TAKE_THREAD = text(
 )
 _OF_MESSAGE = (SearchText.message_id, SearchText.words)
 _OF_THREAD = (ThreadWords.thread_id, ThreadWords.customer, ThreadWords.address, ThreadWords.about)
-_NAMED = (Thread.id, Thread.customer_sort, Thread.address_sort, Thread.order_id, Thread.subject)
+# What of a thread its words are made from.
+NAMED = (Thread.id, Thread.customer_sort, Thread.address_sort, Thread.order_id, Thread.subject)
 
 
 def index(session: Session, message: Message) -> None:
@@ -49,7 +50,7 @@ def index_threads(session: Session, ids: Collection[int]) -> None:
     """Make new threads searchable by what they are called: the customer's name, the address, the order and the subject."""
     wanted = sorted(ids)
     for start in range(0, len(wanted), _IDS):
-        rows = [_words_of(row) for row in session.execute(select(*_NAMED).where(Thread.id.in_(wanted[start : start + _IDS])))]
+        rows = [words_of(row) for row in session.execute(select(*NAMED).where(Thread.id.in_(wanted[start : start + _IDS])))]
         if rows:
             session.execute(insert(ThreadWords), rows)
             if has_own_index(session):
@@ -64,7 +65,8 @@ def rename_threads(session: Session, ids: Collection[int]) -> None:
     index_threads(session, wanted)
 
 
-def _words_of(row: Row[Any]) -> dict[str, object]:
+def words_of(row: Row[Any]) -> dict[str, object]:
+    """Return what a thread is searched by, of a row of NAMED."""
     # What is referred to and what it is about stand on a line each, so that no word is found across both.
     about = "\n".join((fold(row.order_id or ""), fold(row.subject)))
     return {"thread_id": row.id, "customer": row.customer_sort, "address": row.address_sort, "about": about}
@@ -77,9 +79,16 @@ def forget(session: Session, thread_ids: Collection[int]) -> None:
     forget_names(session, thread_ids)
 
 
-def forget_names(session: Session, thread_ids: Collection[int]) -> None:
-    """Let threads not be found by what they are called."""
-    _forget(session, select(*_OF_THREAD).where(ThreadWords.thread_id.in_(thread_ids)), _TAKE_THREAD)
+def forget_messages(session: Session, indexed: Collection[int], ids: Collection[int]) -> None:
+    """Let nothing be found of messages; those `indexed` are taken out of SQLite's index too."""
+    _forget(session, select(*_OF_MESSAGE).where(SearchText.message_id.in_(indexed)), _TAKE_MESSAGE)
+    session.execute(delete(SearchText).where(SearchText.message_id.in_(ids)), execution_options=_QUIET)
+
+
+def forget_names(session: Session, thread_ids: Collection[int], indexed: Collection[int] | None = None) -> None:
+    """Let threads not be found by what they are called; `indexed` are those that SQLite's index holds, all of them where nothing is said."""
+    held = thread_ids if indexed is None else indexed
+    _forget(session, select(*_OF_THREAD).where(ThreadWords.thread_id.in_(held)), _TAKE_THREAD)
     session.execute(delete(ThreadWords).where(ThreadWords.thread_id.in_(thread_ids)), execution_options=_QUIET)
 
 

@@ -209,7 +209,12 @@ def _matching(session: Session, scope: Scope, wanted: ThreadFilter, *, descendin
 
     Scope and filters apply before the bound. Where an index knows few threads with the words these are looked at, else the list is walked.
     """
-    clauses, found = _besides_texts(scope, wanted), None
+    clauses, found = _besides_texts(scope, replace(wanted, employee=None)), None
+    if wanted.employee is not None:
+        employees = session.scalars(select(EmployeeName.id).where(words.contains(EmployeeName.words, words.folded(wanted.employee)))).all()
+        if not employees:
+            return []
+        clauses.append(Thread.assignee_id.in_(employees))
     for name, said in wanted.texts.items():
         asked = words.ask(session, name, said, most=COUNT_BOUND) if words.asks_an_index(session, said) else words.Asked(None, few=True)
         if asked.ids is not None:
@@ -224,7 +229,7 @@ def _matching(session: Session, scope: Scope, wanted: ThreadFilter, *, descendin
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A thread as the list shows it. `message` and `note` are the whole texts, for hover and focus."""
+    """A thread as the list shows it. `message` and `note` are the whole texts, for hover and focus; in `found` stand the words that were searched."""
 
     id: int
     shop_id: str
@@ -242,6 +247,8 @@ class Row:
     note: str
     last_customer_at: dt.datetime | None
     folder: Folder
+    order_id: str | None
+    subject: str
     found: str = ""
 
 
@@ -344,6 +351,8 @@ def _row(thread: Thread, contact_id: int | None, assignee: EmployeeName | None, 
         note=note or "",
         last_customer_at=thread.last_customer_at,
         folder=thread.folder,
+        order_id=thread.order_id,
+        subject=thread.subject,
     )
 
 

@@ -30,8 +30,10 @@ from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import preferences_of, set_preference
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import PAGE_SIZES, Page, Ranks, Row
+from cs_plugin.store.words import finds_only_words
 from cs_plugin.web import list_state
 from cs_plugin.web.desk_view import DeskView
+from cs_plugin.web.found_words import FoundWords, notices_of
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
@@ -143,9 +145,9 @@ class ThreadListPages(DeskView):
         wanted, wrong = state.asked(around.choices, here.actor().employee.id)
         scope = here.scope(state.view.needs)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
-        notice = no_worker(here, session)
+        notice, only_words = no_worker(here, session), finds_only_words(session)
         let_go(session)
-        return self.page("threads.html", no_worker=notice, **self._words(state.at(page.number), page, around, wrong))
+        return self.page("threads.html", no_worker=notice, only_words=only_words, **self._words(state.at(page.number), page, around, wrong))
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""
@@ -323,6 +325,8 @@ class ThreadListPages(DeskView):
             "bulk_words": BULK_WORDS,
             "list_url": list_url,
             "first_words": first_words,
+            "found": FoundWords(state.search),
+            "notices": notices_of(page, here.employee_language, self.say),
             "type_choices": [(NO_TYPE, "--"), *((one.id, one.title) for one in around.contacts)],
             "language_choices": [(one.code, one.name) for one in around.languages if one.enabled],
             "status_choices": [(status, self.say(STATUS_WORDS[status])) for status in Status],
