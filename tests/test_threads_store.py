@@ -80,6 +80,7 @@ def fill(session: Session, contacts: list[int], now: dt.datetime) -> None:
         )
         session.add(thread)
         session.flush()
+        search.index_threads(session, [thread.id])
         if at is not None:
             add_message(session, thread, f"Message {number % 6} of somebody", at)
         if number % 5 == 0:
@@ -126,7 +127,7 @@ def sort_key(filled: Filled, name: str, thread: Thread) -> Any:
         "language": filled.ranks.languages.index(thread.language),
         "status": STATUSES.index(thread.status),
         "employee": ranked.get(thread.assignee_id or "", 0),
-        "message": thread.last_customer_text.lower(),
+        "message": fold(thread.last_customer_text)[:64],
         "private": thread.private,
         "last_message": thread.last_customer_sort,
     }
@@ -354,6 +355,7 @@ def test_a_count_of_text_matches_is_bounded(any_store: Store) -> None:
         row = {"shop_id": "1", "language": "en", "folder": Folder.LIST, "status": Status.OPEN, "token_nonce": "n", "created_at": store.clock()}
         row |= {"address": "a@example.com", "address_hash": b"a" * 32, "address_sort": "a@example.com"}
         session.execute(sa.insert(Thread), [row] * (COUNT_BOUND + 1))
+        search.index_threads(session, session.scalars(sa.select(Thread.id)).all())
         session.commit()
 
     look(store, write)

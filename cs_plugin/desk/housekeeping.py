@@ -8,7 +8,7 @@ from cs_plugin import i18n
 from cs_plugin.desk.bench import Bench
 from cs_plugin.rules.inquiry import MAX_NAME, clean_line, fold
 from cs_plugin.rules.people import Customer
-from cs_plugin.store import contacts
+from cs_plugin.store import contacts, search
 from cs_plugin.store.locking import lock_threads
 from cs_plugin.store.models import Message, Thread
 from cs_plugin.store.scope import EVERYTHING
@@ -35,6 +35,7 @@ def change_customer(bench: Bench, customer: Customer) -> None:
         update(Thread).where(Thread.id.in_(ids)).values(customer_name=name, customer_sort=fold(name)[:254]),
         execution_options={"synchronize_session": "fetch"},
     )
+    search.rename_threads(bench.session, ids)
 
 
 def merge_customers(bench: Bench, kept_id: str, merged_id: str) -> None:

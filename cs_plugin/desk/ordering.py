@@ -16,7 +16,7 @@ from cs_plugin.rules.orders import Order
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.status import AFTER, Folder, Happening
-from cs_plugin.store import posts
+from cs_plugin.store import posts, search
 from cs_plugin.store.models import Message, Thread
 from cs_plugin.store.order_threads import newest_of_owner
 
@@ -88,6 +88,7 @@ def _begin(bench: Bench, order: Order, customer: Customer | None, *, public: boo
     )
     bench.session.add(thread)
     bench.session.flush()
+    search.index_threads(bench.session, [thread.id])
     return thread
 
 

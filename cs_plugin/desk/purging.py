@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.desk.bench import Bench
 from cs_plugin.rules.shops import Breadth, Context, line_of
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import search
 from cs_plugin.store.locking import lock_threads, locking
 from cs_plugin.store.models import (
     Attachment,
@@ -31,7 +32,6 @@ from cs_plugin.store.models import (
     Participant,
     Post,
     Presence,
-    SearchText,
     SurveyAnswer,
     Thread,
     ThreadAlias,
@@ -49,7 +49,7 @@ _TO_SEND = (OutboxState.WAITING, OutboxState.CLAIMED)
 _TO_DELIVER = (Delivery.HELD, Delivery.QUEUED)
 
 # What belongs to a thread alone, the messages last: others are found by them.
-_OF_THREAD = (SearchText, ThreadEvent, ThreadAlias, Participant, SurveyAnswer, Presence, OutboxItem, Message)
+_OF_THREAD = (ThreadEvent, ThreadAlias, Participant, SurveyAnswer, Presence, OutboxItem, Message)
 
 
 def purge_bin(bench: Bench, *, older_than: dt.timedelta) -> int:
@@ -164,6 +164,7 @@ def _erase(session: Session, ids: Collection[int]) -> None:
         _let_go_of_messages(session, messages[start : start + _IDS])
     queued = select(OutboxItem.id).where(OutboxItem.thread_id.in_(ids))
     session.execute(delete(OutboxFile).where(OutboxFile.outbox_id.in_(queued)), execution_options=_QUIET)
+    search.forget(session, ids)
     for row in _OF_THREAD:
         session.execute(delete(row).where(row.thread_id.in_(ids)), execution_options=_QUIET)
     _delete_pointing(session, Post.thread_id, ids)

@@ -198,7 +198,7 @@ def _place_for(bench: Bench, inquiry: Inquiry, decision: Decision, *, spam: bool
         return _Place(_begin(bench, inquiry, spam=spam), True, "begins_a_thread")
     place = _reopened_or_continued(bench, wanted, decision.reason, spam=spam)
     if decision.reason == carries_a_thread_link.__name__ or inquiry.sender.verified:
-        _know_customer(place.thread, inquiry.sender)
+        _know_customer(bench, place.thread, inquiry.sender)
     return place
 
 
@@ -224,6 +224,7 @@ def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
     )
     bench.session.add(thread)
     bench.session.flush()
+    search.index_threads(bench.session, [thread.id])
     return thread
 
 
@@ -292,18 +293,21 @@ def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     )
     bench.session.add(new)
     bench.session.flush()
+    search.index_threads(bench.session, [new.id])
     reopening.copy_participants(bench.session, old, new)
     bench.note_event(old, reopening.CONTINUED, None, other=new.id)
     return new
 
 
-def _know_customer(thread: Thread, sender: Sender) -> None:
+def _know_customer(bench: Bench, thread: Thread, sender: Sender) -> None:
     """Note that a thread's own address is its customer's: they were signed in, or held the link that only this address was sent."""
     if thread.customer_verified or address_key(sender.address) != thread.address_hash or sender.customer_id not in (None, thread.customer_id):
         return
     thread.customer_verified = True
     if sender.name and not thread.customer_name:
         thread.customer_name, thread.customer_sort = sender.name, fold(sender.name)[:254]
+        bench.session.flush()
+        search.rename_threads(bench.session, [thread.id])
 
 
 def _write(bench: Bench, inquiry: Inquiry, thread: Thread, reason: str) -> Message:

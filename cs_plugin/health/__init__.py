@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cs_plugin.health import hooks, options, secrets, surroundings, tables, work
+from cs_plugin.health import hooks, options, search, secrets, surroundings, tables, work
 from cs_plugin.health.findings import Finding, Severity, good, guarded, wrong
 from cs_plugin.web.mounted import Mounted
 
@@ -29,6 +29,7 @@ OF_TABLES: tuple[tuple[str, Check], ...] = (
     (work.SUBJECT, work.look_at_people),
     (secrets.SUBJECT, secrets.look_at_secrets),
     (options.SUBJECT, options.look_at_options),
+    (search.SUBJECT, search.look_at_search),
 )
 
 

@@ -21,10 +21,10 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Status
 from cs_plugin.sample.conversations import CONVERSATIONS, PRODUCTS, VISITORS, Conversation
-from cs_plugin.store import threads
+from cs_plugin.store import search, threads
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.employees import remember
-from cs_plugin.store.models import Delivery, Message, SearchText, Thread, ThreadEvent
+from cs_plugin.store.models import Delivery, Message, Thread, ThreadEvent
 
 _BATCH = 500
 _CUSTOMERS_ASKED_FOR = 60
@@ -226,7 +226,8 @@ def _insert(session: Session, plans: Sequence[_Plan]) -> int:
     ]
     session.execute(insert(Message), messages)
     written = session.execute(select(Message.id, Message.thread_id, Message.text).where(Message.thread_id.in_(ids)))
-    session.execute(insert(SearchText), [{"message_id": row.id, "thread_id": row.thread_id, "words": fold(row.text)} for row in written])
+    search.index_messages(session, [(row.id, row.thread_id, row.text) for row in written])
+    search.index_threads(session, ids)
     events = [event | {"thread_id": thread_id} for thread_id, plan in zip(ids, plans, strict=True) for event in plan.events]
     if events:
         session.execute(insert(ThreadEvent), events)

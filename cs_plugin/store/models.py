@@ -31,6 +31,8 @@ NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 # Text that is searched and sorted byte by byte after `rules.inquiry.fold` has made all letters alike.
 Folded = String(254).with_variant(mysql.VARCHAR(254, collation="utf8mb4_bin"), "mysql", "mariadb")
+# The beginning of such a text: what a list is sorted by.
+FoldedStart = String(64).with_variant(mysql.VARCHAR(64, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
 class Base(DeclarativeBase):
@@ -78,11 +80,11 @@ class Thread(Base):
     indexes = (
         Index("ix_cs_thread_list", "folder", "id"),
         Index("ix_cs_thread_shop", "shop_id", "folder", "id"),
-        Index("ix_cs_thread_status", "folder", "status", "id"),
         Index("ix_cs_thread_waiting", "folder", "status", "waiting_since", "id"),
         Index("ix_cs_thread_last", "folder", "last_customer_sort", "id"),
         Index("ix_cs_thread_customer", "folder", "customer_sort", "id"),
         Index("ix_cs_thread_address", "folder", "address_sort", "id"),
+        Index("ix_cs_thread_message", "folder", "message_sort", "id"),
         Index("ix_cs_thread_sender", "address_hash", "id"),
         Index("ix_cs_thread_account", "customer_id", "id"),
         Index("ix_cs_thread_order", "order_id", "id"),
@@ -116,6 +118,7 @@ class Thread(Base):
     last_customer_at: Mapped[dt.datetime | None] = _maybe_moment()
     last_customer_sort: Mapped[dt.datetime] = mapped_column(UtcDateTime(), default=NEVER)
     last_customer_text: Mapped[str] = mapped_column(String(160), default="")
+    message_sort: Mapped[str] = mapped_column(FoldedStart, default="", server_default="")
     newest_note_id: Mapped[int | None] = mapped_column(Id)
     private: Mapped[bool] = mapped_column(Boolean, default=False)
     customer_messages: Mapped[int] = mapped_column(Integer, default=0)
@@ -289,6 +292,20 @@ class SearchText(Base):
     message_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     thread_id: Mapped[int] = mapped_column(Id)
     words: Mapped[str] = mapped_column(FoldedText)
+
+
+class ThreadWords(Base):
+    """The words that a thread itself is searched by, folded likewise: its customer, its address, its order with its subject.
+
+    They stand apart from the thread, which every message writes anew: its customer's name need not be indexed again each time.
+    """
+
+    __tablename__ = "cs_search_thread"
+
+    thread_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    customer: Mapped[str] = mapped_column(Folded)
+    address: Mapped[str] = mapped_column(Folded)
+    about: Mapped[str] = mapped_column(FoldedText)
 
 
 class Merge(Base):

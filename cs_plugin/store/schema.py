@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from cs_plugin.errors import ConfigurationError
+from cs_plugin.store.fulltext import HIDDEN, OF_SQLITE
 from cs_plugin.store.models import Base
 
 VERSION_TABLE = "cs_alembic_version"
@@ -34,8 +35,10 @@ _MARIADB_PATIENCE = 300
 
 
 def is_ours(name: str | None, kind: str, parents: Any = None) -> bool:  # noqa: ARG001 - Alembic passes it
-    """Say whether a migration of ours may look at a table; what hangs on a table goes with it."""
-    return kind != "table" or (name or "").startswith("cs_")
+    """Say whether a migration of ours may look at a table or an index; those over words are no model's, and `store.fulltext` looks after them."""
+    if kind == "index":
+        return name not in HIDDEN
+    return kind != "table" or ((name or "").startswith("cs_") and not (name or "").startswith(OF_SQLITE))
 
 
 def is_not_ours(name: str | None, kind: str, parents: Any = None) -> bool:  # noqa: ARG001 - Alembic passes it

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, false, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from cs_plugin.rules.inquiry import AuthorKind, clean_line, clean_text, fold
+from cs_plugin.rules.inquiry import AuthorKind, clean_line
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import words
 from cs_plugin.store.locking import locking
 from cs_plugin.store.models import NEVER, ContactShop, EmployeeName, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
@@ -42,6 +43,7 @@ class ThreadFilter:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     assignee_id: str | None = None
+    q: str | None = None
     unassigned: bool | None = None
     unfinished: bool | None = None
     waits: bool | None = None
@@ -50,7 +52,12 @@ class ThreadFilter:
     @property
     def searches_text(self) -> bool:
         """Say whether a field is searched by "contains", whose count is bounded."""
-        return any((self.customer, self.email, self.employee, self.message))
+        return self.employee is not None or bool(self.texts)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Return the words that are searched, by the fields of `store.words.PLACES`."""
+        return {name: getattr(self, name) for name in words.PLACES if getattr(self, name) is not None}
 
     @property
     def is_empty(self) -> bool:
@@ -58,22 +65,12 @@ class ThreadFilter:
         return all(getattr(self, field.name) is None for field in fields(self) if field.name != "folder")
 
 
-def _like(column: Any, words: str) -> ColumnElement[bool]:
-    # Cleaned: PostgreSQL takes no NUL, and no database a lone surrogate.
-    clause: ColumnElement[bool] = column.contains(fold(clean_text(words)), autoescape=True)
-    return clause
-
-
 def _one_of_ours(column: Any, number: int) -> ColumnElement[bool]:
     return column == number if can_be_id(number) else false()
 
 
-def _employee(words: str) -> ColumnElement[bool]:
-    return Thread.assignee_id.in_(select(EmployeeName.id).where(_like(EmployeeName.words, words)))
-
-
-def _message(words: str) -> ColumnElement[bool]:
-    return exists().where(SearchText.thread_id == Thread.id, _like(SearchText.words, words)).correlate(Thread)
+def _employee(name: str) -> ColumnElement[bool]:
+    return Thread.assignee_id.in_(select(EmployeeName.id).where(words.contains(EmployeeName.words, words.folded(name))))
 
 
 def _of_type(number: int) -> ColumnElement[bool]:
@@ -99,16 +96,13 @@ def _waits(wanted: bool) -> ColumnElement[bool]:
     return waiting if wanted else ~waiting
 
 
-# What each field of the search row, and each view, asks of a thread.
+# What each field of the search row, and each view, asks of a thread; words in texts are looked for by `store.words`.
 FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "id": lambda value: _one_of_ours(Thread.id, value),
-    "customer": lambda value: _like(Thread.customer_sort, value),
-    "email": lambda value: _like(Thread.address_sort, value),
     "contact_id": _of_type,
     "language": lambda value: Thread.language == clean_line(value, 16),
     "status": lambda value: Thread.status == value,
     "employee": _employee,
-    "message": _message,
     "private": lambda value: Thread.private.is_(value),
     "since": lambda value: Thread.last_customer_at >= value,
     "until": lambda value: Thread.last_customer_at < value,
@@ -155,7 +149,11 @@ class Ranks:
 
 def where(scope: Scope, wanted: ThreadFilter) -> list[ColumnElement[bool]]:
     """Return the clauses of a list."""
-    chosen = ((field.name, getattr(wanted, field.name)) for field in fields(wanted))
+    return [*_besides_texts(scope, wanted), *(words.threads_with(scope, wanted.folder, name, said) for name, said in wanted.texts.items())]
+
+
+def _besides_texts(scope: Scope, wanted: ThreadFilter) -> list[ColumnElement[bool]]:
+    chosen = ((name, getattr(wanted, name)) for name in FILTERS)
     return [scope.covers(Thread.shop_id), *(FILTERS[name](value) for name, value in chosen if value is not None)]
 
 
@@ -178,7 +176,7 @@ def _keys(sort: Sort, ranks: Ranks) -> tuple[ColumnElement[Any], ...]:
         "language": _rank(Thread.language, ranks.languages),
         "status": _rank(Thread.status, [status.value for status in Status]),
         "employee": (func.coalesce(_assignee.rank, 0), func.coalesce(Thread.assignee_id, "")),
-        "message": (func.lower(Thread.last_customer_text),),
+        "message": (Thread.message_sort,),
         "private": (Thread.private,),
         "last_message": (Thread.last_customer_sort,),
         "waiting": (Thread.waiting_since,),
@@ -205,17 +203,38 @@ def rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
 
 def count(session: Session, scope: Scope, wanted: ThreadFilter) -> tuple[int, bool]:
     """Return how many threads a list holds, and whether that is a bound: text matches are counted up to 5,000."""
-    clauses = where(scope, wanted)
-    if not wanted.searches_text:
-        return session.scalar(select(func.count()).select_from(Thread).where(*clauses)) or 0, False
-    some = select(Thread.id).where(*clauses).limit(COUNT_BOUND + 1).subquery()
-    found = session.scalar(select(func.count()).select_from(some)) or 0
-    return min(found, COUNT_BOUND), found > COUNT_BOUND
+    if wanted.searches_text:
+        found = _matching(session, scope, wanted, descending=True)
+        return min(len(found), COUNT_BOUND), len(found) > COUNT_BOUND
+    return session.scalar(select(func.count()).select_from(Thread).where(*where(scope, wanted))) or 0, False
+
+
+def _matching(session: Session, scope: Scope, wanted: ThreadFilter, *, descending: bool) -> Sequence[int]:
+    """Return the threads of a list that is searched for words, newest or oldest first: at most one more than the bound, to tell that there are more.
+
+    Scope and filters apply before the bound. Where an index knows few threads with the words these are looked at, else the list is walked.
+    """
+    clauses, found = _besides_texts(scope, replace(wanted, employee=None)), None
+    if wanted.employee is not None:
+        employees = session.scalars(select(EmployeeName.id).where(words.contains(EmployeeName.words, words.folded(wanted.employee)))).all()
+        if not employees:
+            return []
+        clauses.append(Thread.assignee_id.in_(employees))
+    for name, said in wanted.texts.items():
+        asked = words.ask(session, name, said, most=COUNT_BOUND) if words.asks_an_index(session, said) else words.Asked(None, few=True)
+        if asked.ids is not None:
+            found = asked.ids if found is None else found & asked.ids
+        else:
+            clauses.append(words.threads_with(scope, wanted.folder, name, said) if asked.few else words.threads_one_by_one(name, said))
+    if found is not None:
+        clauses.append(Thread.id.in_(bindparam("found", sorted(found), expanding=True, literal_execute=True)))
+    order = Thread.id.desc() if descending else Thread.id.asc()
+    return session.scalars(select(Thread.id).where(*clauses).order_by(order).limit(COUNT_BOUND + 1)).all()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A thread as the list shows it. `message` and `note` are the whole texts, for hover and focus."""
+    """A thread as the list shows it. `message` and `note` are the whole texts, for hover and focus; in `found` stand the words that were searched."""
 
     id: int
     shop_id: str
@@ -233,11 +252,17 @@ class Row:
     note: str
     last_customer_at: dt.datetime | None
     folder: Folder
+    order_id: str | None
+    subject: str
+    found: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list. `total` is at most 5,000 where `more` says that there are more."""
+    """One page of a list. `total` is at most 5,000 where `more` says that there are more.
+
+    `newest_sorted` says that only the newest 5,000 were sorted, `scanned` that words were too short for an index: the newest were looked through.
+    """
 
     rows: list[Row]
     number: int
@@ -245,28 +270,56 @@ class Page:
     total: int
     more: bool
     size: int
+    newest_sorted: bool = False
+    scanned: bool = False
 
 
 def list_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks) -> Page:
-    """Return a page of the list, the nearest that exists to the one asked for. Costs three queries.
+    """Return a page of the list, the nearest that exists to the one asked for. Costs three queries, and where words are searched a few more.
 
     The ids are found first, from the nearer end, and the rest of each row is read for them alone.
     """
-    total, more = count(session, scope, wanted)
-    pages = max(1, -(-total // size))
-    number = min(max(1, number), pages)
-    offset = (number - 1) * size
-    backwards = not more and offset > total // 2
+    if wanted.searches_text:
+        return _searched_page(session, scope, wanted, sort=sort, number=number, size=size, ranks=ranks)
+    total, _more = count(session, scope, wanted)
+    number, pages, offset = _place_of(number, size, total)
+    backwards = offset > total // 2
     ids_query = _ordered(select(Thread.id).where(*where(scope, wanted)), sort, ranks, backwards=backwards)
     if backwards:
         on_page = min(size, total - offset)
         ids = list(reversed(session.scalars(ids_query.offset(total - offset - on_page).limit(on_page)).all()))
     else:
         ids = list(session.scalars(ids_query.offset(offset).limit(size)).all())
-    return Page(_rows(session, scope, ids), number, pages, total, more, size)
+    return Page(_rows(session, scope, ids), number, pages, total, False, size)
+
+
+def _place_of(number: int, size: int, total: int) -> tuple[int, int, int]:
+    """Return the page that is nearest to a number, how many there are, and how many threads stand before it."""
+    pages = max(1, -(-total // size))
+    number = min(max(1, number), pages)
+    return number, pages, (number - 1) * size
+
+
+def _searched_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks) -> Page:
+    words.plan_each_time(session)
+    by_id = sort.name == "id"
+    found = _matching(session, scope, wanted, descending=sort.descending or not by_id)
+    more, found = len(found) > COUNT_BOUND, found[:COUNT_BOUND]
+    number, pages, offset = _place_of(number, size, len(found))
+    if by_id or not found:
+        ids = list(found[offset : offset + size])
+    else:
+        among = Thread.id.in_(bindparam("found", list(found), expanding=True, literal_execute=True))
+        ids = list(session.scalars(_ordered(select(Thread.id).where(among), sort, ranks).offset(offset).limit(size)).all())
+    said = wanted.message if wanted.message is not None else wanted.q
+    texts = words.texts_with(session, ids, said) if said is not None and ids else {}
+    rows = [replace(row, found=texts.get(row.id, "")) for row in _rows(session, scope, ids)]
+    scanned = any(not words.asks_an_index(session, one) for one in wanted.texts.values())
+    return Page(rows, number, pages, len(found), more, size, newest_sorted=more and not by_id, scanned=scanned)
 
 
 _WHOLE = 2_000
+_SORTED = 64   # characters of the last message by which a list is sorted
 
 # What a row is made of, in the order of `_row`: a thousand threads with all their columns take twice as long.
 _last, _note = aliased(Message), aliased(Message)
@@ -275,7 +328,7 @@ _SHOWN = (
         Thread.id, Thread.shop_id, Thread.status, Thread.customer_name, Thread.customer_verified, Thread.address, ContactShop.contact_id,
         Thread.language, Thread.assignee_id, EmployeeName.first_name, EmployeeName.last_name, EmployeeName.email, EmployeeName.active,
         Thread.last_customer_text, func.substr(_last.text, 1, _WHOLE), Thread.private, func.substr(_note.text, 1, _WHOLE), Thread.last_customer_at,
-        Thread.folder,
+        Thread.folder, Thread.order_id, Thread.subject,
     )
     .outerjoin(ContactShop, _its_contact())
     .outerjoin(EmployeeName, EmployeeName.id == Thread.assignee_id)
@@ -295,7 +348,7 @@ def _rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
 def _row(
     id: int, shop_id: str, status: Status, name: str, verified: bool, address: str, contact_id: int | None, language: str, assignee_id: str | None,  # noqa: A002 - the column's name
     first_name: str | None, last_name: str, email: str, active: bool, first_words: str, message: str | None, private: bool, note: str | None,
-    last_customer_at: dt.datetime | None, folder: Folder,
+    last_customer_at: dt.datetime | None, folder: Folder, order_id: str | None, subject: str,
 ) -> Row:  # fmt: skip
     return Row(
         id=id,
@@ -314,6 +367,8 @@ def _row(
         note=note or "",
         last_customer_at=last_customer_at,
         folder=folder,
+        order_id=order_id,
+        subject=subject,
     )
 
 
@@ -477,6 +532,7 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
             last_customer_at=of_last(last.created_at),
             last_customer_sort=func.coalesce(of_last(last.created_at), NEVER),
             last_customer_text=func.coalesce(of_last(last.preview), ""),
+            message_sort=func.coalesce(one(func.substr(SearchText.words, 1, _SORTED), SearchText.message_id == last_id), ""),
             newest_note_id=one(func.max(Message.id), note),
             private=exists().where(note).correlate(Thread),
             customer_messages=one(func.count(), by_customer),

@@ -105,7 +105,7 @@ def _to(text: str, choices: Choices) -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class SearchField:
-    """A field of the search row: its name in URLs, the column it stands under, what it narrows, and how it is read."""
+    """A field of the search row, or the one box above it: its name in URLs, the column it stands under, what it narrows, and how it is read."""
 
     name: str
     label: str
@@ -114,6 +114,7 @@ class SearchField:
 
 
 FIELDS = (
+    SearchField("q", _("Everything"), "q", _words),
     SearchField("id", _("ID"), "id", _id),
     SearchField("customer", _("Customer"), "customer", _words),
     SearchField("email", _("Email"), "email", _words),

@@ -22,8 +22,10 @@ from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import preferences_of
 from cs_plugin.store.saved_views import views_of
 from cs_plugin.store.threads import PAGE_SIZES, Page
+from cs_plugin.store.words import finds_only_words
 from cs_plugin.web import list_state
 from cs_plugin.web.bulk_told import bulks_told
+from cs_plugin.web.found_words import FoundWords, notices_of
 from cs_plugin.web.list_address import list_query
 from cs_plugin.web.list_address import list_url as list_url
 from cs_plugin.web.list_address import list_url_of as list_url_of
@@ -73,7 +75,7 @@ class ThreadListPages(ThreadDeeds):
         wanted, wrong = state.asked(around.choices, here.actor().employee.id)
         scope = here.scope(state.view.needs)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
-        notice = no_worker(here, session)
+        notice, only_words = no_worker(here, session), finds_only_words(session)
         bulks = bulks_told(here, session)
         saved = saved_words(views_of(session, here.actor().employee.id), state, ListState.of(request.args).saved_id)
         # What comes in while somebody looks at this page does not belong to "all that match".
@@ -83,7 +85,7 @@ class ThreadListPages(ThreadDeeds):
         if options is not None:
             options = replace(options, address=url_for(".list_options") + list_query(state))
         words |= {"options": options, "options_url": self._options_url(state), "may_configure": self._may_configure()}
-        return self.page("threads.html", no_worker=notice, bulks=bulks, seen=seen, **saved, **words)
+        return self.page("threads.html", no_worker=notice, only_words=only_words, bulks=bulks, seen=seen, **saved, **words)
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""
@@ -119,6 +121,8 @@ class ThreadListPages(ThreadDeeds):
             "bulk_words": BULK_WORDS,
             "list_url": list_url,
             "first_words": first_words,
+            "found": FoundWords(state.search),
+            "notices": notices_of(page, here.employee_language, self.say),
             "type_choices": [(NO_TYPE, "--"), *((one.id, one.title) for one in around.contacts)],
             "language_choices": [(one.code, one.name) for one in around.languages if one.enabled],
             "status_choices": [(status, self.say(STATUS_WORDS[status])) for status in Status],

@@ -1,0 +1,76 @@
+"""The command that makes what is searched agree with what is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+import click
+from sqlalchemy.orm import Session
+
+from cs_plugin.cli.group import cs
+from cs_plugin.store import fulltext, reindexing
+from cs_plugin.store.locking import committed, only_reads
+from cs_plugin.store.reindexing import Compared
+from cs_plugin.web.mounted import Mounted, mounted
+
+_AT_ONCE = 1_000   # rows that are compared in one look
+# SQLite has one writer at a time: a piece of the work holds the others up no longer than this, and then lets them in for as long.
+_LONGEST = 0.05
+_TOLD = 100_000
+
+
+@cs.command()
+@click.option("--after", default=0, metavar="ID", help="Go on behind this message, as far as it was told before.")
+def reindex(*, after: int) -> None:
+    """Make the database's index of words where it is missing, and mend what is searched where it differs from what is written.
+
+    It can be stopped and run again at any time: what is right already is only read.
+    """
+    here = mounted()
+    with here.engine.begin() as connection:
+        refused = fulltext.make(connection)
+    if refused:
+        click.echo("PostgreSQL does not let us make the extension pg_trgm: searching works, but slowly. See flask cs check.")
+    messages = _mend(here, "messages", reindexing.compare_messages, reindexing.mend_messages, after)
+    threads = _mend(here, "threads", reindexing.compare_threads, reindexing.mend_threads, 0)
+    click.echo(f"{messages} messages and {threads} threads mended.")
+
+
+def _mend(
+    here: Mounted, what: str, compare: Callable[[Session, int, int], Compared], mend: Callable[[Session, Collection[int]], None], after: int
+) -> int:
+    mended = looked_at = 0
+    at: int | None = after
+    pace = _Pace(gentle=here.engine.dialect.name == "sqlite")
+    while at is not None:
+        with here.sessions() as session:
+            compared = compare(only_reads(session), at, _AT_ONCE)
+            session.rollback()
+        left = list(compared.wrong)
+        while left:
+            piece, left = left[: pace.rows], left[pace.rows :]
+            with here.sessions() as session:
+                pace.keep(lambda session=session, piece=piece: committed(session, lambda: mend(session, piece)))
+        mended += len(compared.wrong)
+        looked_at, at = looked_at + _AT_ONCE, compared.last
+        if at is not None and looked_at % _TOLD == 0:
+            click.echo(f"{what} up to {at} compared, {mended} mended")
+    return mended
+
+
+class _Pace:
+    """How many rows are written in one transaction: on SQLite no more than it writes in 50 ms."""
+
+    def __init__(self, *, gentle: bool) -> None:
+        self.gentle = gentle
+        self.rows = 25 if gentle else _AT_ONCE
+
+    def keep(self, write: Callable[[], None]) -> None:
+        """Write a piece, and then rest as long as it took."""
+        began = time.monotonic()
+        write()
+        took = time.monotonic() - began
+        if self.gentle:
+            self.rows = min(_AT_ONCE, max(1, int(self.rows * min(2.0, _LONGEST / 2 / max(took, 0.001)))))
+            time.sleep(took)
