@@ -21,7 +21,7 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Status
 from cs_plugin.sample.conversations import CONVERSATIONS, PRODUCTS, VISITORS, Conversation
-from cs_plugin.store import threads
+from cs_plugin.store import tally, threads
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.employees import remember
 from cs_plugin.store.models import Delivery, Message, SearchText, Thread, ThreadEvent
@@ -219,6 +219,7 @@ def _events(thread: dict[str, Any], messages: Sequence[dict[str, Any]], assignee
 
 def _insert(session: Session, plans: Sequence[_Plan]) -> int:
     ids = list(session.scalars(insert(Thread).returning(Thread.id, sort_by_parameter_order=True), [plan.thread for plan in plans]))
+    tally.set_new_apart(session, ids)
     messages = [
         message | {"thread_id": thread_id, "home_thread_id": thread_id}
         for thread_id, plan in zip(ids, plans, strict=True)
