@@ -219,10 +219,11 @@ def days(session: Session, scope: Scope, since: dt.date) -> dict[dt.date, Day]:
     of = DailyTotal
     sums = (of.customer_messages, of.employee_messages, of.active_threads, of.answers, of.response_seconds, of.pending_threads)
     query = select(of.day, *(func.sum(one) for one in sums)).where(of.day >= since, scope.covers(of.shop_id)).group_by(of.day)
-    return {
-        day: Day(Span(int(customers), int(employees), int(threads), int(answers), float(seconds)), int(pending))
-        for day, customers, employees, threads, answers, seconds, pending in session.execute(query)
-    }
+    found: dict[dt.date, Day] = {}
+    for row in session.execute(query):
+        day, customers, employees, threads, answers, seconds, pending = tuple(row)
+        found[day] = Day(Span(int(customers), int(employees), int(threads), int(answers), float(seconds)), int(pending))
+    return found
 
 
 def forget(session: Session, now: dt.datetime) -> None:

@@ -166,7 +166,8 @@ def keep(session: Session, scope: Scope, figures: Mapping[str, Figure]) -> None:
         its = {"key": key, "name": name}
         values = {"value": {"value": figure.value, "trend": list(figure.trend)}, "calculated_at": figure.calculated_at}
         if not insert_if_absent(session, KeptFigure, list(its), {**its, **values}):
-            session.execute(update(KeptFigure).filter_by(**its).values(**values), execution_options=_QUIET)
+            earlier = and_(KeptFigure.key == key, KeptFigure.name == name, KeptFigure.calculated_at < figure.calculated_at)
+            session.execute(update(KeptFigure).where(earlier).values(**values), execution_options=_QUIET)
 
 
 def forget(session: Session, now: dt.datetime) -> None:

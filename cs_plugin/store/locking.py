@@ -50,7 +50,8 @@ def begin_immediately(connection: Connection) -> None:
 def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequence[Thread]:
     """Lock threads in the order of their ids, so that two writers never wait for each other, and return them as they are now.
 
-    Ids outside the scope are left out. Figures count a locked thread as it stands from here on (`store.tally`). The rows are read by the lock itself: on MariaDB a plain SELECT after it would show an older snapshot.
+    Ids outside the scope are left out. The rows are read by the lock itself: on MariaDB a plain SELECT after it would show an older snapshot.
+    Figures count a locked thread as it stands from here on (`store.tally`).
     """
     wanted = sorted({one for one in ids if can_be_id(one)})
     chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))

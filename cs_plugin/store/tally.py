@@ -15,9 +15,26 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, delete, event, false, func, insert, literal, select, text, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    case,
+    delete,
+    event,
+    false,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.sql.selectable import SelectBase
 
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import ContactShop, Thread, ThreadApart, ThreadTotal
@@ -60,15 +77,14 @@ NONE = Counts()
 
 def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
     """Return the counts of each contact, 0 for threads of none; a contact that a thread's shop has no longer is none. One query."""
-    parts = [
-        select(ThreadTotal.shop_id, ThreadTotal.contact_id, *(getattr(ThreadTotal, name) for name in NUMBERS)).where(scope.covers(ThreadTotal.shop_id)),
-        select(ThreadApart.shop_id, ThreadApart.contact_id, *((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)).where(
-            scope.covers(ThreadApart.shop_id)
-        ),
-        select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
-        .join(ThreadApart, ThreadApart.thread_id == Thread.id)
-        .where(scope.covers(Thread.shop_id)),
-    ]
+    held = (getattr(ThreadTotal, name) for name in NUMBERS)
+    taken = ((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)
+    live = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
+    parts = (
+        select(ThreadTotal.shop_id, ThreadTotal.contact_id, *held).where(scope.covers(ThreadTotal.shop_id)),
+        select(ThreadApart.shop_id, ThreadApart.contact_id, *taken).where(scope.covers(ThreadApart.shop_id)),
+        live.join(ThreadApart, ThreadApart.thread_id == Thread.id).where(scope.covers(Thread.shop_id)),
+    )
     every = union_all(*parts).subquery()
     sums = select(every.c.shop_id, every.c.contact_id, *(func.sum(every.c[name]).label(name) for name in NUMBERS))
     by_shop = sums.group_by(every.c.shop_id, every.c.contact_id).subquery()
@@ -108,7 +124,7 @@ def set_new_apart(session: Session, thread_ids: Collection[int]) -> None:
     _insert_apart(session, select(Thread.id, Thread.shop_id, *nothing).where(Thread.id.in_(sorted(thread_ids))))
 
 
-def _insert_apart(session: Session, rows: Select[Any]) -> None:
+def _insert_apart(session: Session, rows: SelectBase) -> None:
     dialect = session.get_bind(Thread).dialect.name
     table = cast(Table, ThreadApart.__table__)
     statement: Any
@@ -137,6 +153,11 @@ def threads_apart(session: Session, *, after: int, most: int) -> list[int]:
     return list(session.scalars(query))
 
 
+def are_many_apart(session: Session, many: int) -> bool:
+    """Say whether more threads than that are counted live."""
+    return session.scalar(select(ThreadApart.thread_id).order_by(ThreadApart.thread_id).offset(many).limit(1)) is not None
+
+
 def fold(session: Session, thread_ids: Collection[int]) -> None:
     """Bring locked threads into the totals as they stand."""
     ids = sorted(thread_ids)
@@ -160,14 +181,14 @@ def keep_erased(session: Session, thread_ids: Collection[int]) -> None:
     fold(session, ids)
 
 
-def _standing(which: ColumnElement[bool], erased: ColumnElement[bool], *, sign: int = 1) -> Select[Any]:
+def _standing(which: ColumnElement[bool], erased: ColumnElement[bool], *, sign: int = 1) -> SelectBase:
     contact = func.coalesce(Thread.contact_id, 0)
     sums = (sign * func.sum(one) for one in _state())
     standing = select(Thread.shop_id, contact, erased, *sums).join(ThreadApart, ThreadApart.thread_id == Thread.id)
     return standing.where(which).group_by(Thread.shop_id, Thread.contact_id)
 
 
-def _add(session: Session, rows: Select[Any]) -> None:
+def _add(session: Session, rows: SelectBase) -> None:
     # INSERT … SELECT reads rows as they are now, also on MariaDB, whose plain SELECT shows what the transaction's first one saw.
     statement = insert(cast(Table, ThreadTotal.__table__)).from_select((*_KEYS, "erased", *NUMBERS), rows)
     session.execute(statement, bind_arguments={"mapper": ThreadTotal})

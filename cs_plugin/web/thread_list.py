@@ -32,6 +32,7 @@ from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import PAGE_SIZES, Page, Ranks, Row
 from cs_plugin.web import list_state
 from cs_plugin.web.desk_view import DeskView
+from cs_plugin.web.figures import panel
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, Choices, ListState, is_day, read_day
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
@@ -99,6 +100,12 @@ class Surroundings:
         return len(self.here.visible_shops) > 1
 
     @property
+    def in_their_order(self) -> Sequence[ContactWords]:
+        """Return the contacts of the context in the order in which customers choose among them."""
+        places = {contact_id: place for place, contact_id in enumerate(self.titles)}
+        return sorted(self.contacts, key=lambda one: places.get(one.id, len(places)))
+
+    @property
     def choices(self) -> Choices:
         """Return what the search row offers."""
         return Choices([one.id for one in self.contacts], [one.code for one in self.languages if one.enabled], self.here.zone)
@@ -144,8 +151,9 @@ class ThreadListPages(DeskView):
         scope = here.scope(state.view.needs)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
         notice = no_worker(here, session)
+        above = panel(here, session, around.in_their_order)
         let_go(session)
-        return self.page("threads.html", no_worker=notice, **self._words(state.at(page.number), page, around, wrong))
+        return self.page("threads.html", no_worker=notice, figures=above, **self._words(state.at(page.number), page, around, wrong))
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""
