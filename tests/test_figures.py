@@ -286,7 +286,7 @@ def answer_in(store: Store, thread_id: int) -> None:
 
 VERBS: dict[str, Callable[[Store, list[int]], object]] = {
     "receive": lambda store, _ids: begin(store, "One more"),
-    "receive again": lambda store, ids: receive(store, "Still waiting", channel=Channel.LINK, token=token_of(store, ids[0])),
+    "receive again": lambda store, ids: receive(store, "Still waiting", channel=Channel.LINK, thread_token=token_of(store, ids[0]), contact_id=None),
     "reply": lambda store, ids: answer_in(store, ids[0]),
     "note": lambda store, ids: do(store, lambda bench: desk.add_note(bench, store.actor(), ids[0], "A note")),
     "status": lambda store, ids: do(store, lambda bench: desk.set_status(bench, store.actor(), ids, Status.PENDING2)),
@@ -356,6 +356,8 @@ def test_what_was_erased_of_the_list_stays_counted(any_store: Store) -> None:
     any_store.clock.forward(hours=2)
     answer_in(any_store, old)
     do(any_store, lambda bench: desk.delete(bench, any_store.actor(), [deleted]))
+    with any_store.app.app_context():
+        any_store.desk.office.deliver(most=100)
     folded(any_store)
     any_store.clock.forward(days=10)
     begin(any_store, "young")
