@@ -139,13 +139,13 @@ def tabled(any_store: Store) -> Store:
 
 def counts(store: Store, scope: Scope = EVERYTHING) -> tally.Counts:
     """Return the counts of a scope."""
-    return look(store, lambda session: figures.total(figures.counts_by_contact(session, scope)))
+    return look(store, lambda session: figures.total(tally.counts_by_contact(session, scope)))
 
 
 def calculated(store: Store, scope: Scope = EVERYTHING) -> dict[str, Figure]:
     """Return the key figures of a scope as they are now."""
     return look(
-        store, lambda session: figures.calculate(session, scope, figures.total(figures.counts_by_contact(session, scope)), store.clock.now)
+        store, lambda session: figures.calculate(session, scope, figures.total(tally.counts_by_contact(session, scope)), store.clock.now)
     )
 
 
@@ -204,12 +204,12 @@ def test_key_figures_are_as_worked_out_by_hand(tabled: Store) -> None:
 @pytest.mark.shows("6.3")
 def test_each_contact_counts_its_open_threads(tabled: Store) -> None:
     """A contact that the thread's shop does not offer is none: its threads are of the type "--"."""
-    by_contact = look(tabled, lambda session: figures.counts_by_contact(session, PARIS))
+    by_contact = look(tabled, lambda session: tally.counts_by_contact(session, PARIS))
     assert {contact: found.open for contact, found in by_contact.items()} == {0: 3, 1: 1, 2: 1}
     do(tabled, lambda bench: bench.session.execute(delete(ContactShop).where(ContactShop.contact_id == 2, ContactShop.shop_id == "1")))
-    by_contact = look(tabled, lambda session: figures.counts_by_contact(session, PARIS))
+    by_contact = look(tabled, lambda session: tally.counts_by_contact(session, PARIS))
     assert {contact: found.open for contact, found in by_contact.items()} == {0: 4, 1: 1}
-    assert look(tabled, lambda session: figures.counts_by_contact(session, BERLIN))[2].threads == 1
+    assert look(tabled, lambda session: tally.counts_by_contact(session, BERLIN))[2].threads == 1
 
 
 @pytest.mark.shows("6.3")
@@ -236,7 +236,7 @@ def test_the_one_that_waited_longest_is_found_by_contact(any_store: Store) -> No
 @pytest.mark.shows("6.3")
 def test_contacts_without_messages_of_their_own_stand_only_where_some_are_open(any_store: Store) -> None:
     """Each that saves messages, any with open threads, and the order pages' where there are some."""
-    contacts = [Said_(1, "Saves"), Said_(2, "Mails on", saves=False), Said_(3, "Mails on, once saved", saves=False), Said_(4, "Switched off", active=False)]
+    contacts = [Contact(1, "Saves"), Contact(2, "Mails on", saves=False), Contact(3, "Mails on, once saved", saves=False), Contact(4, "Switched off", active=False)]
     shown = figures.blocks({1: tally.NONE, 3: tally.Counts(2, 1)}, contacts, ("Order messages", "x"))
     assert [(one.title, one.open) for one in shown] == [("Saves", 0), ("Mails on, once saved", 1)]
     shown = figures.blocks({0: tally.Counts(1)}, contacts, ("Order messages", "x"))
@@ -244,7 +244,7 @@ def test_contacts_without_messages_of_their_own_stand_only_where_some_are_open(a
 
 
 @dataclass(frozen=True)
-class Said_:
+class Contact:
     """A contact as the blocks read it."""
 
     id: int

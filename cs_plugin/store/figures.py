@@ -120,11 +120,6 @@ class Figure:
         return [(first + dt.timedelta(days=place), number) for place, number in enumerate(self.trend) if number is not None]
 
 
-def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
-    """Return how many threads each contact has, 0 standing for none. One query."""
-    return tally.counts_by_contact(session, scope)
-
-
 def total(counts: Mapping[int, Counts]) -> Counts:
     """Return what the contacts come to together."""
     return sum(counts.values(), tally.NONE)

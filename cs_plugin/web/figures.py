@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from cs_plugin import i18n
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.status import Status
-from cs_plugin.store import figures
+from cs_plugin.store import figures, tally
 from cs_plugin.store.contacts import ContactWords
 from cs_plugin.store.figures import KPIS, STATISTICS, Block, Figure, Kpi
 from cs_plugin.store.locking import let_go
@@ -83,7 +83,7 @@ class FiguresPages(DeskView):
         if not wanted:
             return self._figures_answer(_("Choose a figure of the page."), good=False)
         session, scope = here.desk.session(), here.scope()
-        anew = figures.calculate(session, scope, figures.total(figures.counts_by_contact(session, scope)), here.now)
+        anew = figures.calculate(session, scope, figures.total(tally.counts_by_contact(session, scope)), here.now)
         _keep(here, scope, {name: anew[name] for name in wanted})
         return self._figures_answer(_("Calculated anew."), good=True)
 
@@ -122,7 +122,7 @@ class FiguresPages(DeskView):
     def _cards(self) -> str:
         here = self.here
         session = here.desk.session()
-        shown = _cards(here, session, figures.counts_by_contact(session, here.scope()))
+        shown = _cards(here, session, tally.counts_by_contact(session, here.scope()))
         let_go(session)
         template = current_app.jinja_env.get_template("cs_plugin/admin/_kpis.html")
         return template.render(**page_words(here.employee_language), cards=shown)
@@ -134,7 +134,7 @@ def panel(here: Visit, session: Session, contacts: Sequence[ContactWords]) -> Pa
     `contacts` are those of the context in their order.
     """
     scope = here.scope()
-    counts = figures.counts_by_contact(session, scope)
+    counts = tally.counts_by_contact(session, scope)
     together = figures.total(counts)
     order_messages = tuple(i18n.gettext(here.employee_language, text) for text in figures.ORDER_MESSAGES)
     unfolded = preferences_of(session, here.actor().employee.id).get(_FOLD) is True
