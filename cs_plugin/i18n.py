@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
@@ -110,6 +110,11 @@ def number(language: str, value: float) -> str:
     return str(format_decimal(value, locale=locale_of(language)))
 
 
+def one_decimal(language: str, value: float) -> str:
+    """Write a number with one decimal, as the language does."""
+    return str(format_decimal(Decimal(repr(value)).quantize(Decimal("0.1"), ROUND_HALF_UP), format="#,##0.0", locale=locale_of(language)))
+
+
 def money(language: str, amount: Decimal, currency: str) -> str:
     """Write an amount as the language does."""
     return str(format_currency(amount, currency, locale=locale_of(language)))
@@ -140,6 +145,11 @@ def day(language: str, date: dt.date) -> str:
 def _short_day(language: str, date: dt.date, this_year: bool) -> str:
     pattern = _pattern(language, "MMMd") if this_year else _pattern(language, "yMMMd").replace("y", "yy")
     return format_date(date, pattern, locale=_dated(language))
+
+
+def day_without_year(language: str, date: dt.date) -> str:
+    """Write a date of these weeks: day and month."""
+    return format_date(date, _pattern(language, "MMMd"), locale=_dated(language))
 
 
 def _hour(language: str, local: dt.datetime) -> str:

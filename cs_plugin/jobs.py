@@ -91,6 +91,11 @@ def put_daily(session: Session, kind: str, now: dt.datetime) -> bool:
     return True
 
 
+def is_open(session: Session, kind: str) -> bool:
+    """Say whether a job of a kind waits or runs."""
+    return session.scalar(select(Job.id).where(Job.kind == kind, Job.state.not_in(_ENDED)).limit(1)) is not None
+
+
 def find(session: Session, job_id: int) -> Job | None:
     """Return a job with its state, `done`, `total` (None while unknown), `error` and `result`; None where there is none."""
     return session.get(Job, job_id, populate_existing=True) if can_be_id(job_id) else None

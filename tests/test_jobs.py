@@ -338,13 +338,13 @@ def test_the_days_chores_are_queued_once_whoever_comes_first(any_store: Store) -
             thread.join()
         return sorted(queued)
 
-    assert come_all() == ["purge", "retention", "sweep", "tidy"]
+    assert come_all() == ["purge", "retention", "sweep", "tidy", "totals"]
     store.clock.forward(hours=5)
     assert come_all() == []
     store.clock.forward(hours=2)
     assert come_all() == [], "the next day in UTC has begun, but those of this one have yet to end"
-    assert do_all(store) == 4
-    assert come_all() == ["purge", "retention", "sweep", "tidy"]
+    assert do_all(store) == 5
+    assert come_all() == ["purge", "retention", "sweep", "tidy", "totals"]
 
 
 def test_a_clock_that_ran_ahead_puts_no_chores_off(any_store: Store) -> None:

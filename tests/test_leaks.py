@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import inspect
 import pkgutil
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -331,6 +332,42 @@ def test_the_next_unanswered_thread_is_of_the_context(world: World) -> None:
             assert all(one.shops & who.scope("reply", context) for one in led), (who.name, context)
 
 
+@pytest.mark.shows("6.3", "9.1")
+def test_the_thread_that_waited_longest_is_of_the_context(world: World) -> None:
+    """A contact's block leads to no thread outside the context, whichever contact the address names."""
+    for who in INSIDE:
+        for context in FEW_CONTEXTS:
+            for contact in ("none", "0", "x", *(str(one.id) for one in world.of("contact"))):
+                answer = client_of(world, who).get(path(world, "cs_threads.longest_waiting_of", {"shop": context, "contact": contact}))
+                led = [one for one in world.of("thread") if f"/customer-service/{one.id}/" in answer.headers["Location"]]
+                assert all(one.shops & who.scope("view", context) for one in led), (who.name, context, contact)
+
+
+@pytest.mark.shows("6.2", "9.1")
+def test_key_figures_are_those_of_the_context(world: World) -> None:
+    """Calculated for one employee in one context they are shown in no other, neither to them nor to anybody who sees more or fewer shops."""
+
+    def told(who: Who, context: str) -> int:
+        page = client_of(world, who).get(path(world, "cs_threads.index_view", {"shop": context})).text
+        found = re.search(r'data-kpi="pending".*?<b>(\d+)', page, re.DOTALL)
+        assert found is not None
+        return int(found[1])
+
+    def due(who: Who, context: str) -> int:
+        listed = [one for one in world.of("thread") if one.folder == "list" and one.status != "closed"]
+        return len([one for one in listed if one.shops & who.scope("view", context)])
+
+    for who in INSIDE:
+        for context in CONTEXTS:
+            answer = client_of(world, who).post(
+                path(world, "cs_threads.refresh_figures", {"shop": context}), data={"refresh": "all"}, headers={"Accept": "application/json"}
+            )
+            assert answer.json["good"]
+            assert list(strangers_in(answer.text, who.may("view"))) == []
+            assert told(who, context) == due(who, context), (who.name, context)
+            assert told(MANAGER, "all") == due(MANAGER, "all"), (who.name, context)
+
+
 @pytest.mark.shows("9.1", "12.1")
 def test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure(world: World) -> None:
     """The tree of shops in a form names no other."""
@@ -419,7 +456,9 @@ def test_what_shows_nothing_of_shops_shows_nothing(world: World) -> None:
         assert (entered.status_code < 400) is bool(who.may("view"))
         sized = {
             permission: client_of(world, who).post(path(world, endpoint, {}), data={"size": "20"})
-            for endpoint, permission in (("cs_threads.choose_size", "view"), ("cs_contacts.choose_size", "configure"))
+            for endpoint, permission in (
+                ("cs_threads.choose_size", "view"), ("cs_contacts.choose_size", "configure"), ("cs_threads.fold_figures", "view")
+            )
         }
         for permission, answer in sized.items():
             assert (answer.status_code < 400) is bool(who.may(permission))
@@ -680,6 +719,13 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "others_of": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
     "counts_of_person": lambda world: failure_of(test_the_customers_other_threads_and_their_number_are_those_of_the_context, world),
     "longest_waiting": lambda world: failure_of(test_the_next_unanswered_thread_is_of_the_context, world),
+    "counts_by_contact": lambda world: leaks_of_listings(world, ("threads, counted",), FEW_CONTEXTS),
+    "span": lambda world: leaks_of_readers(world, ("span",)),
+    "days": lambda world: leaks_of_readers(world, ("days",)),
+    "kept": lambda world: leaks_of_readers(world, ("kept",)),
+    "calculate": lambda world: leaks_of_readers(world, ("calculate",)),
+    "waiting_longest": lambda world: failure_of(test_the_thread_that_waited_longest_is_of_the_context, world),
+    "keep": lambda world: failure_of(test_key_figures_are_those_of_the_context, world),
     "lock_threads": lambda world: leaks_of_deeds(world, ("status of a selection",)),
     "lock_thread": lambda world: leaks_of_verbs(world, ("reply",)),
     "lock_with_neighbours": lambda world: leaks_of_verbs(world, ("revoke_link",)),

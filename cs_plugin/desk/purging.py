@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.desk.bench import Bench
 from cs_plugin.rules.shops import Breadth, Context, line_of
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import search
+from cs_plugin.store import daily, search, tally
 from cs_plugin.store.locking import lock_threads, locking
 from cs_plugin.store.models import (
     Attachment,
@@ -60,7 +60,7 @@ def purge_bin(bench: Bench, *, older_than: dt.timedelta) -> int:
     # Whoever held the lock before may have taken a thread out.
     ids = [thread.id for thread in locked if thread.folder is Folder.BIN and thread.binned_at is not None and thread.binned_at < before]
     if ids:
-        _erase(session, ids)
+        _erase(session, ids, bench.now)
     return len(ids)
 
 
@@ -99,7 +99,7 @@ def purge_closed(bench: Bench, *, after: int = 0) -> Purged:
     ids = [thread.id for thread in locked if thread.status is Status.CLOSED and _last_activity(thread) < kept_since[thread.shop_id]]
     left = sorted(set(ids) - _with_mail_to_send(session, ids))
     if left:
-        _erase(session, left)
+        _erase(session, left, bench.now)
     return Purged(len(left), found[-1] if len(found) == _AT_ONCE else last)
 
 
@@ -158,7 +158,10 @@ def _with_mail_to_send(session: Session, ids: Collection[int]) -> set[int]:
 # --- Erasing ----------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _erase(session: Session, ids: Collection[int]) -> None:
+def _erase(session: Session, ids: Collection[int], now: dt.datetime) -> None:
+    # What was erased stays countable.
+    daily.keep_erased(session, ids, now)
+    tally.keep_erased(session, ids)
     messages = session.scalars(select(Message.id).where(Message.thread_id.in_(ids)).order_by(Message.id)).all()
     for start in range(0, len(messages), _IDS):
         _let_go_of_messages(session, messages[start : start + _IDS])

@@ -21,7 +21,7 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Status
 from cs_plugin.sample.conversations import CONVERSATIONS, PRODUCTS, VISITORS, Conversation
-from cs_plugin.store import search, threads
+from cs_plugin.store import daily, search, tally, threads
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.employees import remember
 from cs_plugin.store.models import Delivery, Message, Thread, ThreadEvent
@@ -56,7 +56,17 @@ def write_sample(bench: Bench, count: int, *, seed: int = 1, days: int = 60, pro
         bench.session.commit()
         if progress is not None:
             progress(len(plans))
+    _write_days(bench)
     return messages
+
+
+def _write_days(bench: Bench) -> None:
+    """Write the totals of the days that are over, which a worker would have written one by one."""
+    days = daily.finished_days(bench.now)
+    pending = daily.pending_at_ends(bench.session, days)
+    for day in days:
+        daily.write_day(bench.session, day, pending[day])
+        bench.session.commit()
 
 
 def _ask(bench: Bench) -> _Store:
@@ -219,6 +229,7 @@ def _events(thread: dict[str, Any], messages: Sequence[dict[str, Any]], assignee
 
 def _insert(session: Session, plans: Sequence[_Plan]) -> int:
     ids = list(session.scalars(insert(Thread).returning(Thread.id, sort_by_parameter_order=True), [plan.thread for plan in plans]))
+    tally.set_new_apart(session, ids)
     messages = [
         message | {"thread_id": thread_id, "home_thread_id": thread_id}
         for thread_id, plan in zip(ids, plans, strict=True)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from cs_plugin.store import tally
 from cs_plugin.store.models import Base, Thread
 from cs_plugin.store.schema import VERSION_TABLE
 from cs_plugin.store.scope import Scope
@@ -50,13 +51,17 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequen
     """Lock threads in the order of their ids, so that two writers never wait for each other, and return them as they are now.
 
     Ids outside the scope are left out. The rows are read by the lock itself: on MariaDB a plain SELECT after it would show an older snapshot.
+    Figures count a locked thread as it stands from here on (`store.tally`).
     """
     wanted = sorted({one for one in ids if can_be_id(one)})
     chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))
     if _dialect(session) == "sqlite":
         # SQLite has no row locks: the first write takes the database's only one.
         session.execute(update(Thread).where(*chosen).values(version=Thread.version + 1), execution_options={"synchronize_session": False})
-    return session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
+    found = session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
+    # Whatever becomes of them now, the figures see it.
+    tally.set_apart(session, [thread.id for thread in found])
+    return found
 
 
 def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None:

@@ -146,8 +146,9 @@ class Message(Base):
     __tablename__ = "cs_message"
     indexes = (
         Index("ix_cs_message_thread", "thread_id", "id"),
-        Index("ix_cs_message_written", "shop_id", "created_at", "id"),
-        Index("ix_cs_message_answer", "shop_id", "released_at", "id"),
+        # Figures of a span of time are read from these two alone.
+        Index("ix_cs_message_written", "created_at", "author_kind", "private", "shop_id", "thread_id"),
+        Index("ix_cs_message_answer", "released_at", "shop_id", "thread_id", "response_seconds"),
         Index("ix_cs_message_header", "message_id_hash"),
     )
 
@@ -240,7 +241,7 @@ class ThreadEvent(Base):
     """A change of a thread, as the timeline shows it. `via` tells where it was done: page, list, mail, rule, command."""
 
     __tablename__ = "cs_event"
-    indexes = (Index("ix_cs_event_thread", "thread_id", "id"),)
+    indexes = (Index("ix_cs_event_thread", "thread_id", "id"), Index("ix_cs_event_kind", "kind", "created_at"))
 
     id: Mapped[int] = _id()
     thread_id: Mapped[int] = mapped_column(Id)
@@ -696,6 +697,68 @@ class DailyTotal(Base):
     response_seconds: Mapped[float] = mapped_column(Float, default=0.0)
     active_threads: Mapped[int] = mapped_column(Integer, default=0)
     pending_threads: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class ThreadTotal(Base):
+    """What the threads of a shop and a contact (0: none) come to, since the beginning: the sum of all rows. See `store.tally`.
+
+    Those of threads that have been erased since stand in rows of their own.
+    """
+
+    __tablename__ = "cs_thread_total"
+
+    id: Mapped[int] = _id()
+    shop_id: Mapped[str] = mapped_column(HostId)
+    contact_id: Mapped[int] = mapped_column(Id, default=0)
+    erased: Mapped[bool] = mapped_column(Boolean, default=False)
+    threads: Mapped[int] = mapped_column(Integer, default=0)
+    open_threads: Mapped[int] = mapped_column(Integer, default=0)
+    pending_threads: Mapped[int] = mapped_column(Integer, default=0)
+    customer_messages: Mapped[int] = mapped_column(Integer, default=0)
+    employee_messages: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class ThreadApart(Base):
+    """A thread that is counted live: the totals hold it as it stands here, which is nothing for a new one. See `store.tally`."""
+
+    __tablename__ = "cs_thread_apart"
+
+    thread_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    shop_id: Mapped[str] = mapped_column(HostId)
+    contact_id: Mapped[int] = mapped_column(Id, default=0)
+    threads: Mapped[int] = mapped_column(Integer, default=0)
+    open_threads: Mapped[int] = mapped_column(Integer, default=0)
+    pending_threads: Mapped[int] = mapped_column(Integer, default=0)
+    customer_messages: Mapped[int] = mapped_column(Integer, default=0)
+    employee_messages: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class ErasedMessage(Base):
+    """That a public message was written in a thread that has been erased since: it stays in the figures of its days, and says nothing of anybody."""
+
+    __tablename__ = "cs_erased_message"
+    indexes = (Index("ix_cs_erased_message_written", "written_at"),)
+
+    id: Mapped[int] = _id()
+    thread_id: Mapped[int] = mapped_column(Id)
+    shop_id: Mapped[str] = mapped_column(HostId)
+    author_kind: Mapped[AuthorKind] = mapped_column(OneOf(AuthorKind))
+    begins: Mapped[bool] = mapped_column(Boolean, default=False)
+    response_seconds: Mapped[float | None] = mapped_column(Float)
+    written_at: Mapped[dt.datetime] = _moment()
+
+
+class KeptFigure(Base):
+    """A figure as it was calculated for a set of shops (`key`: their digest), until it is calculated anew."""
+
+    __tablename__ = "cs_figure"
+    indexes = (UniqueConstraint("key", "name"), Index("ix_cs_figure_calculated", "calculated_at"))
+
+    id: Mapped[int] = _id()
+    key: Mapped[bytes] = mapped_column(Digest)
+    name: Mapped[str] = mapped_column(String(32))
+    value: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    calculated_at: Mapped[dt.datetime] = _moment()
 
 
 class Notice(Base):

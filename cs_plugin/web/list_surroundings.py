@@ -56,6 +56,12 @@ class Surroundings:
         return len(self.here.visible_shops) > 1
 
     @property
+    def in_their_order(self) -> Sequence[ContactWords]:
+        """Return the contacts of the context in the order in which customers choose among them."""
+        places = {contact_id: place for place, contact_id in enumerate(self.titles)}
+        return sorted(self.contacts, key=lambda one: places.get(one.id, len(places)))
+
+    @property
     def choices(self) -> Choices:
         """Return what the search row offers."""
         return Choices([one.id for one in self.contacts], [one.code for one in self.languages if one.enabled], self.here.zone)

@@ -6,6 +6,7 @@ application, without a request. `stopping` is asked between two mails, and betwe
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
@@ -18,18 +19,21 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import files, posts, workers
+from cs_plugin.store import daily, figures, files, posts, tally, workers
 from cs_plugin.store.files import Swept
-from cs_plugin.store.locking import committed, only_reads
+from cs_plugin.store.locking import committed, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
+from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web import bulk_job, connection
 from cs_plugin.web.floods import floods_of
 from cs_plugin.web.mounted import Mounted
 
 # What is done once a day, by whoever comes first.
-DAILY = ("sweep", "purge", "retention", "tidy")
+DAILY = ("sweep", "purge", "retention", "tidy", "totals")
 _MAILS_AT_ONCE = 50
+# Threads that are counted in one transaction, and how many that are counted live call for it before the day is over.
+_FOLDED_AT_ONCE, _MANY_APART = 200, 2_000
 
 Stopping = Callable[[], bool]
 Result = TypeVar("Result")
@@ -57,11 +61,25 @@ def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
 
 
 def queue_chores(here: Mounted) -> list[str]:
-    """Queue what is to be done daily and has not been queued today, and return the kinds of it."""
+    """Queue what is to be done daily and has not been queued today, and what has piled up, and return the kinds of it."""
     with here.sessions() as session:
         only_reads(session)
         due = [kind for kind in DAILY if jobs.is_due_today(session, kind, here.clock())]
-    return [kind for kind in due if _queue(here, kind)]
+        piled_up = _has_piled_up(session)
+    return [*(kind for kind in due if _queue(here, kind)), *(["fold"] if piled_up and _in_own(here, partial(_queue_fold, here)) else [])]
+
+
+def _has_piled_up(session: Session) -> bool:
+    """Say whether so many threads are counted live that each look at the figures would cost them."""
+    return tally.are_many_apart(session, _MANY_APART) and not jobs.is_open(session, "fold")
+
+
+def _queue_fold(here: Mounted, session: Session) -> bool:
+    wait_for_turn(session)
+    if not _has_piled_up(session):
+        return False
+    jobs.put(session, "fold", {}, here.clock())
+    return True
 
 
 def _queue(here: Mounted, kind: str) -> bool:
@@ -164,6 +182,51 @@ def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     return {"jobs": ended, "posts": job.progress.done}
 
 
+def _fold(_here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Bring the threads that are counted live into the totals."""
+
+    def some(session: Session) -> Progress:
+        ids = tally.threads_apart(session, after=job.progress.kept.get("after", 0), most=_FOLDED_AT_ONCE)
+        lock_threads(session, EVERYTHING, ids)
+        tally.fold(session, ids)
+        return Progress(job.progress.done + len(ids), None, {**job.progress.kept, "after": ids[-1] if ids else None})
+
+    while job.progress.kept.get("after", 0) is not None:
+        job.advance(some)
+    folded = job.progress.done
+    job.advance(lambda session: _compacted(session, job.progress))
+    return {"threads": folded}
+
+
+def _compacted(session: Session, progress: Progress) -> Progress:
+    tally.compact(session)
+    return progress
+
+
+def _totals(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Write the totals of the days that are over, and bring the threads that are counted live into those since the beginning."""
+    days = [day for day in daily.finished_days(here.clock()) if day.isoformat() > job.progress.kept.get("day", "")]
+    if days:
+        with here.sessions() as session:
+            pending = daily.pending_at_ends(only_reads(session), days)
+
+    def write(day: dt.date, session: Session) -> Progress:
+        daily.write_day(session, day, pending[day])
+        return Progress(job.progress.done + 1, None, {**job.progress.kept, "day": day.isoformat()})
+
+    for day in days:
+        job.advance(partial(write, day))
+    job.advance(lambda session: _forgotten(session, here.clock(), job.progress))
+    _fold(here, job)
+    return {"days": daily.DAYS}
+
+
+def _forgotten(session: Session, now: dt.datetime, progress: Progress) -> Progress:
+    daily.forget(session, now)
+    figures.forget(session, now)
+    return progress
+
+
 def _while_it_comes_on(job: JobAtWork, some: Callable[[Session], Progress]) -> None:
     """Do pieces of a job until one finds nothing more to do."""
     done = -1
@@ -211,6 +274,8 @@ KINDS: Mapping[str, Callable[[Mounted, JobAtWork], Mapping[str, Any]]] = {
     "purge": _purge,
     "retention": _retention,
     "tidy": _tidy,
+    "totals": _totals,
+    "fold": _fold,
     "retry_failed_mails": _retry_failed_mails,
     bulk_job.JOB: bulk_job.do_bulk,
     connection.JOB: connection.do_test,

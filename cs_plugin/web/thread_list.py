@@ -25,6 +25,7 @@ from cs_plugin.store.threads import PAGE_SIZES, Page
 from cs_plugin.store.words import finds_only_words
 from cs_plugin.web import list_state
 from cs_plugin.web.bulk_told import bulks_told
+from cs_plugin.web.figures import panel
 from cs_plugin.web.found_words import FoundWords, notices_of
 from cs_plugin.web.list_address import list_query
 from cs_plugin.web.list_address import list_url as list_url
@@ -80,12 +81,13 @@ class ThreadListPages(ThreadDeeds):
         saved = saved_words(views_of(session, here.actor().employee.id), state, ListState.of(request.args).saved_id)
         # What comes in while somebody looks at this page does not belong to "all that match".
         seen = walk.highest_id(session, scope) if page.total > len(page.rows) and not wrong else 0
+        above = panel(here, session, around.in_their_order)
         let_go(session)
         words = self._words(state.at(page.number), page, around, wrong)
         if options is not None:
             options = replace(options, address=url_for(".list_options") + list_query(state))
         words |= {"options": options, "options_url": self._options_url(state), "may_configure": self._may_configure()}
-        return self.page("threads.html", no_worker=notice, only_words=only_words, bulks=bulks, seen=seen, **saved, **words)
+        return self.page("threads.html", no_worker=notice, only_words=only_words, bulks=bulks, figures=above, seen=seen, **saved, **words)
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import url_for
@@ -15,9 +16,9 @@ from cs_plugin.desk import Answer, Bench, Target
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Status
-from cs_plugin.store import contacts, locking, matching, opinions, order_threads, predefined, reopening, threads, undelivered
+from cs_plugin.store import contacts, daily, figures, locking, matching, opinions, order_threads, predefined, reopening, tally, threads, undelivered
 from cs_plugin.store.models import ContactShop, PredefinedShop, Thread
-from cs_plugin.store.scope import Scope
+from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
 from cs_plugin.web.posting import FormKey
 from tests.hosts.store import JAN
@@ -107,6 +108,7 @@ def _of_contact(which: Callable[[Thing], bool]) -> Callable[[World], Mapping[str
 
 LISTINGS: Mapping[str, Listing] = {
     "threads": _threads({}),
+    "threads, counted": replace(_threads({}), total=r'data-figure="threads">(\d+)<'),
     "threads, mine": _threads({"view": "mine"}, holds=lambda who, one: one.assigned and one.status != "closed" and who.employee.id == "1"),
     "threads, unassigned": _threads(
         {"view": "unassigned"}, holds=lambda _who, one: one.folder == "list" and not one.assigned and one.status != "closed"
@@ -276,6 +278,7 @@ DIRECTS: Mapping[str, Direct] = {
 OTHER_PAGES: Mapping[str, str] = {
     "cs_threads.delete_one": "test_a_question_before_deleting_names_no_thread_of_another_shop",
     "cs_failed_mails.ask": "test_a_question_before_discarding_names_no_mail_of_another_shop",
+    "cs_threads.longest_waiting_of": "test_the_thread_that_waited_longest_is_of_the_context",
     "cs_threads.next_unanswered": "test_the_next_unanswered_thread_is_of_the_context",
     "cs_contacts.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
     "cs_predefined.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
@@ -433,6 +436,8 @@ DEEDS: Mapping[str, Deed] = {
 
 # Posted about no single thing.
 OTHER_DEEDS: Mapping[str, str] = {
+    "cs_threads.refresh_figures": "test_key_figures_are_those_of_the_context",
+    "cs_threads.fold_figures": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_threads.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_contacts.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_predefined.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
@@ -549,6 +554,20 @@ READERS: Mapping[str, Reader] = {
         lambda session, scope, world: len(_shop_of(world, threads.longest_waiting(session, scope)) - scope.shops),
         lambda one: False,
     ),
+    "counts_by_contact": Reader(
+        tally, "thread", lambda session, scope, _world: figures.total(tally.counts_by_contact(session, scope)).threads, _listed
+    ),
+    "span": Reader(daily, "thread", lambda session, scope, world: daily.span(session, scope, LONG_AGO, _soon(world)).threads, _listed),
+    "days": Reader(daily, "thread", lambda session, scope, world: _on_days(session, scope, world), lambda _one: False),
+    "kept": Reader(figures, "thread", lambda session, scope, world: _kept_for_all(session, scope, world), lambda _one: False),
+    "calculate": Reader(figures, "thread", lambda session, scope, world: _calculated_otherwise(session, scope, world), lambda _one: False),
+    "waiting_longest": Reader(
+        figures, "thread",
+        lambda session, scope, world: sum(
+            len(_shop_of(world, figures.waiting_longest(session, scope, one)) - scope.shops) for one in (0, *(c.id for c in world.of("contact")))
+        ),
+        lambda _one: False,
+    ),
     "lock_threads": Reader(
         locking, "thread",
         lambda session, scope, world: {one.id for one in locking.lock_threads(session, scope, [one.id for one in world.of("thread")])},
@@ -593,6 +612,36 @@ READERS: Mapping[str, Reader] = {
 }  # fmt: skip
 
 
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
+
+def _soon(world: World) -> dt.datetime:
+    return world.store.clock.now + dt.timedelta(days=1)
+
+
+def _on_days(session: Session, scope: Scope, world: World) -> int:
+    """Return by how many the totals of two days miss how many threads of the scope had a public message on each."""
+    both = [world.store.clock.now.date() - dt.timedelta(days=number) for number in range(2)]
+    for day in both:
+        daily.write_day(session, day, {})
+    found = daily.days(session, scope, both[-1])
+    due = {day: daily.span(session, scope, daily.start_of(day), daily.start_of(day + dt.timedelta(days=1))).threads for day in both}
+    return sum(abs(due[day] - (found[day].span.threads if day in found else 0)) for day in both)
+
+
+def _kept_for_all(session: Session, scope: Scope, world: World) -> int:
+    """Return how many figures that were calculated for all shops are given to whoever sees these."""
+    figures.keep(session, EVERYTHING, {"pending": figures.Figure(1, (), world.store.clock.now)})
+    return len(figures.kept(session, scope, world.store.clock.now))
+
+
+def _calculated_otherwise(session: Session, scope: Scope, world: World) -> int:
+    """Return whether messages per thread are calculated from other messages than those of the scope."""
+    now = world.store.clock.now
+    due = daily.span(session, scope, now - figures.WINDOW, now + dt.timedelta(microseconds=1)).messages_per_thread
+    return int(figures.calculate(session, scope, tally.NONE, now)["messages"].value != due)
+
+
 def _shop_of(world: World, thread_id: int | None) -> set[str]:
     return {one.shop for one in world.of("thread") if one.id == thread_id}
 
@@ -600,7 +649,7 @@ def _shop_of(world: World, thread_id: int | None) -> set[str]:
 # Take a scope and read nothing: they make the clauses of the functions above.
 CLAUSES = {"where", "thread_in"}
 # Take a scope and write in it.
-WRITERS: Mapping[str, Any] = {"let_threads_go": contacts}
+WRITERS: Mapping[str, Any] = {"let_threads_go": contacts, "keep": figures}
 
 # --- The desk's verbs, for whatever edge calls them -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,229 @@
+"""How many threads and messages there are, since the beginning: exact after every write, at a cost that does not grow with the table.
+
+A thread is counted once: in the totals, where it rests, or live, where it has been set apart. Whoever locks a thread sets it apart, with what the
+totals hold of it, in the same transaction; a new one is apart from its beginning. `fold` brings threads that are apart back into the totals. So
+
+    count = totals - what they hold of the threads apart + the threads apart as they stand
+
+holds at any moment, whatever becomes of a thread under its lock: a status, a message, a type, the bin, spam, a merge. Rows of the totals are only
+added, and a thread's row is its own: no writer waits for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    case,
+    delete,
+    event,
+    false,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.sql.selectable import SelectBase
+
+from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store.models import ContactShop, Thread, ThreadApart, ThreadTotal
+from cs_plugin.store.scope import Scope
+
+NUMBERS = ("threads", "open_threads", "pending_threads", "customer_messages", "employee_messages")
+_KEYS = ("shop_id", "contact_id")
+_APART_COLUMNS = ("thread_id", *_KEYS, *NUMBERS)
+_QUIET = {"synchronize_session": False}
+_PENDING = (Status.PENDING1, Status.PENDING2)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many threads there are, how many of them are open or pending, and how many public messages they hold."""
+
+    threads: int = 0
+    open: int = 0
+    pending: int = 0
+    customer_messages: int = 0
+    employee_messages: int = 0
+
+    @property
+    def closed(self) -> int:
+        """Return how many are neither open nor pending."""
+        return self.threads - self.open - self.pending
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.threads + other.threads,
+            self.open + other.open,
+            self.pending + other.pending,
+            self.customer_messages + other.customer_messages,
+            self.employee_messages + other.employee_messages,
+        )
+
+
+NONE = Counts()
+
+
+def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
+    """Return the counts of each contact, 0 for threads of none; a contact that a thread's shop has no longer is none. One query."""
+    held = (getattr(ThreadTotal, name) for name in NUMBERS)
+    taken = ((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)
+    live = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
+    parts = (
+        select(ThreadTotal.shop_id, ThreadTotal.contact_id, *held).where(scope.covers(ThreadTotal.shop_id)),
+        select(ThreadApart.shop_id, ThreadApart.contact_id, *taken).where(scope.covers(ThreadApart.shop_id)),
+        live.join(ThreadApart, ThreadApart.thread_id == Thread.id).where(scope.covers(Thread.shop_id)),
+    )
+    every = union_all(*parts).subquery()
+    sums = select(every.c.shop_id, every.c.contact_id, *(func.sum(every.c[name]).label(name) for name in NUMBERS))
+    by_shop = sums.group_by(every.c.shop_id, every.c.contact_id).subquery()
+    offered = (ContactShop.contact_id == by_shop.c.contact_id) & (ContactShop.shop_id == by_shop.c.shop_id)
+    contact = case((ContactShop.id.is_(None), 0), else_=by_shop.c.contact_id)
+    query = select(contact, *(func.sum(by_shop.c[name]) for name in NUMBERS)).select_from(by_shop).outerjoin(ContactShop, offered).group_by(contact)
+    found: dict[int, Counts] = {}
+    for contact_id, *numbers in session.execute(query):
+        found[int(contact_id)] = found.get(int(contact_id), NONE) + Counts(*(int(number) for number in numbers))
+    return found
+
+
+def _state() -> tuple[ColumnElement[int], ...]:
+    """Return what a thread comes to as it stands: nothing where it does not lie in the list, or has been merged into another."""
+    listed = and_(Thread.folder == Folder.LIST, Thread.merged_into_id.is_(None))
+    values: tuple[tuple[ColumnElement[bool], Any], ...] = (
+        (listed, 1),
+        (listed & (Thread.status == Status.OPEN), 1),
+        (listed & Thread.status.in_(_PENDING), 1),
+        (listed, Thread.customer_messages),
+        (listed, Thread.employee_messages),
+    )
+    return tuple(case((condition, value), else_=0).label(name) for name, (condition, value) in zip(NUMBERS, values, strict=True))
+
+
+def set_apart(session: Session, thread_ids: Collection[int]) -> None:
+    """Count locked threads live from here on, unless they are already. Call it before anything of them is written."""
+    if not thread_ids:
+        return
+    as_they_are = select(Thread.id, Thread.shop_id, func.coalesce(Thread.contact_id, 0), *_state()).where(Thread.id.in_(sorted(thread_ids)))
+    _insert_apart(session, as_they_are)
+
+
+def set_new_apart(session: Session, thread_ids: Collection[int]) -> None:
+    """Count threads live that were inserted past the session's own objects, and that no totals hold."""
+    nothing = (literal(0).label(name) for name in ("contact_id", *NUMBERS))
+    _insert_apart(session, select(Thread.id, Thread.shop_id, *nothing).where(Thread.id.in_(sorted(thread_ids))))
+
+
+def _insert_apart(session: Session, rows: SelectBase) -> None:
+    dialect = session.get_bind(Thread).dialect.name
+    table = cast(Table, ThreadApart.__table__)
+    statement: Any
+    if dialect == "postgresql":
+        statement = postgresql.insert(table).from_select(_APART_COLUMNS, rows).on_conflict_do_nothing(index_elements=["thread_id"])
+    elif dialect == "sqlite":
+        statement = sqlite.insert(table).from_select(_APART_COLUMNS, rows).on_conflict_do_nothing(index_elements=["thread_id"])
+    else:
+        statement = mysql.insert(table).from_select(_APART_COLUMNS, rows).prefix_with("IGNORE")
+    # A host may route our models to a database of their own; a plain table would not go there.
+    session.execute(statement, bind_arguments={"mapper": ThreadApart})
+
+
+@event.listens_for(Thread, "after_insert")
+def _a_new_one_is_apart(_mapper: Mapper[Thread], connection: Connection, thread: Thread) -> None:
+    values = {"thread_id": thread.id, "shop_id": thread.shop_id, "contact_id": 0, **dict.fromkeys(NUMBERS, 0)}
+    connection.execute(insert(ThreadApart).values(**values))
+
+
+# --- Back into the totals ---------------------------------------------------------------------------------------------------------------------------
+
+
+def threads_apart(session: Session, *, after: int, most: int) -> list[int]:
+    """Return some of the threads that are counted live, by id."""
+    query = select(ThreadApart.thread_id).where(ThreadApart.thread_id > after).order_by(ThreadApart.thread_id).limit(most)
+    return list(session.scalars(query))
+
+
+def are_many_apart(session: Session, many: int) -> bool:
+    """Say whether more threads than that are counted live."""
+    return session.scalar(select(ThreadApart.thread_id).order_by(ThreadApart.thread_id).offset(many).limit(1)) is not None
+
+
+def fold(session: Session, thread_ids: Collection[int]) -> None:
+    """Bring locked threads into the totals as they stand."""
+    ids = sorted(thread_ids)
+    if not ids:
+        return
+    session.flush()
+    of_these = ThreadApart.thread_id.in_(ids)
+    held = select(ThreadApart.shop_id, ThreadApart.contact_id, false(), *(-func.sum(getattr(ThreadApart, name)) for name in NUMBERS))
+    _add(session, _standing(of_these, false()))
+    _add(session, held.where(of_these).group_by(ThreadApart.shop_id, ThreadApart.contact_id))
+    session.execute(delete(ThreadApart).where(of_these), execution_options=_QUIET)
+
+
+def keep_erased(session: Session, thread_ids: Collection[int]) -> None:
+    """Let locked threads stay in the totals that are erased next, in the same transaction; what was in no list was not counted, and is not."""
+    ids = sorted(thread_ids)
+    of_these = ThreadApart.thread_id.in_(ids)
+    set_apart(session, ids)
+    _add(session, _standing(of_these, true()))
+    _add(session, _standing(of_these, false(), sign=-1))
+    fold(session, ids)
+
+
+def _standing(which: ColumnElement[bool], erased: ColumnElement[bool], *, sign: int = 1) -> SelectBase:
+    contact = func.coalesce(Thread.contact_id, 0)
+    sums = (sign * func.sum(one) for one in _state())
+    standing = select(Thread.shop_id, contact, erased, *sums).join(ThreadApart, ThreadApart.thread_id == Thread.id)
+    return standing.where(which).group_by(Thread.shop_id, Thread.contact_id)
+
+
+def _add(session: Session, rows: SelectBase) -> None:
+    # INSERT … SELECT reads rows as they are now, also on MariaDB, whose plain SELECT shows what the transaction's first one saw.
+    statement = insert(cast(Table, ThreadTotal.__table__)).from_select((*_KEYS, "erased", *NUMBERS), rows)
+    session.execute(statement, bind_arguments={"mapper": ThreadTotal})
+
+
+def compact(session: Session) -> None:
+    """Write the totals of each shop and contact in one row again. What others add meanwhile stays as they add it."""
+    query = select(ThreadTotal).order_by(ThreadTotal.id)
+    if session.get_bind(Thread).dialect.name != "sqlite":
+        query = query.with_for_update()
+    rows = session.scalars(query).all()
+    sums: dict[tuple[str, int, bool], list[int]] = {}
+    for row in rows:
+        numbers = sums.setdefault((row.shop_id, row.contact_id, row.erased), [0] * len(NUMBERS))
+        for place, name in enumerate(NUMBERS):
+            numbers[place] += getattr(row, name)
+    kept = {key: numbers for key, numbers in sums.items() if any(numbers)}
+    if len(kept) == len(rows):
+        return
+    for row in rows:
+        session.delete(row)
+    for (shop_id, contact_id, erased), numbers in kept.items():
+        session.add(ThreadTotal(shop_id=shop_id, contact_id=contact_id, erased=erased, **dict(zip(NUMBERS, numbers, strict=True))))
+    session.flush()
+
+
+def recount(session: Session) -> None:
+    """Count every thread anew, in one transaction in which nobody else writes a thread; what was erased stays as it was counted.
+
+    It is for tables that were written past the desk: put back from a copy, or filled by another program.
+    """
+    # MariaDB's INSERT … SELECT locks what it reads, and SQLite has one writer anyway.
+    if session.get_bind(Thread).dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE cs_thread IN SHARE ROW EXCLUSIVE MODE"), bind_arguments={"mapper": Thread})
+    session.execute(delete(ThreadApart), execution_options=_QUIET)
+    session.execute(delete(ThreadTotal).where(ThreadTotal.erased.is_(False)), execution_options=_QUIET)
+    every = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0), false(), *(func.sum(one) for one in _state()))
+    _add(session, every.group_by(Thread.shop_id, Thread.contact_id))
