@@ -594,7 +594,11 @@ def cs_customer_order_panel(order_id: str, token: str | None) -> Markup | None:
 
 @hookspec(firstresult=True)
 def cs_admin_header() -> Markup | None:
-    """Ask the desk for the bell, to stand in the header of the host's own admin pages. *Answers None yet: it comes with the bell.*
+    """Ask the desk for the bell, to stand in the header of the host's own admin pages, as an HTML fragment.
+
+    It rings for the employee who is signed in, in the shops that they chose last on the desk's pages. In a template it is `{{ cs_admin_header() }}`.
+    Pages of Flask-Admin have the bell beside their menu without it. It is drawn once a page, and empty where it stands already. It reads in the
+    caller's transaction and writes nothing. None: nobody is signed in for whom it could ring.
 
     ```python
     bell = customer_service.hook.cs_admin_header()

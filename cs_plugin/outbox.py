@@ -31,6 +31,7 @@ from cs_plugin.mail.transport import Connection, ConnectionFailedError, Transpor
 from cs_plugin.rules.inquiry import StoredFile, clean_line
 from cs_plugin.rules.outgoing import CARRY_A_MESSAGE, OutgoingMail, Refused
 from cs_plugin.rules.status import Folder
+from cs_plugin.store import notices
 from cs_plugin.store.files import FileStore, blob_of
 from cs_plugin.store.locking import committed, lock_thread, lock_threads, only_reads
 from cs_plugin.store.models import Attachment, Blob, Delivery, Message, OutboxFile, OutboxItem, OutboxState, Thread, ThreadEvent
@@ -582,6 +583,8 @@ def record(session: Session, claimed: Claimed, came_of_it: UndeliverableError | 
         _tell_message(session, claimed.message_id, outcome, now)
     if outcome.state is OutboxState.FAILED and thread is not None:
         _leave_event(session, thread, claimed, outcome, now)
+        if claimed.kind in CARRY_A_MESSAGE and thread.assignee_id is not None:
+            notices.ring(session, thread, [thread.assignee_id], now)
     unneeded = _forget(session, claimed.item_id) if outcome.state is OutboxState.SENT and claimed.thread_id is None else ()
     return Recorded(outcome.state, outcome.words, outcome.mail, unneeded)
 

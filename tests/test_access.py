@@ -78,7 +78,8 @@ def _fill(bench: Bench) -> None:
 
 def rules_of_the_desk(store: Store) -> list[Rule]:
     """Return every route that the desk has brought, those for static files aside."""
-    admin = ("cs_threads.", "cs_contacts.", "cs_orders.", "cs_predefined.", "cs_options.", "cs_failed_mails.", "cs_permissions.", "cs_admin.")
+    named = ("threads", "contacts", "orders", "predefined", "options", "failed_mails", "permissions", "bell", "admin")
+    admin = tuple(f"cs_{one}." for one in named)
     own = ("cs_plugin.", *admin)
     return [rule for rule in store.app.url_map.iter_rules() if rule.endpoint.startswith(own) and not rule.endpoint.endswith("static")]
 

@@ -607,6 +607,17 @@ def fire_customer_order_panel(store: Store) -> None:
         assert "-- choose a product --" in store.customer_service.hook.cs_customer_order_panel(order_id="15", token=None)
 
 
+def fire_admin_header(store: Store) -> None:
+    """The bell is drawn for an employee who may view, once a page; for nobody else."""
+    fire_contact_form(store)
+    store.db.session.commit()
+    for headers, rings in (({"X-Employee": MARIE.id}, True), ({"X-Customer": JAN.id}, False), ({}, False)):
+        with store.app.test_request_context(headers=headers):
+            drawn = store.customer_service.hook.cs_admin_header()
+            assert ("Notifications: 1 thread with a new message" in (drawn or "")) is rings
+            assert store.customer_service.hook.cs_admin_header() is None
+
+
 def answers_none_yet(name: str, **arguments: object) -> Callable[[Store], None]:
     """A hook that the desk does not answer yet, as its documentation says; when it does, a test of its own comes here."""
 
@@ -623,7 +634,7 @@ FIRED: Mapping[str, Callable[[Store], None]] = {
     "cs_order_message_posted": fire_order_message,
     "cs_order_panel": fire_order_panel,
     "cs_customer_order_panel": fire_customer_order_panel,
-    "cs_admin_header": answers_none_yet("cs_admin_header"),
+    "cs_admin_header": fire_admin_header,
     "cs_customer_changed": fire_customer_changed,
     "cs_customers_merged": fire_customers_merged,
     "cs_customer_erased": answers_none_yet("cs_customer_erased", customer_id="7", email="jan@example.com"),

@@ -35,6 +35,7 @@ from cs_plugin.cli import cs
 from cs_plugin.jobs import put as put_job
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
+from cs_plugin.store import notices
 from cs_plugin.store.models import ContactShop, OutboxItem, PredefinedShop, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web.contacts import ContactView
@@ -63,6 +64,7 @@ from tests.leaks.surfaces import (
     WRITERS,
     client_of,
     path,
+    without_bell,
 )
 from tests.leaks.world import (
     BY_NAME,
@@ -89,7 +91,7 @@ from tests.leaks.world import (
 )
 
 INSIDE = tuple(who for who in PEOPLE if who.may("view"))
-ADMIN = ("cs_threads.", "cs_contacts.", "cs_predefined.", "cs_failed_mails.", "cs_options.", "cs_permissions.", "cs_orders.", "cs_admin.")
+ADMIN = ("cs_threads.", "cs_contacts.", "cs_predefined.", "cs_failed_mails.", "cs_options.", "cs_permissions.", "cs_orders.", "cs_bell.", "cs_admin.")
 
 
 class Planted:
@@ -290,7 +292,7 @@ def test_a_contact_that_left_the_shop_is_not_told_of(world: World) -> None:
     strayed = next(one for one in world.of("thread") if one.about.get("strayed"))
     for who in (MANAGER, BY_NAME["views Paris"], BY_NAME["replies in Europe"]):
         page = client_of(world, who).get(path(world, "cs_threads.thread_page", {"thread_id": strayed.id, "shop": "shop-1"})).text
-        assert "strayed" not in words_in(page)
+        assert "strayed" not in words_in(without_bell(page))
         assert "To: --" in page
 
 
@@ -318,7 +320,7 @@ def test_a_question_before_discarding_names_no_mail_of_another_shop(world: World
     everything = [mail.id for mail in world.of("mail")]
     asked = client_of(world, who).post("/cs-admin/customer-service-failed-mails/selected", data={"mail": everything, "action": "ask"})
     assert asked.status_code == 200
-    assert words_in(asked.text) == {"Paris"}
+    assert words_in(without_bell(asked.text)) == {"Paris"}
 
 
 @pytest.mark.shows("9.1")
@@ -448,6 +450,55 @@ def test_retrying_all_failed_mails_retries_those_of_the_context(planted: Planted
         assert failed == {one.id for one in world.of("mail") if not one.shops & who.scope("reply", context)}
 
 
+@pytest.mark.shows("6.1", "9.1")
+def test_the_bell_rings_for_its_context_alone(world: World) -> None:
+    """On its page, for its script, and in the header: the threads of the context, of shops that may be viewed, and their words alone."""
+    for who in PEOPLE:
+        for context in CONTEXTS:
+            listed = {one.id for one in world.of("thread", folder="list") if one.shops & who.scope("view", context)}
+            pages = [("cs_bell.index_view", "shop"), ("cs_bell.news", "context"), ("cs_failed_mails.index_view", "shop")]
+            for endpoint, named in pages:
+                # Somebody who has never opened a thread, with these grants.
+                someone = replace(who.employee, id=f"{who.employee.id}-bell") if who.employee else None
+                if someone is not None:
+                    world.store.answers.employees[someone.id], world.store.answers.grants[someone.id] = someone, who.grants
+                answer = world.store.client(employee=someone).get(path(world, endpoint, {named: context}))
+                if not who.may("view"):
+                    assert answer.status_code == 403, (who.name, endpoint)
+                    continue
+                under = re.findall(r'<form class="cs-bell-list".*?</form>', answer.text, re.DOTALL)
+                assert under, (who.name, endpoint)
+                shown = {int(one) for one in re.findall(r'name="thread" value="(\d+)"', under[0])}
+                assert re.findall(r'data-number="(\d+)"', under[0]) == [str(len(listed))], (who.name, context, endpoint)
+                assert len(shown) == min(5, len(listed)), (who.name, context, endpoint)
+                assert shown <= listed, (who.name, context, endpoint)
+                assert list(strangers_in(answer.text, who.may("view"))) == [], (who.name, context, endpoint)
+                assert words_in(under[0]) <= words_of(who.scope("view", context)), (who.name, context, endpoint)
+
+
+@pytest.mark.shows("6.1", "9.1")
+def test_a_click_under_the_bell_takes_nothing_away_in_another_shop(planted: Planted) -> None:
+    """Nor does opening a thread that is not in the scope."""
+    assert leaks_of_clicks(planted.as_it_was()) == []
+
+
+def leaks_of_clicks(world: World) -> list[str]:
+    """Return what a click, and an opened thread, have taken away where they ought not."""
+    now, dubai = world.store.clock(), Scope(frozenset("3"))
+    shown = notices.Shown(now)
+    main = next(one for one in world.of("thread", main=True) if one.shop == "1")
+    do(world.store, lambda bench: notices.clear(bench.session, dubai, SHOPS, "nobody", shown, now))
+    do(world.store, lambda bench: notices.open_thread(bench.session, dubai, "somebody", main.id, 99_999, now))
+    leaks = []
+    paris = Scope(frozenset("1"))
+    for who in ("nobody", "somebody"):
+        left = look(world.store, lambda session, who=who: notices.bell_of(session, paris, SHOPS, who, now).number)
+        due = len([one for one in world.of("thread", folder="list") if one.shop == "1"])
+        if left != due:
+            leaks.append(f"{who} has {left} notices in Paris, not {due}")
+    return leaks
+
+
 @pytest.mark.shows("9.1")
 def test_what_shows_nothing_of_shops_shows_nothing(world: World) -> None:
     """The way into the admin, and the form that keeps how long pages are."""
@@ -477,7 +528,7 @@ def test_options_show_what_the_context_has(world: World) -> None:
             # Whoever sees one shop is in it, whatever the address says.
             chosen = who.may("view") if len(who.may("view")) == 1 else who.looks_at(context) if context.startswith("shop-") else frozenset()
             due = words_of(chosen & who.may("configure"), SHOP_WORDS) if len(chosen) == 1 else frozenset()
-            assert words_in(answer.text) & TEXTS == due, (who.name, context)
+            assert words_in(without_bell(answer.text)) & TEXTS == due, (who.name, context)
 
 
 @pytest.mark.shows("8.7", "9.1", "12.1")
@@ -732,6 +783,10 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "linked_thread": lambda world: leaks_of_readers(world, ("linked_thread",)),
     "threads_of_order": lambda world: leaks_of_readers(world, ("threads_of_order",)),
     "messages_of_order": lambda world: leaks_of_readers(world, ("messages_of_order",)),
+    "bell_of": lambda world: failure_of(test_the_bell_rings_for_its_context_alone, world),
+    "rings": lambda world: leaks_of_readers(world, ("rings",)),
+    "open_thread": lambda world: leaks_of_clicks(world),
+    "clear": lambda world: leaks_of_clicks(world),
     "contacts_in": lambda world: leaks_of_listings(world, ("contacts",), FEW_CONTEXTS),
     "contact_in": lambda world: leaks_of_directs(world, ("a contact",), (BY_NAME["everything in Paris"],)),
     "let_threads_go": lambda world: leaks_of_taking_out(world),

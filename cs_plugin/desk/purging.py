@@ -26,6 +26,7 @@ from cs_plugin.store.models import (
     Merge,
     Message,
     NoticeOpened,
+    NoticeRung,
     OutboxFile,
     OutboxItem,
     OutboxState,
@@ -172,6 +173,7 @@ def _erase(session: Session, ids: Collection[int], now: dt.datetime) -> None:
         session.execute(delete(row).where(row.thread_id.in_(ids)), execution_options=_QUIET)
     _delete_pointing(session, Post.thread_id, ids)
     _delete_pointing(session, NoticeOpened.thread_id, ids)
+    _delete_pointing(session, NoticeRung.thread_id, ids)
     _delete_pointing(session, Draft.thread_id, ids)
     session.execute(delete(Merge).where(or_(Merge.kept_thread_id.in_(ids), Merge.merged_thread_id.in_(ids))), execution_options=_QUIET)
     for column in (Thread.refers_to_id, Thread.merged_into_id):

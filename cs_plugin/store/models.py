@@ -762,7 +762,7 @@ class KeptFigure(Base):
 
 
 class Notice(Base):
-    """How far an employee has seen the new messages of a shop."""
+    """Until when an employee has seen everything new of a shop."""
 
     __tablename__ = "cs_notice"
     indexes = (UniqueConstraint("employee_id", "shop_id"),)
@@ -770,8 +770,7 @@ class Notice(Base):
     id: Mapped[int] = _id()
     employee_id: Mapped[str] = mapped_column(HostId)
     shop_id: Mapped[str] = mapped_column(HostId)
-    seen_message_id: Mapped[int] = mapped_column(Id, default=0)
-    changed_at: Mapped[dt.datetime] = _moment()
+    seen_until: Mapped[dt.datetime] = _moment()
 
 
 class NoticeOpened(Base):
@@ -785,6 +784,19 @@ class NoticeOpened(Base):
     thread_id: Mapped[int] = mapped_column(Id)
     seen_message_id: Mapped[int] = mapped_column(Id, default=0)
     changed_at: Mapped[dt.datetime] = _moment()
+
+
+class NoticeRung(Base):
+    """A thread that rings for one employee alone, whatever its messages do."""
+
+    __tablename__ = "cs_notice_rung"
+    indexes = (UniqueConstraint("employee_id", "thread_id"),)
+
+    id: Mapped[int] = _id()
+    employee_id: Mapped[str] = mapped_column(HostId)
+    shop_id: Mapped[str] = mapped_column(HostId)
+    thread_id: Mapped[int] = mapped_column(Id)
+    created_at: Mapped[dt.datetime] = _moment()
 
 
 class Presence(Base):

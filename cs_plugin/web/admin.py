@@ -13,6 +13,7 @@ from flask_admin.theme import Bootstrap4Theme
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.permissions import Permission
+from cs_plugin.web.bell import BellLink, BellView
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.failed_mails import FailedMailsView
@@ -24,7 +25,9 @@ from cs_plugin.web.reading import i18n_languages, visit, visitor_shop
 from cs_plugin.web.threads import ThreadView
 
 _ENDPOINT = "cs_admin"
-_ENDPOINTS = frozenset({_ENDPOINT, "cs_threads", "cs_contacts", "cs_orders", "cs_predefined", "cs_options", "cs_failed_mails", "cs_permissions"})
+_ENDPOINTS = frozenset(
+    {_ENDPOINT, "cs_threads", "cs_contacts", "cs_orders", "cs_predefined", "cs_options", "cs_failed_mails", "cs_permissions", "cs_bell"}
+)
 _STOREFRONT = "cs_plugin"
 
 
@@ -49,11 +52,14 @@ def mount(app: Flask, db: Any, admin: Admin | None) -> None:
     category = app.config["CS_ADMIN_CATEGORY"]
     with app.app_context():
         named = (ThreadView(db, category=category), FailedMailsView(category=category), ContactView(db, category=category))
-        for view in (*named, PredefinedView(db, category=category), OptionsView(category=category), PermissionsView(category=category), OrderView()):
+        without = OrderView(), BellView()
+        for view in (*named, PredefinedView(db, category=category), OptionsView(category=category), PermissionsView(category=category), *without):
             # An admin of a module, set up for a second application, has brought our views of the first along.
             if view.endpoint not in app.blueprints:
                 admin.add_view(view)
             _exempt_from_csrf_protect(app, view.endpoint)
+    if not any(isinstance(link, BellLink) for link in admin.menu_links()):
+        admin.add_link(BellLink())
     app.after_request(_guard)
     _answer_for_babel(app)
 

@@ -20,7 +20,7 @@ from cs_plugin.rules.people import Customer
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.types import can_be_id
-from cs_plugin.web import customer_order, order_panel
+from cs_plugin.web import bell, customer_order, order_panel
 from cs_plugin.web.mounted import Mounted, mounted
 from cs_plugin.web.posting import files_allowed
 from cs_plugin.web.uploads import keep_uploads
@@ -134,8 +134,9 @@ class FiredByHost:
         return customer_order.panel(order_id, token)
 
     @hookimpl
-    def cs_admin_header(self) -> None:
-        """Answer nothing yet."""
+    def cs_admin_header(self) -> Markup | None:
+        """Return the bell for the header of the host's own admin pages."""
+        return bell.header()
 
     @hookimpl
     def cs_customer_changed(self, customer: Customer) -> None:

@@ -81,16 +81,27 @@ class Visit:
         remembered. Where there is nothing to choose, the URL chooses nothing.
         """
         shops = self.visible_shops
-        if len(shops) < 2:
-            return Context(Breadth.SHOP, shops[0].id) if shops and len(self.shops) > 1 else ALL_SHOPS
-        said = request.args.get("shop")
+        said = request.args.get("shop") if len(shops) > 1 else None
         if not said:
-            return read_context(self._last_context(), shops) or ALL_SHOPS
+            return self.last_context
         context = read_context(said, shops)
         # The next employee who signs in at this browser begins with all of theirs.
         if context is not None and self.employee is not None and session.get(_CONTEXT) != [self.employee.id, said]:
             session[_CONTEXT] = [self.employee.id, said]
         return context or ALL_SHOPS
+
+    @property
+    def last_context(self) -> Context:
+        """Return which shops the employee has looked at last, whatever this URL says: on a page of the host's it means something else."""
+        if len(self.visible_shops) < 2:
+            return self.widest_context
+        return read_context(self._last_context(), self.visible_shops) or ALL_SHOPS
+
+    @property
+    def widest_context(self) -> Context:
+        """Return the context that is all shops of the employee's."""
+        shops = self.visible_shops
+        return Context(Breadth.SHOP, shops[0].id) if len(shops) == 1 and len(self.shops) > 1 else ALL_SHOPS
 
     def _last_context(self) -> str | None:
         kept = session.get(_CONTEXT)

@@ -19,7 +19,7 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import daily, figures, files, posts, tally, workers
+from cs_plugin.store import daily, figures, files, notices, posts, tally, workers
 from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
@@ -165,13 +165,15 @@ def _retention(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
 
 
 def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
-    """Forget the jobs that ended long ago, workers that nobody has seen for a day, and posts that nobody can send again."""
+    """Forget the jobs that ended long ago, workers that nobody has seen for a day, posts that nobody can send again, and old notices."""
 
     def work(session: Session) -> int:
         workers.forget_the_dead(session, here.clock())
         return jobs.forget(session, here.clock() - jobs.KEPT_FOR)
 
     ended = _in_own(here, work)
+    while _in_own(here, lambda session: notices.forget(session, here.clock() - notices.NEWS_LASTS)):
+        pass
     # Confirmations are counted by such claims as well.
     before = here.clock() - max([posts.KEPT_FOR, *(allowance.within for allowance in floods_of(here.app).confirmations)])
 

@@ -27,6 +27,7 @@ from cs_plugin.store.models import Delivery
 from cs_plugin.store.options import read_options
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
+from cs_plugin.web.bell import thread_opened
 from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
 from cs_plugin.web.customer_block import CustomerBlock, ask_host
 from cs_plugin.web.desk_view import DeskView, guarded
@@ -287,6 +288,8 @@ class ThreadPages(DeskView):
         sheet = read_sheet(here.desk.session(), scope, number, {shop.id: shop for shop in here.shops}, reader, before=before)
         if sheet is None:
             return self._elsewhere(number)
+        if request.method == "GET" and sheet.shows_newest:
+            thread_opened(here, number, sheet.newest_id)
         if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)

@@ -16,7 +16,21 @@ from cs_plugin.desk import Answer, Bench, Target
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Status
-from cs_plugin.store import contacts, daily, figures, locking, matching, opinions, order_threads, predefined, reopening, tally, threads, undelivered
+from cs_plugin.store import (
+    contacts,
+    daily,
+    figures,
+    locking,
+    matching,
+    notices,
+    opinions,
+    order_threads,
+    predefined,
+    reopening,
+    tally,
+    threads,
+    undelivered,
+)
 from cs_plugin.store.models import ContactShop, PredefinedShop, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
@@ -29,7 +43,14 @@ MISSING = 987_654
 SHOP_WORDS = frozenset({"Paris", "Berlin", "Dubai"})
 # A page is asked in all contexts where it lists what it lists, and in these where it is searched, or shows one thing.
 FEW_CONTEXTS = ("all", "group-1", "shop-3")
+# What is under the bell stands on every page, whatever else the page shows; it has a check of its own.
+_BELL = re.compile(r'<form class="cs-bell-list".*?</form>', re.DOTALL)
 _MENU = re.compile(r"Failed mails&nbsp;<bdi>\((\d+)\)")
+
+
+def without_bell(text: str) -> str:
+    """Return a page without what is under its bell."""
+    return _BELL.sub("", text)
 
 
 def path(world: World, endpoint: str, values: Mapping[str, Any]) -> str:
@@ -80,14 +101,15 @@ class Listing:
             return
         yield from menu_leaks(world, who, answer.text)
         listed = {thing.id for thing in world.of(self.kind) if thing.shops & who.scope(self.needs, context) and self.holds(who, thing)}
-        shown = {int(one) for one in re.findall(self.rows, answer.text)}
+        text = without_bell(answer.text)
+        shown = {int(one) for one in re.findall(self.rows, text)}
         if shown != listed:
             yield f"shows {sorted(shown - listed)} and hides {sorted(listed - shown)}"
         if self.total:
-            told = re.findall(self.total, answer.text)
+            told = re.findall(self.total, text)
             if (int(told[0]) if told else 0) != len(listed):
                 yield f"counts {told}, not {len(listed)}"
-        read, due = words_in(answer.text) & TEXTS, words_of(who.scope(self.wordy, context), self.words)
+        read, due = words_in(text) & TEXTS, words_of(who.scope(self.wordy, context), self.words)
         if read != due:
             yield f"reads {sorted(read)}, not {sorted(due)}"
 
@@ -211,7 +233,7 @@ class Direct:
             yield f"status {answer.status_code} for what is theirs"
         else:
             yield from menu_leaks(world, who, answer.text)
-            yield from self._wrong_words(who, thing, context, answer.text)
+            yield from self._wrong_words(who, thing, context, without_bell(answer.text))
 
     def _wrong_words(self, who: Who, thing: Thing, context: str, text: str) -> Iterator[str]:
         read, scope = words_in(text) & TEXTS, who.scope("view", context)
@@ -248,7 +270,7 @@ def told(answer: Any, thing: Thing) -> tuple[Any, ...]:
     """Return what an answer tells, whatever the thing is called: its id is left out where an address or a form holds it."""
     ours = {str(thing.id), *(str(thing.about[name]) for name in ("thread", "message") if thing.about.get(name))}
     named = re.compile(r"(?<=[/=\"#])(" + "|".join(map(re.escape, sorted(ours, key=len, reverse=True))) + r")(?![\d.])")
-    body = re.sub(r'name="(csrf_token|post_key)" value="[^"]*"', "", answer.text)
+    body = re.sub(r'name="(csrf_token|post_key)" value="[^"]*"', "", without_bell(answer.text))
     return answer.status_code, named.sub("#", answer.headers.get("Location", "")), named.sub("#", body), answer.headers.get("ETag")
 
 
@@ -285,6 +307,8 @@ OTHER_PAGES: Mapping[str, str] = {
     "cs_options.index_view": "test_options_show_what_the_context_has",
     "cs_options.test": "test_a_connection_test_is_its_employees_own",
     "cs_permissions.index_view": "test_the_page_of_permissions_names_no_shop_that_is_out_of_sight",
+    "cs_bell.index_view": "test_the_bell_rings_for_its_context_alone",
+    "cs_bell.news": "test_the_bell_rings_for_its_context_alone",
     "cs_admin.index": "test_what_shows_nothing_of_shops_shows_nothing",
 }
 
@@ -429,6 +453,7 @@ DEEDS: Mapping[str, Deed] = {
     "discard a failed mail that has no thread": Deed(
         "cs_failed_mails.selected", "mail", lambda one: {"mail": [one.id], "action": "discard"}, "delete", only=lambda one: one.thread is None
     ),
+    "opening a notice": Deed("cs_bell.open", "thread", lambda one: {"thread": one.id}, "view", only=_plain),
     "comment on an order": Deed(
         "cs_orders.index_view", "order", lambda _one: {"text": "changed"}, "reply", lambda one: {"order": one.id}
     ),
@@ -588,6 +613,14 @@ READERS: Mapping[str, Reader] = {
         order_threads, "order",
         lambda session, scope, world: {one.id for one in _orders(world) if order_threads.messages_of_order(session, scope, one, newest=9)[0]},
     ),
+    "bell_of": Reader(
+        notices, "thread", lambda session, scope, world: notices.bell_of(session, scope, SHOPS, "nobody", world.store.clock()).number, _listed
+    ),
+    "rings": Reader(
+        notices, "thread",
+        lambda session, scope, world: _each(world, "thread", lambda one: notices.rings(session, scope, "nobody", one, world.store.clock())),
+        _listed,
+    ),
     "contacts_in": Reader(contacts, "contact", lambda session, scope, _world: {one.id for one in contacts.contacts_in(session, scope)}),
     "contact_in": Reader(
         contacts, "contact", lambda session, scope, world: _each(world, "contact", lambda one: contacts.contact_in(session, scope, one))
@@ -649,7 +682,7 @@ def _shop_of(world: World, thread_id: int | None) -> set[str]:
 # Take a scope and read nothing: they make the clauses of the functions above.
 CLAUSES = {"where", "thread_in"}
 # Take a scope and write in it.
-WRITERS: Mapping[str, Any] = {"let_threads_go": contacts, "keep": figures}
+WRITERS: Mapping[str, Any] = {"let_threads_go": contacts, "keep": figures, "open_thread": notices, "clear": notices}
 
 # --- The desk's verbs, for whatever edge calls them -------------------------------------------------------------------------------------------------
 
