@@ -27,6 +27,7 @@ from cs_plugin.web.list_address import list_url_of as list_url_of
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, VIEWS, ListState, is_day, read_day
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, surroundings
 from cs_plugin.web.reading import Visit
+from cs_plugin.web.sql_query import wheel_of
 from cs_plugin.web.thread_deeds import SIZE, ThreadDeeds
 from cs_plugin.web.worker_notice import no_worker
 
@@ -107,6 +108,7 @@ class ThreadListPages(ThreadDeeds):
             "last": (page.number - 1) * page.size + len(page.rows),
             "may_reply": _able(here, Permission.REPLY),
             "may_delete": state.view is not BIN and _able(here, Permission.DELETE),
+            "wheel": wheel_of(here, state),
             "total": f"{i18n.number(here.employee_language, page.total)}{'+' if page.more else ''}",
         }
 

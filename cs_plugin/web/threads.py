@@ -9,11 +9,12 @@ from flask_admin.contrib.sqla import ModelView
 from cs_plugin.i18n import marked as _
 from cs_plugin.store.models import Thread
 from cs_plugin.web.desk_view import DeskView, MenuName
+from cs_plugin.web.sql_query import SqlQueryPages
 from cs_plugin.web.thread_list import ThreadListPages
 from cs_plugin.web.thread_page import ThreadPages
 
 
-class ThreadView(ThreadListPages, ThreadPages, DeskView, ModelView):
+class ThreadView(ThreadListPages, ThreadPages, SqlQueryPages, DeskView, ModelView):
     """Threads."""
 
     def __init__(self, db: Any, *, category: str | None) -> None:
