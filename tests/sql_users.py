@@ -16,6 +16,8 @@ from cs_plugin.store.sql_sqlite import SQLiteManager
 from cs_plugin.store.sql_text import language_of
 from tests.hosts.store import Store
 
+PASSWORD = "a password of its own"
+
 
 @contextmanager
 def administering(url: str) -> Iterator[sa.Connection]:
@@ -34,9 +36,9 @@ def user_of(url: str, *, lines: Sequence[str] | None = None) -> Iterator[sa.URL]
     made = (made_on_postgresql if on_postgresql else made_on_mariadb)(database.database, name)
     with administering(url) as connection:
         for line in made if lines is None else (made[0], *(one.format(user=name) for one in lines)):
-            connection.exec_driver_sql(line)
+            connection.exec_driver_sql(line.replace("…", PASSWORD))
         try:
-            yield database.set(username=name, password="…")
+            yield database.set(username=name, password=PASSWORD)
         finally:
             for line in (f"DROP OWNED BY {name}", f"DROP ROLE {name}") if on_postgresql else (f"DROP USER '{name}'@'%'",):
                 connection.exec_driver_sql(line)

@@ -150,7 +150,7 @@ def test_the_shown_sql_has_a_line_for_each_condition(shown: Shown) -> None:
     lines = readable(query, shown.store.desk.engine.dialect.name).splitlines()
     begins = [line.split()[0] for line in lines if not line.startswith("  cs_")]
     assert [one for one in begins if one.isupper()] == ["SELECT", "FROM", "WHERE", "AND", "AND", "ORDER"]
-    assert any("a from b  and (c" in line for line in lines)
+    assert any("a from b and (c" in line for line in lines)
     assert "'fr'" in "".join(lines)
     assert ":" not in "".join(lines), "a value that is not written in"
 

@@ -202,8 +202,10 @@ class _Checker:
             raise RefusedQueryError(_NOT_ALLOWED, what=f"CAST … AS {getattr(node.this, 'name', '')}")
         elif kind == "Var" and str(node.this).lower() not in _WORDS:
             raise RefusedQueryError(_NOT_ALLOWED, what=str(node.this)[:60])
-        elif kind in ("Limit", "Offset") and not (node.expression and node.expression.is_int):
+        elif kind in ("Limit", "Offset") and not (type(node.expression).__name__ == "Literal" and node.expression.name.isdecimal()):
             raise RefusedQueryError(_("LIMIT and OFFSET want a number."))
+        elif kind == "Select" and not node.expressions:
+            raise RefusedQueryError(_("Say after SELECT what you want to see."))
 
     def _parts(self, node: exp.Expression) -> None:
         allowed = _PARTS.get(type(node).__name__)

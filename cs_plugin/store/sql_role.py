@@ -86,7 +86,7 @@ def faults_on_postgresql(connection: Connection) -> list[str]:
 
 _MY_NOTHING = re.compile(r"GRANT USAGE ON \*\.\* TO .+")
 _MY_COLUMNS = re.compile(r"GRANT SELECT \((?P<columns>(?:`[^`]+`(?:, ?)?)+)\) ON `(?P<database>(?:[^`]|``)+)`\.`(?P<table>[^`]+)` TO [^()]+")
-_MY_OPTION = re.compile(r" WITH GRANT OPTION$")
+_MY_OPTION = " WITH GRANT OPTION"
 _SECRETS = re.compile(r" IDENTIFIED .*$")
 
 
@@ -96,11 +96,11 @@ def faults_on_mariadb(connection: Connection) -> list[str]:
     who = "@".join(_text(part) for part in str(user).rsplit("@", 1))
     found, held = [], dict[str, set[str]]()
     for line in (*_grants(connection, "CURRENT_USER()"), *_of_everybody(connection)):
-        chosen = _MY_COLUMNS.fullmatch(line)
+        chosen = None if _MY_OPTION in line else _MY_COLUMNS.fullmatch(line)
         columns = set(re.findall(r"`([^`]+)`", chosen["columns"])) if chosen else set()
         if chosen and chosen["database"] in (database, str(database).replace("_", "\\_")) and columns <= COLUMNS.get(chosen["table"], frozenset()):
             held.setdefault(chosen["table"], set()).update(columns)
-        elif not _MY_NOTHING.fullmatch(line) or _MY_OPTION.search(line):
+        elif not _MY_NOTHING.fullmatch(line) or _MY_OPTION in line:
             found.append(f"-- too much: {_SECRETS.sub('', line)}")
     if found:
         made = made_on_mariadb(database, "cs_sql")

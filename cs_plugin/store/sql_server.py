@@ -15,7 +15,7 @@ from cs_plugin.errors import RefusedQueryError
 from cs_plugin.i18n import marked as _
 from cs_plugin.store.sql_parser import Checked
 from cs_plugin.store.sql_results import Bounds, Result, cut
-from cs_plugin.store.sql_role import faults_on_mariadb, faults_on_postgresql
+from cs_plugin.store.sql_role import faults_on_mariadb, faults_on_postgresql, made_on_mariadb, made_on_postgresql
 from cs_plugin.store.sql_text import language_of
 
 log = logging.getLogger(__name__)
@@ -77,13 +77,10 @@ class ServerManager:
                 connection.rollback()
                 for statement in _BEFORE[self.language](bounds.seconds, getattr(connection.dialect, "is_mariadb", False)):
                     connection.exec_driver_sql(statement)
-                found = connection.exec_driver_sql(query.sql)
-                rows = found.fetchmany(bounds.rows + 1)
-                result = cut([str(one) for one in found.keys()], rows, bounds)  # noqa: SIM118 - a method of results
-                connection.rollback()
-                return result
+                return _ran(connection, query, bounds)
         except SQLAlchemyError as error:
-            raise _told(error, bounds) from error
+            log.exception("the SQL manager could not reach its database")
+            raise RefusedQueryError(_("The database could not run this query.")) from error
 
     def faults(self) -> Sequence[str]:
         """Look at what the user may do; one line without SQL where the server does not let it in."""
@@ -92,19 +89,31 @@ class ServerManager:
                 return _FAULTS[self.language](connection)
         except SQLAlchemyError:
             log.exception("the SQL manager's database user cannot be looked at")
-            return ("-- The database does not let the user of CS_SQL_MANAGER_URL in, or does not answer.",)
+            made = {"postgresql": made_on_postgresql, "mysql": made_on_mariadb}[self.language](self.url.database, self.url.username or "cs_sql")
+            return ("-- The database does not let the user of CS_SQL_MANAGER_URL in, or does not answer.", *made)
+
+
+def _ran(connection: Connection, query: Checked, bounds: Bounds) -> Result:
+    try:
+        found = connection.exec_driver_sql(query.sql)
+        result = cut([str(one) for one in found.keys()], found.fetchmany(bounds.rows + 1), bounds)  # noqa: SIM118 - a method of results
+        connection.rollback()
+    except SQLAlchemyError as error:
+        raise _told(error, bounds) from error
+    return result
 
 
 def _told(error: SQLAlchemyError, bounds: Bounds) -> RefusedQueryError:
     original = error.orig if isinstance(error, DBAPIError) else None
     arguments: tuple[object, ...] = getattr(original, "args", ())
-    code = str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or (arguments[0] if arguments else ""))
+    numbered = bool(arguments) and isinstance(arguments[0], int)
+    code = str(arguments[0] if numbered else getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
     if code in _STOPPED:
         return RefusedQueryError(_("The query took longer than %(seconds)s seconds and was stopped."), seconds=f"{bounds.seconds:g}")
     if code in _FORBIDDEN:
         return RefusedQueryError(_("The database lets this query read only the views and functions that are listed below."))
     if code in _TYPED_WRONGLY or (len(code) == 5 and code[:2] in _CLASSES_TYPED_WRONGLY):
-        words = str(arguments[1] if len(arguments) > 1 else arguments[0] if arguments else "")
+        words = str(arguments[1] if numbered and len(arguments) > 1 else next(iter(arguments), ""))
         return RefusedQueryError(_("The database says: %(words)s"), words=" ".join(words.splitlines()[:1])[:300])
     log.warning("a query of the SQL manager failed: %s", code)
     return RefusedQueryError(_("The database could not run this query."))
