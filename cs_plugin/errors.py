@@ -92,3 +92,12 @@ class BadHostAnswerError(CustomerServiceError):
         self.hook = hook
         self.expected = expected
         self.answer = answer
+
+
+class RefusedQueryError(CustomerServiceError):
+    """Say why a query of the SQL manager does not run; `message` is an untranslated sentence, which `values` fill after translation."""
+
+    def __init__(self, message: str, **values: object) -> None:
+        super().__init__(message % values if values else message)
+        self.message = message
+        self.values = values

@@ -30,7 +30,7 @@ from cs_plugin.store import schema
 from cs_plugin.store.files import FileStore
 from cs_plugin.store.vault import Vault
 from cs_plugin.web import admin as admin_pages
-from cs_plugin.web import background, fired_by_host, floods, migrations, storefront
+from cs_plugin.web import background, fired_by_host, floods, migrations, sql_access, storefront
 from cs_plugin.web.mounted import EXTENSION, Mounted
 from cs_plugin.web.storefront_page import CSP
 
@@ -115,6 +115,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("CS_MAIL_DOMAIN", None, "What stands behind the @ of the desk's Message-IDs. Without it the domain of `CS_MAIL_FROM`."),
     Setting("CS_FILES_URL", None, "Where attachments are kept: a folder, or an fsspec URL. Without it the folder `cs_files` in the instance folder."),
+    Setting(
+        "CS_SQL_MANAGER_URL",
+        None,
+        "On PostgreSQL and MariaDB: the SQLAlchemy URL of the store's database with a user of the SQL manager's own, which may read the views and "
+        "nothing else; `flask cs doctor` prints the lines that make it. Without it the SQL manager stays off. SQLite needs none.",
+    ),
+    Setting("CS_SQL_MANAGER_SECONDS", 10.0, "How many seconds a query of the SQL manager may take, 600 at most."),
+    Setting("CS_SQL_MANAGER_ROWS", 1000, "How many rows of a query the SQL manager shows, 10,000 at most."),
     Setting(
         "CS_BACKGROUND",
         True,
@@ -206,6 +214,7 @@ class CustomerService:
             rates=mail_rates(app.config["CS_MAIL_RATE"], app.config["CS_MAIL_DOMAIN_RATE"], app.config["CS_LIMITS_URL"]),
             reach=_reach(app),
         )
+        sql_access.bounds_of(app)
         floods.mount(app)
         schema.bind_to(_bind_key(app, db))
         storefront.mount(app)

@@ -239,8 +239,9 @@ def cs_send_mail(mail: OutgoingMail) -> bool | None:
 def cs_url(kind: str, id: str) -> str | None:  # noqa: A002 - the hook's published argument
     """Ask for the address of a page of the host's.
 
-    `kind` is "customer" or "order" (in the admin), "admin_sign_in" (`id` is the path to come back to), "product" or "order_page" (on the storefront), or
-    "sign_in" (the customers' own; `id` is the path to come back to). None: the name is shown without a link, and a page that wants a sign-in says so.
+    `kind` is "customer" or "order" (in the admin), "admin_sign_in" (`id` is the path to come back to), "product" or "order_page" (on the storefront),
+    "sign_in" (the customers' own; `id` is the path to come back to), or "sql_manager" (the host's own SQL manager, in place of the desk's; `id` is the
+    query that it opens with, or empty). None: the name is shown without a link, a page that wants a sign-in says so, and the desk's own SQL manager is used.
 
     ```python
     @hookimpl

@@ -29,6 +29,7 @@ from cs_plugin.store.models import (
     OutboxState,
     PredefinedShop,
     PredefinedText,
+    SavedQuery,
     Thread,
     ThreadEvent,
 )
@@ -78,7 +79,7 @@ def _fill(bench: Bench) -> None:
 
 def rules_of_the_desk(store: Store) -> list[Rule]:
     """Return every route that the desk has brought, those for static files aside."""
-    named = ("threads", "contacts", "orders", "predefined", "options", "failed_mails", "permissions", "bell", "admin")
+    named = ("threads", "contacts", "orders", "predefined", "options", "failed_mails", "permissions", "bell", "sql", "admin")
     admin = tuple(f"cs_{one}." for one in named)
     own = ("cs_plugin.", *admin)
     return [rule for rule in store.app.url_map.iter_rules() if rule.endpoint.startswith(own) and not rule.endpoint.endswith("static")]
@@ -125,6 +126,9 @@ FORM = {
     "address": "intruder@example.com",
     "comment": "intruder",
     "email": "a@example.com",
+    "sql": "SELECT id FROM cs_thread",
+    "name": "intruder",
+    "saved": "1",
 }
 
 
@@ -275,7 +279,7 @@ def snapshot(store: Store, shops: Collection[str] = ("1", "2", "3")) -> list[Any
         of_texts = select(PredefinedShop.shop_id, PredefinedText.name).join(PredefinedText, same)
         contacts = sorted(session.execute(of_contacts.where(ContactShop.shop_id.in_(shops))).all())
         texts = sorted(session.execute(of_texts.where(PredefinedShop.shop_id.in_(shops))).all())
-        rest = [contacts, texts, *(session.scalars(select(model.id)).all() for model in (ThreadEvent, Job, Audit))]
+        rest = [contacts, texts, *(session.scalars(select(model.id)).all() for model in (ThreadEvent, Job, Audit, SavedQuery))]
         nonces = session.scalars(select(Thread.token_nonce)).all()
     return [threads, messages, mails, rest, nonces]
 

@@ -14,6 +14,7 @@ in `tests/leaks/surfaces.py`. What is added to the desk is added there, and this
 from __future__ import annotations
 
 import functools
+import html
 import inspect
 import pkgutil
 import re
@@ -32,6 +33,7 @@ import cs_plugin.store
 from cs_plugin import ALL, desk
 from cs_plugin import errors as desk_errors
 from cs_plugin.cli import cs
+from cs_plugin.desk.queries import save_query
 from cs_plugin.jobs import put as put_job
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
@@ -91,7 +93,8 @@ from tests.leaks.world import (
 )
 
 INSIDE = tuple(who for who in PEOPLE if who.may("view"))
-ADMIN = ("cs_threads.", "cs_contacts.", "cs_predefined.", "cs_failed_mails.", "cs_options.", "cs_permissions.", "cs_orders.", "cs_bell.", "cs_admin.")
+_NAMES = ("threads", "contacts", "predefined", "failed_mails", "options", "permissions", "orders", "bell", "sql", "admin")
+ADMIN = tuple(f"cs_{one}." for one in _NAMES)
 
 
 class Planted:
@@ -564,6 +567,40 @@ def test_the_page_of_permissions_names_no_shop_that_is_out_of_sight(world: World
         for context in FEW_CONTEXTS:
             answer = client_of(world, who).get(path(world, "cs_permissions.index_view", {"shop": context}))
             assert list(strangers_in(answer.text, who.may("view"))) == [], (who.name, context)
+
+
+@pytest.mark.shows("6.12", "9.1", "12.1")
+def test_the_query_of_a_list_is_of_its_employees_shops(world: World) -> None:
+    """It asks for threads of the context's shops and of no others, in each sort, whoever reads it; and it leads nobody else into the SQL manager."""
+    for who in PEOPLE:
+        for context in CONTEXTS:
+            for query in ({}, {"sort": "type"}, {"sort": "employee"}, {"view": "bin"}):
+                needs = "delete" if "view" in query else "view"
+                answer = client_of(world, who).get(path(world, "cs_threads.sql_query", {"shop": context, **query}))
+                assert answer.status_code == (200 if who.may("view") and who.may(needs) else 403), (who.name, context, query)
+                assert list(strangers_in(answer.text, who.may("view"))) == [], (who.name, context, query)
+                if answer.status_code == 200 and who is not MANAGER:
+                    asked = re.search(r"cs_thread\.shop_id IN \(([^)]*)\)", html.unescape(answer.text))
+                    assert set(re.findall(r"'([^']*)'", asked[1] if asked else "")) == set(who.scope(needs, context)), (who.name, context, query)
+            led = client_of(world, who).get(path(world, "cs_threads.sql_manager", {"shop": context}))
+            assert who is MANAGER or led.status_code == 403 or "/sql?" in led.location or led.location.endswith("/sql"), (who.name, context)
+
+
+@pytest.mark.shows("6.12", "12.1")
+def test_the_sql_manager_is_for_those_who_see_every_shop(world: World) -> None:
+    """Whoever holds the permission in some shops only, or where nothing is seen, neither opens it nor runs, saves or deletes anything there."""
+    do(world.store, lambda bench: save_query(bench, world.store.actor(MARIE), "mine", "SELECT 1"))
+    for who in PEOPLE:
+        if who is MANAGER:
+            continue
+        before = dump(world.store)
+        for endpoint in ("cs_sql.run", "cs_sql.export", "cs_sql.save", "cs_sql.delete"):
+            answer = client_of(world, who).post(path(world, endpoint, {}), data={"sql": "SELECT subject FROM cs_thread", "name": "x", "saved": "1"})
+            assert answer.status_code == 403, (who.name, endpoint)
+            assert words_in(answer.text) == set()
+        for query in ({}, {"saved": "1"}, {"list": "yes"}):
+            assert client_of(world, who).get(path(world, "cs_sql.index_view", query)).status_code == 403, who.name
+        assert changed(before, dump(world.store)) == [], who.name
 
 
 @pytest.mark.shows("9.1", "12.1")

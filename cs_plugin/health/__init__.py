@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cs_plugin.health import hooks, options, search, secrets, surroundings, tables, work
+from cs_plugin.health import hooks, options, search, secrets, sql, surroundings, tables, work
 from cs_plugin.health.findings import Finding, Severity, good, guarded, wrong
 from cs_plugin.web.mounted import Mounted
 
@@ -54,6 +54,7 @@ def doctor(here: Mounted, *, mail: bool = False) -> list[Finding]:
                     (surroundings.KEYS, surroundings.look_at_keys),
                     (surroundings.LIMITS, surroundings.look_at_limits),
                     (surroundings.BROWSERS, surroundings.look_at_browsers),
+                    (sql.SUBJECT, sql.look_at_sql_manager),
                     (hooks.QUESTIONS, hooks.look_at_answers),
                     (hooks.LISTENERS, hooks.look_at_listeners),
                     (surroundings.PROGRAM, surroundings.look_at_migrations),

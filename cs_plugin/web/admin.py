@@ -22,11 +22,14 @@ from cs_plugin.web.order_panel import OrderView
 from cs_plugin.web.permissions_page import PermissionsView
 from cs_plugin.web.predefined import PredefinedView
 from cs_plugin.web.reading import i18n_languages, visit, visitor_shop
+from cs_plugin.web.sql_manager import SqlManagerView
 from cs_plugin.web.threads import ThreadView
 
 _ENDPOINT = "cs_admin"
 _ENDPOINTS = frozenset(
-    {_ENDPOINT, "cs_threads", "cs_contacts", "cs_orders", "cs_predefined", "cs_options", "cs_failed_mails", "cs_permissions", "cs_bell"}
+    {
+        _ENDPOINT, "cs_threads", "cs_contacts", "cs_orders", "cs_predefined", "cs_options", "cs_failed_mails", "cs_permissions", "cs_bell", "cs_sql"
+    }
 )
 _STOREFRONT = "cs_plugin"
 
@@ -52,8 +55,8 @@ def mount(app: Flask, db: Any, admin: Admin | None) -> None:
     category = app.config["CS_ADMIN_CATEGORY"]
     with app.app_context():
         named = (ThreadView(db, category=category), FailedMailsView(category=category), ContactView(db, category=category))
-        without = OrderView(), BellView()
-        for view in (*named, PredefinedView(db, category=category), OptionsView(category=category), PermissionsView(category=category), *without):
+        others = (OptionsView(category=category), PermissionsView(category=category), SqlManagerView(category=category), OrderView(), BellView())
+        for view in (*named, PredefinedView(db, category=category), *others):
             # An admin of a module, set up for a second application, has brought our views of the first along.
             if view.endpoint not in app.blueprints:
                 admin.add_view(view)

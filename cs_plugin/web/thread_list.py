@@ -36,6 +36,7 @@ from cs_plugin.web.options_page import OptionsPage, options_page
 from cs_plugin.web.options_posting import OptionsPosting
 from cs_plugin.web.reading import Visit
 from cs_plugin.web.saved_views import able, offered, saved_words
+from cs_plugin.web.sql_query import wheel_of
 from cs_plugin.web.status_words import BULK_WORDS
 from cs_plugin.web.status_words import STATUS_WORDS as STATUS_WORDS
 from cs_plugin.web.thread_deeds import SIZE, ThreadDeeds
@@ -138,6 +139,7 @@ class ThreadListPages(ThreadDeeds):
             "in_spam": state.view is SPAM,
             "may_reply": able(here, Permission.REPLY),
             "may_delete": state.view is not BIN and able(here, Permission.DELETE),
+            "wheel": wheel_of(here, state),
             "total": f"{i18n.number(here.employee_language, page.total)}{'+' if page.more else ''}",
         }
 

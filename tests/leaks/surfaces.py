@@ -310,6 +310,9 @@ OTHER_PAGES: Mapping[str, str] = {
     "cs_bell.index_view": "test_the_bell_rings_for_its_context_alone",
     "cs_bell.news": "test_the_bell_rings_for_its_context_alone",
     "cs_admin.index": "test_what_shows_nothing_of_shops_shows_nothing",
+    "cs_threads.sql_query": "test_the_query_of_a_list_is_of_its_employees_shops",
+    "cs_threads.sql_manager": "test_the_query_of_a_list_is_of_its_employees_shops",
+    "cs_sql.index_view": "test_the_sql_manager_is_for_those_who_see_every_shop",
 }
 
 
@@ -468,6 +471,10 @@ OTHER_DEEDS: Mapping[str, str] = {
     "cs_predefined.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_failed_mails.retry_all": "test_retrying_all_failed_mails_retries_those_of_the_context",
     "cs_options.index_view": "test_options_change_nowhere_else",
+    "cs_sql.run": "test_the_sql_manager_is_for_those_who_see_every_shop",
+    "cs_sql.export": "test_the_sql_manager_is_for_those_who_see_every_shop",
+    "cs_sql.save": "test_the_sql_manager_is_for_those_who_see_every_shop",
+    "cs_sql.delete": "test_the_sql_manager_is_for_those_who_see_every_shop",
 }
 
 # Pages of the storefront, each with the check in tests/test_leaks.py that asks it. "static" are files of the package.
