@@ -201,7 +201,9 @@ def test_counts_are_bounded_and_cost_one_query(any_store: Store) -> None:
     """On every database."""
     fill(any_store, LETTERS)
     crowd(any_store, 30, shop_id="2")
-    lists = [(EVERYTHING, ThreadFilter()), (Scope(frozenset({"2"})), ThreadFilter()), (Scope(frozenset()), ThreadFilter()), (EVERYTHING, ThreadFilter(message="parcel"))]
+    everything = ThreadFilter()
+    scopes = (EVERYTHING, Scope(frozenset({"2"})), Scope(frozenset()))
+    lists = [*((scope, everything) for scope in scopes), (EVERYTHING, ThreadFilter(message="parcel"))]
     with any_store.desk.sessions() as session:
         assert count_each(session, lists, bound=10) == [10, 10, 0, 0]
         assert count_each(session, lists, bound=100) == [35, 31, 0, 0]

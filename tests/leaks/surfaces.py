@@ -132,11 +132,7 @@ LISTINGS: Mapping[str, Listing] = {
     ),
     "threads, exported": Listing(
         "cs_threads.export_csv", "thread", r"\n(\d+),", needs="export", opens="export", wordy="export",
-        words=SHOP_WORDS, contexts=tuple(CONTEXTS), holds=in_the_folder("list"),
-    ),
-    "threads of the bin, exported": Listing(
-        "cs_threads.export_csv", "thread", r"\n(\d+),", {"view": "bin"}, needs="export", opens="export", wordy="export",
-        words=frozenset(), holds=lambda who, one: one.folder == "bin" and bool(one.shops & who.may("delete")),
+        words=TEXTS - {"strayed"}, contexts=tuple(CONTEXTS), holds=in_the_folder("list"),
     ),
     "contacts": Listing(
         "cs_contacts.index_view", "contact", r'href="/cs-admin/customer-service-contacts/(\d+)/[^d]',
@@ -563,13 +559,6 @@ READERS: Mapping[str, Reader] = {
     "count": Reader(threads, "thread", lambda session, scope, _w: threads.count(session, scope, ThreadFilter(message="parcel"))[0], _listed),
     "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
     "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
-    "binned_at": Reader(
-        threads, "thread",
-        lambda session, scope, world: {
-            found for one in world.of("deletion") for found in threads.binned_at(session, scope, world.store.clock.now.fromisoformat(str(one.id)))
-        },
-        lambda one: one.folder == "bin",
-    ),
     "shop_of": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.shop_of(session, one, scope))),
     "messages": Reader(
         threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.messages(session, scope, one, newest=9))
