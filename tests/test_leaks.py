@@ -38,7 +38,7 @@ from cs_plugin.jobs import put as put_job
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import notices
-from cs_plugin.store.models import ContactShop, OutboxItem, PredefinedShop, Thread
+from cs_plugin.store.models import ContactShop, Job, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.of_shops import OfShopsView
@@ -502,6 +502,64 @@ def leaks_of_clicks(world: World) -> list[str]:
     return leaks
 
 
+@pytest.mark.shows("6.13", "9.1", "12.1")
+def test_views_count_what_is_theirs(world: World) -> None:
+    """Each view's number is that of the threads which the employee finds in it."""
+    for who in INSIDE:
+        for context in FEW_CONTEXTS:
+            counts = client_of(world, who).get(path(world, "cs_threads.view_counts", {"shop": context})).json
+            for view, needs, folder in (("all", "view", "list"), ("spam", "view", "spam"), ("bin", "delete", "bin")):
+                due = [one for one in world.of("thread") if one.shops & who.scope(needs, context) and one.folder == folder]
+                assert counts.get(view, "0") == str(len(due)), (who.name, context, view)
+
+
+@pytest.mark.shows("6.13", "12.1")
+def test_saved_views_are_their_employees_own(planted: Planted) -> None:
+    """Another's own is neither listed nor opened nor changed; a shared one is read by all, and changed by who may configure every shop."""
+    world = planted.as_it_was()
+    with world.store.desk.sessions() as session:
+        for number, shared in enumerate((False, True)):
+            row = {"employee_id": "somebody", "name": f"secret {number}", "shared": shared, "query": {"search": {"status": "closed"}}}
+            session.add(SavedView(**row, position=number, created_at=world.store.clock.now))
+        session.commit()
+    for who in PEOPLE:
+        page = client_of(world, who).get(path(world, "cs_threads.views", {}))
+        due = (200, False, True) if who.may("view") else (403, False, False)
+        assert (page.status_code, "secret 0" in page.text, "secret 1" in page.text) == due
+        assert list(strangers_in(page.text, who.may("view"))) == []
+        before = dump(world.store)
+        for number in (1, 2):
+            for action in ("change", "delete", "replace", "up", "down"):
+                if number == 1 or who.grants.get("configure") is not ALL:
+                    client_of(world, who).post(path(world, "cs_threads.views", {}), data={"action": action, "view": number, "name": "changed"})
+        assert changed(before, dump(world.store)) == [], who.name
+
+
+@pytest.mark.shows("6.11", "12.1")
+def test_bulk_actions_are_told_to_their_own_employee(planted: Planted) -> None:
+    """And cancelled by them alone; what is done with all that match is done in the employee's shops of the context."""
+    for who in INSIDE:
+        world = planted.as_it_was()
+        job = do(world.store, lambda bench: put_job(bench.session, "bulk", {"action": "closed"}, bench.now, employee_id="somebody").id)
+        client = client_of(world, who)
+        assert "cs-bulk-job-" not in client.get(path(world, "cs_threads.bulk_jobs", {})).json["html"]
+        client.post(path(world, "cs_threads.bulk_jobs", {}), data={"cancel": job})
+        client.post(path(world, "cs_threads.bulk", {"shop": "group-1"}), data={"whole": MISSING, "action": "pending2"})
+        with world.store.desk.sessions() as session:
+            assert session.get_one(Job, job).state == "waiting"
+            session.delete(session.get_one(Job, job))
+            session.commit()
+        statuses = look(world.store, lambda session: {one.id: one.status for one in session.execute(select(Thread.id, Thread.status))})
+        with world.store.app.app_context():
+            from cs_plugin.web.rounds import do_jobs
+
+            do_jobs(world.store.desk)
+        after = look(world.store, lambda session: {one.id: one.status for one in session.execute(select(Thread.id, Thread.status))})
+        touched = {one for one in after if after[one] != statuses[one]}
+        mine = {one.id for one in world.of("thread") if one.shops & who.scope("reply", "group-1") and one.folder == "list"}
+        assert touched == {one for one in mine if statuses[one] != "pending2"}, who.name
+
+
 @pytest.mark.shows("9.1")
 def test_what_shows_nothing_of_shops_shows_nothing(world: World) -> None:
     """The way into the admin, and the form that keeps how long pages are."""
@@ -544,9 +602,10 @@ def test_options_change_nowhere_else(planted: Planted) -> None:
             for address in ("all", "shop-2", context):
                 if shops is not None and (context == "all" or not shops <= who.may("configure")) and who.grants.get("configure") is not ALL:
                     data = {"context": context, "own": ["imap_user"], "own-imap_user": "y", "imap_user": "changed", "action": "save"}
-                    answer = client_of(world, who).post(path(world, "cs_options.index_view", {"shop": address}), data=data)
-                    assert answer.status_code >= 400, (who.name, context, address)
-                    assert list(strangers_in(answer.text, who.may("view"))) == [], (who.name, context, address)
+                    for endpoint in ("cs_options.index_view", "cs_threads.list_options"):
+                        answer = client_of(world, who).post(path(world, endpoint, {"shop": address}), data=data)
+                        assert answer.status_code >= 400, (who.name, context, address)
+                        assert list(strangers_in(answer.text, who.may("view"))) == [], (who.name, context, address)
         assert changed(before, dump(world.store)) == [], who.name
 
 
@@ -799,7 +858,12 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "count": lambda world: leaks_of_listings(world, ("threads",), FEW_CONTEXTS),
     "get": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
     "among": lambda world: leaks_of_question(world),
-    "binned_at": lambda world: leaks_of_readers(world, ("binned_at",)),
+    "rows": lambda world: leaks_of_readers(world, ("rows",)),
+    "highest_id": lambda world: leaks_of_readers(world, ("highest_id",)),
+    "next_ids": lambda world: leaks_of_readers(world, ("next_ids",)),
+    "count_up_to": lambda world: leaks_of_readers(world, ("count_up_to",)),
+    "next_binned_ids": lambda world: leaks_of_readers(world, ("next_binned_ids",)),
+    "write_down": lambda world: leaks_of_listings(world, ("threads, exported",), FEW_CONTEXTS),
     "shop_of": lambda world: leaks_of_readers(world, ("shop_of",)),
     "messages": lambda world: leaks_of_directs(world, ("a file",), (BY_NAME["views Paris"],)),
     "events": lambda world: leaks_of_readers(world, ("events",)),

@@ -385,11 +385,6 @@ def among(session: Session, scope: Scope, ids: Collection[int]) -> set[int]:
     return set(session.scalars(select(Thread.id).where(Thread.id.in_(wanted), scope.covers(Thread.shop_id))))
 
 
-def binned_at(session: Session, scope: Scope, moment: dt.datetime) -> list[int]:
-    """Return the threads that were laid in the bin at that very moment: what one deletion took."""
-    return list(session.scalars(select(Thread.id).where(Thread.folder == Folder.BIN, Thread.binned_at == moment, scope.covers(Thread.shop_id))))
-
-
 def shop_of(session: Session, thread_id: int, granted: Scope) -> str | None:
     """Return the shop of a thread that the employee may see in some context."""
     if not can_be_id(thread_id):

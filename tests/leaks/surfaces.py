@@ -30,6 +30,7 @@ from cs_plugin.store import (
     tally,
     threads,
     undelivered,
+    walk,
 )
 from cs_plugin.store.models import ContactShop, PredefinedShop, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
@@ -153,6 +154,10 @@ LISTINGS: Mapping[str, Listing] = {
     ),
     "threads, by the id of one in Dubai": _threads(
         lambda world: {"id": str(_main(world, "3").id)}, holds=lambda _who, one: "main" in one.about and one.shop == "3"
+    ),
+    "threads, exported": Listing(
+        "cs_threads.export_csv", "thread", r"\n(\d+),", needs="export", opens="export", wordy="export",
+        words=TEXTS - {"strayed"}, contexts=tuple(CONTEXTS), holds=in_the_folder("list"),
     ),
     "contacts": Listing(
         "cs_contacts.index_view", "contact", r'href="/cs-admin/customer-service-contacts/(\d+)/[^d]',
@@ -302,6 +307,9 @@ OTHER_PAGES: Mapping[str, str] = {
     "cs_failed_mails.ask": "test_a_question_before_discarding_names_no_mail_of_another_shop",
     "cs_threads.longest_waiting_of": "test_the_thread_that_waited_longest_is_of_the_context",
     "cs_threads.next_unanswered": "test_the_next_unanswered_thread_is_of_the_context",
+    "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
+    "cs_threads.views": "test_saved_views_are_their_employees_own",
+    "cs_threads.view_counts": "test_views_count_what_is_theirs",
     "cs_contacts.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
     "cs_predefined.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
     "cs_options.index_view": "test_options_show_what_the_context_has",
@@ -411,6 +419,12 @@ DEEDS: Mapping[str, Deed] = {
     "status of a selection": Deed(_OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "pending2"}, "reply", only=_plain),
     "delete a selection": Deed(_OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "delete"}, "delete", only=_plain),
     "delete": Deed(_OF_LIST("delete_one"), "thread", lambda one: {"thread": one.id}, "delete", only=_plain),
+    "assign a selection": Deed(
+        _OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "assign", "assignee": "1"}, "reply", only=_plain
+    ),
+    "not spam of a selection": Deed(
+        _OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "not_spam"}, "reply", only=lambda one: one.folder == "spam"
+    ),
     "undo": Deed(_OF_LIST("undo_delete"), "thread", lambda one: {"deleted": one.id}, "delete", only=lambda one: one.folder == "bin"),
     "undo by the moment": Deed(_OF_LIST("undo_delete"), "deletion", lambda one: {"deleted": one.id}, "delete"),
     "contact": Deed(
@@ -466,6 +480,9 @@ DEEDS: Mapping[str, Deed] = {
 OTHER_DEEDS: Mapping[str, str] = {
     "cs_threads.refresh_figures": "test_key_figures_are_those_of_the_context",
     "cs_threads.fold_figures": "test_what_shows_nothing_of_shops_shows_nothing",
+    "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
+    "cs_threads.views": "test_saved_views_are_their_employees_own",
+    "cs_threads.list_options": "test_options_change_nowhere_else",
     "cs_threads.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_contacts.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_predefined.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
@@ -541,6 +558,11 @@ def _orders(world: World) -> list[Any]:
     return list(world.store.answers.orders)
 
 
+def _written_down(_session: Session, scope: Scope, world: World) -> set[int]:
+    written = walk.write_down(world.store.desk.sessions, scope, ThreadFilter(), Sort("type"), Ranks())
+    return {one for piece in written.pieces(50) for one in piece}
+
+
 READERS: Mapping[str, Reader] = {
     "list_page": Reader(
         threads, "thread",
@@ -552,16 +574,29 @@ READERS: Mapping[str, Reader] = {
     "ordered_ids": Reader(
         threads, "thread", lambda session, scope, _world: set(session.scalars(threads.ordered_ids(scope, ThreadFilter(), Sort()))), _listed
     ),
-    "count": Reader(threads, "thread", lambda session, scope, _w: threads.count(session, scope, ThreadFilter(message="parcel"))[0], _listed),
-    "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
-    "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
-    "binned_at": Reader(
-        threads, "thread",
+    "rows": Reader(
+        threads, "thread", lambda session, scope, world: {row.id for row in threads.rows(session, scope, [one.id for one in world.of("thread")])}
+    ),
+    "highest_id": Reader(
+        walk, "thread", lambda session, scope, world: len(_shop_of(world, walk.highest_id(session, scope)) - scope.shops), lambda _one: False
+    ),
+    "next_ids": Reader(
+        walk, "thread", lambda session, scope, _w: set(walk.next_ids(session, scope, ThreadFilter(), after=0, up_to=MISSING, most=99)), _listed
+    ),
+    "count_up_to": Reader(walk, "thread", lambda session, scope, _w: walk.count_up_to(session, scope, ThreadFilter(), MISSING), _listed),
+    "next_binned_ids": Reader(
+        walk, "thread",
         lambda session, scope, world: {
-            found for one in world.of("deletion") for found in threads.binned_at(session, scope, world.store.clock.now.fromisoformat(str(one.id)))
+            found
+            for one in world.of("deletion")
+            for found in walk.next_binned_ids(session, scope, world.store.clock.now.fromisoformat(str(one.id)), after=0, most=99)
         },
         lambda one: one.folder == "bin",
     ),
+    "write_down": Reader(walk, "thread", _written_down, _listed),
+    "count": Reader(threads, "thread", lambda session, scope, _w: threads.count(session, scope, ThreadFilter(message="parcel"))[0], _listed),
+    "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
+    "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
     "shop_of": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.shop_of(session, one, scope))),
     "messages": Reader(
         threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.messages(session, scope, one, newest=9))
@@ -697,6 +732,7 @@ VERBS: Mapping[str, Callable[[Bench, Actor, int], object]] = {
     "reply": lambda bench, actor, one: desk.reply(bench, actor, one, Answer("changed")),
     "add_note": lambda bench, actor, one: desk.add_note(bench, actor, one, "changed"),
     "assign": lambda bench, actor, one: desk.assign(bench, actor, one, None),
+    "assign_several": lambda bench, actor, one: desk.assign_several(bench, actor, [one], None),
     "move_to_contact": lambda bench, actor, one: desk.move_to_contact(bench, actor, one, None),
     "retry_mail": lambda bench, actor, one: desk.retry_mail(bench, actor, one, 1),
     "revoke_link": lambda bench, actor, one: desk.revoke_link(bench, actor, one),
