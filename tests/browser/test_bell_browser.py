@@ -268,7 +268,7 @@ def test_on_a_page_of_the_hosts_admin_the_link_is_the_bell(hosted: Shown, employ
         page.wait_for_load_state("load")
         if width < 992:
             page.get_by_role("button", name="Toggle navigation").click()
-        expect(page.locator(".cs-bell-count")).to_have_text("2")
+        expect(page.locator(".cs-bell-button > .cs-bell-count")).to_have_text("2")
         expect(page).to_have_title(re.compile(r"^\(2\) "))
         expect(page.get_by_role("link", name="Parcels")).to_be_visible()
         page.locator(".cs-bell-button").click()
@@ -279,7 +279,7 @@ def test_on_a_page_of_the_hosts_admin_the_link_is_the_bell(hosted: Shown, employ
         notice(page, "Where is my parcel?").click()
         page.wait_for_url(re.compile(r"/admin/customer-service/1/"))
         page.wait_for_load_state("load")
-        expect(page.locator(".cs-bell-count")).to_be_hidden()
+        expect(page.locator(".cs-bell-button > .cs-bell-count")).to_be_hidden()
 
 
 def test_without_scripts_the_link_leads_to_the_bells_page(hosted: Shown) -> None:

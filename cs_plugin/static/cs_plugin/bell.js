@@ -41,9 +41,8 @@
     said.setAttribute("role", "status");
     const anchor = words.closest("a");
     made.append(...words.querySelectorAll("link"));
-    anchor.after(made);
-    anchor.hidden = true;
-    made.classList.add(...[...anchor.classList].filter((name) => name === "nav-link"));
+    made.classList.toggle("nav-link", anchor.classList.contains("nav-link"));
+    anchor.replaceWith(made);
     return made;
   }
 
