@@ -264,7 +264,9 @@ def test_a_long_thread_costs_as_many_queries_as_a_short_one(store: Store) -> Non
     short, long = received(store), received(store, text="Another", subject="Other")
     fill(store, short, 2)
     fill(store, long, 300)
-    Opened.of(store, short)
+    # The first look at a thread takes it from under the bell.
+    for one in (short, long):
+        Opened.of(store, one)
     with statements(store) as few:
         Opened.of(store, short)
     with statements(store) as many:

@@ -217,12 +217,14 @@ def _ringing(scope: Scope, shops: Collection[str], employee_id: str, now: dt.dat
     by_message = (*_rings_by_message(scope, employee_id, now), newest)
 
     def of_shop(shop_id: str) -> Select[Any]:
-        columns = Message.thread_id, Message.created_at.label("at"), Message.id.label("message_id"), literal(None, Id).label("ring_id")
+        columns: list[Any] = [Message.thread_id, Message.created_at.label("at"), Message.id.label("message_id"), literal(None, Id).label("ring_id")]
         marker = _seen_until(employee_id, shop_id, now)
-        query: Select[Any] = select(*columns).where(Message.shop_id == shop_id, Message.created_at > marker, *by_message)
+        query = select(*columns).where(Message.shop_id == shop_id, Message.created_at > marker, *by_message)
         return query.order_by(Message.created_at.desc(), Message.id.desc()).limit(most)
 
-    columns = NoticeRung.thread_id, NoticeRung.created_at.label("at"), literal(None, Id).label("message_id"), NoticeRung.id.label("ring_id")
+    columns: list[Any] = [
+        NoticeRung.thread_id, NoticeRung.created_at.label("at"), literal(None, Id).label("message_id"), NoticeRung.id.label("ring_id")
+    ]  # fmt: skip
     shops = _within(scope, shops)
     own = select(*columns).where(*_rings_by_itself(scope, employee_id, now), NoticeRung.shop_id.in_(shops))
     return [*map(of_shop, shops), own.order_by(NoticeRung.created_at.desc(), NoticeRung.id.desc()).limit(most)]

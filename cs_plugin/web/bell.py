@@ -6,7 +6,7 @@ import hashlib
 import logging
 from typing import Any, cast
 
-from flask import abort, current_app, make_response, redirect, request, url_for
+from flask import abort, current_app, has_request_context, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView, expose
 from flask_admin.menu import MenuLink
@@ -192,6 +192,8 @@ def _read_beside_the_host(here: Visit, context: Context) -> Bell:
 
 
 def _may_hear() -> bool:
+    if not has_request_context():
+        return False
     try:
         return visit().grants.allow_somewhere(Permission.VIEW)
     except Exception:  # as above: an answer of the host's that fails is told where the desk's own pages ask for it

@@ -18,7 +18,6 @@
     made.className = "cs-bell cs-bell-of-bar";
     made.dataset.bell = words.dataset.bellLink;
     made.lang = words.lang;
-    made.dir = words.dir;
     const details = made.appendChild(document.createElement("details"));
     details.className = "cs-bell-menu";
     const summary = details.appendChild(document.createElement("summary"));
@@ -35,15 +34,15 @@
     inside.className = "cs-bell-body";
     const title = inside.appendChild(document.createElement("p"));
     title.className = "cs-bell-title";
+    title.dir = words.dir;
     title.textContent = words.dataset.title;
     const said = made.appendChild(document.createElement("span"));
     said.className = "cs-bell-hidden";
     said.setAttribute("role", "status");
     const anchor = words.closest("a");
     made.append(...words.querySelectorAll("link"));
-    anchor.after(made);
-    anchor.hidden = true;
-    made.classList.add(...[...anchor.classList].filter((name) => name === "nav-link"));
+    made.classList.toggle("nav-link", anchor.classList.contains("nav-link"));
+    anchor.replaceWith(made);
     return made;
   }
 
@@ -106,7 +105,14 @@
   document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(timer); else ask(); });
   window.addEventListener("pageshow", (event) => { if (event.persisted) ask(); });
   menu.addEventListener("focusout", () => setTimeout(place));
-  menu.addEventListener("toggle", () => { if (menu.open) ask(); });
+  menu.addEventListener("toggle", () => {
+    if (!menu.open) return;
+    // In a header that has the bell at its other end, the list opens to the other side.
+    body.classList.remove("cs-bell-turned");
+    const box = body.getBoundingClientRect();
+    body.classList.toggle("cs-bell-turned", box.left < 0 || box.right > document.documentElement.clientWidth);
+    ask();
+  });
   document.addEventListener("click", (event) => { if (menu.open && !menu.contains(event.target)) menu.open = false; });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;

@@ -47,6 +47,7 @@ LAYOUT = """<!doctype html>
     <ul class="nav">
       {% for name, address in menu or [] %}<li class="nav-item"><a class="nav-link" href="{{ address }}">{{ name }}</a></li>{% endfor %}
     </ul>
+    {{ cs_admin_header() }}
   </div></nav>
   <main class="container-fluid py-3">{% block body %}{% endblock %}</main>
   {% block tail %}{% endblock %}
