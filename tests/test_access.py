@@ -79,8 +79,8 @@ def _fill(bench: Bench) -> None:
 
 def rules_of_the_desk(store: Store) -> list[Rule]:
     """Return every route that the desk has brought, those for static files aside."""
-    admin = ("cs_threads.", "cs_contacts.", "cs_orders.", "cs_predefined.", "cs_options.", "cs_failed_mails.", "cs_permissions.", "cs_sql.", "cs_admin.")
-    own = ("cs_plugin.", *admin)
+    admin = ("cs_threads.", "cs_contacts.", "cs_orders.", "cs_predefined.", "cs_options.", "cs_failed_mails.", "cs_permissions.")
+    own = ("cs_plugin.", *admin, "cs_sql.", "cs_admin.")
     return [rule for rule in store.app.url_map.iter_rules() if rule.endpoint.startswith(own) and not rule.endpoint.endswith("static")]
 
 

@@ -1,4 +1,4 @@
-"""The settings wheel, the dialog of the query and the SQL manager in a browser: by mouse and keyboard, on a phone, from right to left, with scripts and without."""
+"""The settings wheel, the dialog of the query and the SQL manager in a browser: on a phone, from right to left, with scripts and without."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
     store.answers.grants[JOHN.id] = {**EVERYTHING, "sql": ["1"]}
     for number, text in enumerate(("My jug arrived broken", "Where is my parcel? " * 30, "أين طردي؟")):
         begin(store, text, shop_id=str(number + 1))
-    do(store, lambda bench: save_query(bench, store.actor(), "Threads by status, with a rather long name that must wrap somewhere", "SELECT 1 AS one"))
+    do(store, lambda bench: save_query(bench, store.actor(), "Threads by status, with a rather long name that must wrap", "SELECT 1 AS one"))
     do(store, lambda bench: save_query(bench, store.actor(LAYLA), "الكل", "SELECT id FROM cs_thread"))
     with shown_strictly(store, browser) as one:
         yield one
@@ -139,7 +139,7 @@ def test_nothing_runs_over_the_edge_and_nothing_is_unreadable(shown: Shown, sche
     who = {"employee": LAYLA} if employee else {}
     with shown.page(MANAGER, viewport=(width, 800), colour_scheme=scheme, **who) as page:
         field = page.locator("textarea[name=sql]")
-        field.fill("SELECT id, address, text, created_at, NULL AS void FROM (SELECT t.*, m.text FROM cs_thread t JOIN cs_message m ON m.thread_id = t.id) AS x")
+        field.fill("SELECT id, address, text, created_at, NULL AS void\nFROM (SELECT t.*, m.text FROM cs_thread t JOIN cs_message m ON m.thread_id = t.id) AS x")
         field.press("Control+Enter")
         expect(page.get_by_role("row")).to_have_count(4)
         _fits(page)
