@@ -234,11 +234,11 @@ class _Checker:
             if type(node).__name__ == "Table" and id(node) not in seen:
                 seen.add(id(node))
                 if type(node.this).__name__ != "Identifier" or self._plain(node.this) not in {*COLUMNS, *self.given}:
-                    sentence = _("There is no view %(name)s here. The views that can be read are listed below.")
+                    sentence = _("There is no view %(name)s here. The views that can be read are listed on this page.")
                     raise RefusedQueryError(sentence, name=node.name[:60])
 
     def _plain(self, identifier: exp.Expression) -> str:
-        """Return a name so that two of one spelling are one thing to the database: MariaDB tells capital letters apart, as PostgreSQL does in quotes."""
+        """Return a name as the database takes it: MariaDB tells capital letters apart, and so does PostgreSQL in quotes."""
         name = str(identifier.this)
         exact = self.language == "mysql" or (self.language == "postgresql" and bool(identifier.args.get("quoted")))
         return name if exact else name.lower()
@@ -282,7 +282,7 @@ class _Checker:
             offered = name in known and name not in read_as and not any(name in HIDDEN[view] for view in views)
         # A search table of SQLite is asked by its own name: cs_search MATCH '…'.
         if not offered and not (type(node.parent).__name__ == "Match" and not whose and name in COLUMNS):
-            raise RefusedQueryError(_("There is no column %(name)s here. The columns that can be read are listed below."), name=node.name[:60])
+            raise RefusedQueryError(_("There is no column %(name)s here. The columns that can be read are listed on this page."), name=node.name[:60])
 
 
 def _depth(node: exp.Expression) -> int:

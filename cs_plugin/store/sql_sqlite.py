@@ -111,7 +111,7 @@ def _told(error: Exception, bounds: Bounds) -> RefusedQueryError:
     if words == "interrupted":
         return RefusedQueryError(_("The query took longer than %(seconds)s seconds and was stopped."), seconds=f"{bounds.seconds:g}")
     if words.startswith(("not authorized", "access to ")):
-        return RefusedQueryError(_("The database lets this query read only the views and functions that are listed below."))
+        return RefusedQueryError(_("The database lets this query read only the views and functions that are listed on this page."))
     if words.startswith(_TYPED_WRONGLY):
         return RefusedQueryError(_("The database says: %(words)s"), words=words[:300])
     log.warning("a query of the SQL manager failed: %s", words[:300])
