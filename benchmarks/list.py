@@ -42,10 +42,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=9, help="how often each thing is measured, if it is quick (9)")
     parser.add_argument("--cases", default="", metavar="WORDS", help="only the cases whose names hold these words")
     wanted = parser.parse_args(arguments)
-    rows = list(measured(wanted))
+    rows: list[Row] = []
+    for row in measured(wanted):
+        rows.append(row)
+        say(*(_cell(row[key]) for key in KEYS))
+        if wanted.json:   # after each, so that a run which is ended before its end has not been for nothing
+            wanted.json.write_text(json.dumps(rows, indent=1))
     print("\n".join(["", machine(), "", *table(rows), "", *targets.judged(rows)]))
-    if wanted.json:
-        wanted.json.write_text(json.dumps(rows, indent=1))
 
 
 def measured(wanted: argparse.Namespace) -> Iterator[Row]:
