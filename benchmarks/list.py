@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to this file")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="where data is made and kept for the next run (else it is not kept)")
     parser.add_argument("--runs", type=int, default=9, help="how often each thing is measured, if it is quick (9)")
-    parser.add_argument("--cases", default="", metavar="WORDS", help="only the cases whose names hold these words")
+    parser.add_argument("--cases", default="", metavar="PATTERN", help="only cases whose names match this regular expression")
     wanted = parser.parse_args(arguments)
     rows: list[Row] = []
     for row in measured(wanted):
@@ -68,9 +69,9 @@ def measured_store(store: Store, database: str, threads: int, *, runs: int, only
     with watched(engine) as counted:
         for scope in SCOPES:
             for case in told(store, scope, threads):
-                if only in case.name:
+                if re.search(only, case.name):
                     yield {"database": database, "threads": threads, "scope": scope.name, **measure(store, browser, counted, case, runs)}
-    if only in "writers":
+    if re.search(only, "writers"):
         for name, took in writers.measure(store, str(engine.url.render_as_string(hide_password=False))).items():
             figures = dict.fromkeys(KEYS) | {"case": name, "ours_ms": took}
             yield {**figures, "database": database, "threads": threads, "scope": SCOPES[0].name}
