@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from flask import Flask
 
 from benchmarks import made, stock
+from cs_plugin.rules.status import Status
 from cs_plugin.web import list_state
 
 LIST = "/cs-admin/customer-service/"
@@ -43,13 +44,17 @@ SCOPES = (Scope("all shops", "all", None), Scope("1 % shop", f"shop-{made.SMALL.
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something that is measured. `floor` holds statements whose `{ids}` are those of the rows of our page; `stock` is None without a counterpart."""
+    """Something that is measured. `floor` holds statements whose `{ids}` are those of the rows of our page; `stock` is None without a counterpart.
+
+    `post` is what a form says; `then_jobs` that the work is only queued by it, and done by the worker.
+    """
 
     name: str
     ours: str
     stock: str | None = None
     floor: tuple[str, ...] = ()
     post: Mapping[str, str] | None = None
+    then_jobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +114,24 @@ def _list_case(one: Listed, scope: Scope) -> Case:
     return Case(one.name, f"{LIST}?{urlencode({'shop': scope.context, **one.ours})}", theirs, (_ROWS,))
 
 
-# Parts that have an address of their own, and under which endpoints.
-_BELL = ("cs_bell.index_view", "cs_bell.poll")
-_FIGURES = ("cs_threads.refresh_figures",)
+# Parts that have an address of their own: what the bell's script asks for, the figures calculated anew, and the bulk action as a job.
+_BELL, _FIGURES, _BULK_JOBS = "cs_bell.news", "cs_threads.refresh_figures", "cs_threads.bulk_jobs"
+_BULK = 10_000
 
 
-def parts(app: Flask, scope: Scope, now: dt.datetime, say: Callable[[str], None]) -> Iterator[Case]:
-    """Tell the cases of the parts that are mounted, and say which are not."""
-    bell, figures = endpoint(app, *_BELL), endpoint(app, *_FIGURES)
-    if bell:
-        yield Case("bell", f"{bell}?shop={scope.context}", None, (_ring(scope),))
-    if figures:
-        yield Case("KPIs cold", f"{figures}?shop={scope.context}", None, _figures(scope, now), post={"figure": "all"})
-    for name, there in {"bell": bell, "KPIs cold": figures}.items():
-        if not there:
-            say(f"left out, for it is not mounted: {name}")
+def parts(app: Flask, scope: Scope, threads: int, now: dt.datetime) -> Iterator[Case | str]:
+    """Tell the cases of the parts that are mounted, and the names of those that are not. `threads` is how many there are in all shops."""
+    bell, figures = endpoint(app, _BELL), endpoint(app, _FIGURES)
+    yield Case("bell", f"{bell}?shop={scope.context}", None, (_ring(scope),)) if bell else "bell"
+    yield Case("KPIs cold", f"{figures}?shop={scope.context}", None, _figures(scope, now), post={"refresh": "all"}) if figures else "KPIs cold"
+    if not endpoint(app, _BULK_JOBS):
+        yield "bulk of 10,000"
+    elif scope.shop_id is None:
+        since = max(now - made.SPAN * (_BULK / threads), now - made.SPAN).date()
+        narrowed = urlencode({"shop": scope.context, "from": since})
+        floor = f"UPDATE cs_thread SET status = '{Status.PENDING2}' WHERE folder = 'list' AND last_customer_at >= '{since} 00:00:00.000000'"
+        action = {"action": Status.PENDING2.value, "whole": str(threads)}
+        yield Case("bulk of 10,000", f"{LIST}bulk?{narrowed}", None, (floor,), post=action, then_jobs=True)
 
 
 def thread_page(scope: Scope) -> Case:
@@ -153,7 +161,6 @@ def _figures(scope: Scope, now: dt.datetime) -> tuple[str, ...]:
     )
 
 
-def endpoint(app: Flask, *names: str) -> str | None:
-    """Return the path of the first of these endpoints that the application has."""
-    rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules() if not rule.arguments}
-    return next((rules[name] for name in names if name in rules), None)
+def endpoint(app: Flask, name: str) -> str | None:
+    """Return the path of an endpoint; None where the application has none of that name."""
+    return next((rule.rule for rule in app.url_map.iter_rules(name)), None) if name in app.view_functions else None

@@ -10,10 +10,11 @@ import argparse
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ import sqlalchemy as sa
 
 from benchmarks import cases, made, targets, writers
 from benchmarks.cases import SCOPES, Case, Scope
-from benchmarks.measuring import Browser, InDatabase, bare, shown, timed, watched
+from benchmarks.measuring import Browser, InDatabase, as_before, bare, shown, timed, watched
 from benchmarks.places import filled_store, place
+from cs_plugin.web import rounds
 from tests.hosts.store import Store
 
 KEYS = ("case", "database", "threads", "scope", "ours_ms", "sql_ms", "queries", "floor_ms", "stock_ms")
@@ -39,12 +41,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to this file")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="where data is made and kept for the next run (else it is not kept)")
     parser.add_argument("--runs", type=int, default=9, help="how often each thing is measured, if it is quick (9)")
-    parser.add_argument("--cases", default="", metavar="WORDS", help="only the cases whose names hold these words")
+    parser.add_argument("--cases", default="", metavar="PATTERN", help="only cases whose names match this regular expression")
     wanted = parser.parse_args(arguments)
-    rows = list(measured(wanted))
+    rows: list[Row] = []
+    for row in measured(wanted):
+        rows.append(row)
+        say(*(_cell(row[key]) for key in KEYS))
+        if wanted.json:   # after each, so that a run which is ended before its end has not been for nothing
+            wanted.json.write_text(json.dumps(rows, indent=1))
     print("\n".join(["", machine(), "", *table(rows), "", *targets.judged(rows)]))
-    if wanted.json:
-        wanted.json.write_text(json.dumps(rows, indent=1))
 
 
 def measured(wanted: argparse.Namespace) -> Iterator[Row]:
@@ -63,30 +68,40 @@ def measured_store(store: Store, database: str, threads: int, *, runs: int, only
     browser, engine = Browser(store.app, made.EMPLOYEES[0]), store.desk.engine
     with watched(engine) as counted:
         for scope in SCOPES:
-            for case in told(store, scope):
-                if only in case.name:
-                    yield {"database": database, "threads": threads, "scope": scope.name, **measure(browser, engine, counted, case, runs)}
-    if only in "writers":
+            for case in told(store, scope, threads):
+                if re.search(only, case.name):
+                    yield {"database": database, "threads": threads, "scope": scope.name, **measure(store, browser, counted, case, runs)}
+    if re.search(only, "writers"):
         for name, took in writers.measure(store, str(engine.url.render_as_string(hide_password=False))).items():
             figures = dict.fromkeys(KEYS) | {"case": name, "ours_ms": took}
             yield {**figures, "database": database, "threads": threads, "scope": SCOPES[0].name}
 
 
-def told(store: Store, scope: Scope) -> Iterator[Case]:
+def told(store: Store, scope: Scope, threads: int) -> Iterator[Case]:
     """Tell the cases of a scope. A part that is not mounted is left out, and said to be."""
     with store.desk.engine.connect() as connection:
         held = connection.exec_driver_sql(f"SELECT count(*) FROM cs_thread WHERE folder = 'list'{scope.clause}").scalar_one()
     yield from cases.listed(scope, held)
     yield cases.thread_page(scope)
-    yield from cases.parts(store.app, scope, store.clock(), say)
+    for part in cases.parts(store.app, scope, threads, store.clock()):
+        if isinstance(part, Case):
+            yield part
+        else:
+            say("left out, for it is not mounted:", part)
 
 
-def measure(browser: Browser, engine: sa.Engine, counted: InDatabase, case: Case, runs: int) -> Row:
+def measure(store: Store, browser: Browser, counted: InDatabase, case: Case, runs: int) -> Row:
     """Measure one case: ours, the bare SQL, the stock view."""
     stock = case.stock
     ids = shown(browser.ask(case.ours)) if case.post is None else []
-    with bare(engine, case.floor, ids) as floor:
-        works: dict[str, Callable[[], object]] = {"ours": lambda: browser.ask(case.ours, case.post)}
+
+    def ours() -> None:
+        browser.ask(case.ours, case.post)
+        if case.then_jobs:
+            assert rounds.do_jobs(store.desk), case.name
+
+    with bare(store.desk.engine, case.floor, ids) as floor, as_before(store.desk.engine) if case.then_jobs else nullcontext():
+        works: dict[str, Callable[[], object]] = {"ours": ours}
         if floor is not None:
             works["floor"] = floor
         if stock is not None:

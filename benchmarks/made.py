@@ -22,8 +22,10 @@ from cs_plugin.rules.languages import Language
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import schema
 from cs_plugin.store.employees import remember
 from cs_plugin.store.models import NEVER, Contact, ContactShop, ContactText, Message, SearchText, Thread
+from cs_plugin.web import rounds
 from tests.hosts.store import Store
 
 SHOPS = tuple(
@@ -57,8 +59,9 @@ LONG = 500
 # What is searched: a word of some 20 messages however many there are, one of two in five, three of them in a row, and one that nobody wrote.
 RARE, COMMON, PHRASE, ABSENT = "zephyrine", "parcel", "where is the parcel", "quixotry"
 
+# Threads were begun evenly over three years.
 _END = dt.datetime(2026, 11, 21, 17, 0)  # noqa: DTZ001 - written as the databases keep moments, in UTC
-_SPAN = dt.timedelta(days=3 * 365)
+SPAN = dt.timedelta(days=3 * 365)
 _SEED, _TEXTS, _BATCH = 20261121, 10_000, 5_000
 _FIRST = "Anna Jan Ewa Luc Élodie Max Paula Ivan Sofia Tom Zoë Karl Nina Omar Ruth Igor Lea Ben Ida Łukasz".split()  # noqa: SIM905 - read as one line
 _LAST = "Kowalski Berg Novak Żak Meyer Rossi Silva Müller Petit Jansen Horvat Olsen Weiss Marín Duarte Keller Simon Fabre".split()  # noqa: SIM905
@@ -81,38 +84,42 @@ class Text:
 
 
 def fill(store: Store, threads: int) -> None:
-    """Write a store of so many threads, and make it searchable as the product does; the tables are there and hold no thread."""
+    """Write a store of so many threads into tables of the first revision, which the migrations then bring up to date as they do an old store."""
     engine = store.desk.engine
     with store.desk.sessions() as session:
         contacts = _first_rows(session, store.clock())
         session.commit()
-    indexes = [index for model in (Thread, Message) for index in cast(sa.Table, model.__table__).indexes]
-    _without(engine, indexes)
-    texts = _texts()
-    stories = _stories(threads, contacts, texts)
+    held = sa.MetaData()
+    held.reflect(engine, only=[_table(model).name for model in (Thread, Message, SearchText)])
+    indexes = [index for table in held.tables.values() for index in table.indexes]
+    # Indexes are made faster than kept.
+    for index in indexes:
+        index.drop(engine)
+    stories = _stories(threads, contacts, _texts())
     while some := list(islice(stories, _BATCH)):
-        _write(engine, Thread, (thread for thread, _messages in some))
-        _write(engine, Message, (message for _thread, messages in some for message in messages))
+        _write(engine, held, Thread, (thread for thread, _messages in some))
+        _write(engine, held, Message, (message for _thread, messages in some for message in messages))
+        _write(engine, held, SearchText, (_searched(message) for _thread, messages in some for message in messages))
     for index in indexes:
         index.create(engine)
     if engine.dialect.name == "postgresql":
         _count_on(engine)
-    make_searchable(store, texts)
-    analyse(engine)
 
 
-def make_searchable(store: Store, texts: Sequence[Text]) -> None:
-    """Fill what is searched: by the product's own command, else its table by hand."""
+def bring_up(store: Store) -> None:
+    """Do what a shop does with an old store: migrate, mend what is searched, and let a worker do the work of a day."""
+    schema.upgrade(store.desk.engine)
+    analyse(store.desk.engine)
     if "reindex" in cs.commands:
         done = store.app.test_cli_runner().invoke(args=["cs", "reindex"])
         assert done.exit_code == 0, done.output
-        return
-    known = {text.whole: text.words for text in texts}
-    engine = store.desk.engine
-    with engine.connect() as connection:
-        rows = connection.execution_options(yield_per=_BATCH).execute(sa.select(Message.id, Message.thread_id, Message.text))
-        found = ({"message_id": one, "thread_id": of, "words": known.get(text) or fold(text)} for one, of, text in rows)
-        _write(engine, SearchText, found)
+    rounds.queue_chores(store.desk)
+    rounds.do_jobs(store.desk)
+    analyse(store.desk.engine)
+
+
+def _searched(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"message_id": message["id"], "thread_id": message["thread_id"], "words": message["words"]}
 
 
 def analyse(engine: sa.Engine) -> None:
@@ -206,7 +213,7 @@ def _thread(number: int, threads: int, contacts: Sequence[int], chance: random.R
         "customer_sort": fold(name) if known else "",
         "order_id": str(number) if number % 10 < 3 else None,
         "token_nonce": f"{number:032x}",
-        "created_at": _written(_END - _SPAN + _SPAN * (number / (threads + 1))),
+        "created_at": _written(_END - SPAN + SPAN * (number / (threads + 1))),
         "version": 1,
     }
 
@@ -232,6 +239,7 @@ def _message(thread: Mapping[str, Any], message_id: int, text: Text, moment: str
         "private": 0,
         "channel": (Channel.FORM if by_customer else Channel.DESK).value,
         "text": text.whole,
+        "words": text.words,
         "preview": text.first,
         "language": thread["language"],
         "released_at": None if by_customer else moment,
@@ -253,7 +261,6 @@ def _kept(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "last_customer_at": last["created_at"],
         "last_customer_sort": last["created_at"],
         "last_customer_text": last["preview"],
-        "message_sort": fold(last["text"])[:64],
         "newest_note_id": notes[-1] if notes else None,
         "private": int(bool(notes)),
         "customer_messages": len(customers),
@@ -268,19 +275,19 @@ def _written(moment: dt.datetime) -> str:
     return moment.isoformat(" ", "microseconds")
 
 
-def _write(engine: sa.Engine, model: type[Any], rows: Iterable[Mapping[str, Any]]) -> None:
+def _write(engine: sa.Engine, held: sa.MetaData, model: type[Any], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows in large pieces, past the ORM; what a row does not say has the value that the model gives it."""
-    table = cast(sa.Table, model.__table__)
-    plain = {column.name: _default(column) for column in table.columns}
+    table = _table(model)
+    plain = {column.name: _default(column) for column in table.columns if column.name in held.tables[table.name].columns}
     pick = itemgetter(*plain)
     values = (pick({**plain, **row}) for row in rows)
     columns = ", ".join(engine.dialect.identifier_preparer.quote(name) for name in plain)
     raw = engine.raw_connection()
     try:
-        cursor = raw.cursor()
+        cursor: Any = raw.cursor()
         if engine.dialect.name == "postgresql":
             cursor.execute("SET TIME ZONE 'UTC'")
-            with cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg's own
+            with cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
                 for one in values:
                     copy.write_row(one)
         else:
@@ -291,6 +298,10 @@ def _write(engine: sa.Engine, model: type[Any], rows: Iterable[Mapping[str, Any]
         raw.commit()
     finally:
         raw.close()
+
+
+def _table(model: type[Any]) -> sa.Table:
+    return cast(sa.Table, model.__table__)
 
 
 def _default(column: sa.Column[Any]) -> Any:
@@ -304,12 +315,6 @@ def _default(column: sa.Column[Any]) -> Any:
     if value is NEVER:
         return "1970-01-01 00:00:00.000000"
     return int(value) if isinstance(value, bool) else getattr(value, "value", value)
-
-
-def _without(engine: sa.Engine, indexes: Sequence[sa.Index]) -> None:
-    """Take indexes away while much is written: they are made faster than kept."""
-    for index in indexes:
-        index.drop(engine)
 
 
 def _count_on(engine: sa.Engine) -> None:

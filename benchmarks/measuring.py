@@ -134,12 +134,34 @@ def bare(engine: sa.Engine, statements: Sequence[str], ids: Sequence[int]) -> It
     def read() -> None:
         for statement in asked:
             cursor.execute(statement)
-            cursor.fetchall()
+            if cursor.description is not None:
+                cursor.fetchall()
+            else:
+                connection.rollback()   # what is written by the way is not kept
 
     try:
         yield read
     finally:
         connection.close()
+
+
+@contextmanager
+def as_before(engine: sa.Engine) -> Iterator[None]:
+    """Give threads the status back that they had before: what is measured next shall find the same store."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS bench_status")
+        connection.exec_driver_sql("CREATE TABLE bench_status AS SELECT id, status FROM cs_thread WHERE status <> 'closed'")
+        connection.exec_driver_sql("CREATE INDEX ix_bench_status ON bench_status (id)")
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE cs_thread SET status = 'closed' WHERE status <> 'closed'")
+            connection.exec_driver_sql(
+                "UPDATE cs_thread SET status = (SELECT status FROM bench_status WHERE bench_status.id = cs_thread.id)"
+                " WHERE id IN (SELECT id FROM bench_status)"
+            )
+            connection.exec_driver_sql("DROP TABLE bench_status")
 
 
 def shown(page: bytes) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +24,7 @@ from tests.servers.run import Run
 # Changed with what `made` makes, so that nothing older is measured.
 _VERSION = 1
 _DONE = "bench_done"
+_FIRST = "0001"     # what is made is a store of the desk's first days
 _PASSABLE = 0o755   # servers run under accounts of their own
 
 # Servers as a shop runs them, with memory and a disk that is waited for; those of the tests forget durability.
@@ -96,21 +97,39 @@ def place(database: str, data: Path) -> Iterator[Place]:
 
 @contextmanager
 def filled_store(where: Place, threads: int, folder: Path, told: Callable[[str], None]) -> Iterator[Store]:
-    """Give a store of so many threads, made now unless it lies there already, on the tables of this version of the desk."""
-    name = f"threads_{threads}_{_VERSION}_{schema.head()}"
+    """Give a store of so many threads, made now unless it lies there already, on the tables of this version of the desk.
+
+    It is made on the tables of the first revision, and brought up by the migrations: what later versions keep, they make out of an old store anyway.
+    """
+    name = f"threads_{threads}_{_VERSION}"
     url = where.url(name)
     if not _is_done(url):
         told(f"making {threads:,} threads")
-        began = dt.datetime.now(dt.UTC)
-        where.drop(url)
-        url = where.url(name)
-        with open_store(url, folder, new=True) as store:
-            made.fill(store, threads)
-            with store.desk.engine.begin() as connection:
-                connection.exec_driver_sql(f"CREATE TABLE {_DONE} (id integer)")
-        told(f"made in {(dt.datetime.now(dt.UTC) - began).seconds} s")
+        with _lasting(told):
+            where.drop(url)
+            url = where.url(name)
+            with open_store(url, folder, new=True) as store:
+                made.fill(store, threads)
+                with store.desk.engine.begin() as connection:
+                    connection.exec_driver_sql(f"CREATE TABLE {_DONE} (revision varchar(64))")
+                    connection.exec_driver_sql(f"INSERT INTO {_DONE} VALUES ('')")
     with open_store(url, folder) as store:
+        with store.desk.engine.connect() as connection:
+            revision = connection.exec_driver_sql(f"SELECT revision FROM {_DONE}").scalar_one()
+        if revision != schema.head():
+            told(f"migrating {threads:,} threads, and making them searchable")
+            with _lasting(told):
+                made.bring_up(store)
+                with store.desk.engine.begin() as connection:
+                    connection.exec_driver_sql(f"UPDATE {_DONE} SET revision = '{schema.head()}'")
         yield store
+
+
+@contextmanager
+def _lasting(told: Callable[[str], None]) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    told(f"done in {time.monotonic() - began:.0f} s")
 
 
 @contextmanager
@@ -127,7 +146,7 @@ def open_store(url: str, folder: Path, *, new: bool = False) -> Iterator[Store]:
     with store.app.app_context():
         engine = store.desk.engine   # known from here on, outside of requests too
         if new:
-            schema.upgrade(engine)
+            schema.upgrade(engine, _FIRST)
             with store.desk.sessions() as session:
                 desk.make_first_contacts(store.desk.bench(session))
                 session.commit()

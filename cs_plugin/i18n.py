@@ -132,6 +132,19 @@ def full_date_and_hour(language: str, moment: dt.datetime, zone: dt.tzinfo) -> s
     return f"{day(language, local.date())} {_hour(language, local)}"
 
 
+def moments(language: str, zone: dt.tzinfo, now: dt.datetime) -> Callable[[dt.datetime], tuple[str, str, str, str]]:
+    """Return what tells of many moments: the day shortly, the day with its year, the hour, and how long ago it was."""
+    this_year = now.astimezone(zone).year
+
+    def tell(moment: dt.datetime) -> tuple[str, str, str, str]:
+        local = moment.astimezone(zone)
+        date = local.date()
+        short = _short_day(language, date, date.year == this_year)
+        return short, day(language, date), _clock_time(language, local.hour, local.minute), ago(language, moment, now)
+
+    return tell
+
+
 # A list writes three times for each of a thousand rows, which Babel takes half as long for as all the rest of the page: what was written is kept.
 
 
@@ -170,9 +183,13 @@ def _pattern(language: str, skeleton: str) -> str:
 
 def ago(language: str, moment: dt.datetime, now: dt.datetime) -> str:
     """Write how long ago a moment was: "3 hours ago"."""
-    seconds = (moment - now).days * 86400 + (moment - now).seconds
-    length = next((length for length in _UNITS if abs(seconds) / length >= _NEARLY), 1)
-    return _ago(language, length, round(abs(seconds) / length) * length, seconds >= 0)
+    delta = moment - now
+    seconds = delta.days * 86400 + delta.seconds
+    span, length = abs(seconds), 1
+    for length in _UNITS:
+        if span / length >= _NEARLY:
+            break
+    return _ago(language, length, round(span / length) * length, seconds >= 0)
 
 
 # The units of spans by their seconds, as Babel chooses among them, and from how much of a unit on it is told in it: 51 minutes are an hour.

@@ -30,7 +30,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows(data: Path) -> list[dict[str, Any]]:
     """What one run has written."""
     written = data / "rows.json"
-    benchmark.main(["--threads", str(MANY), "--databases", "sqlite", "--runs", "1", "--data", str(data), "--json", str(written), "--cases", "page"])
+    where = ["--databases", "sqlite", "--data", str(data), "--json", str(written)]
+    benchmark.main(["--threads", str(MANY), "--runs", "1", "--cases", "page|bulk", *where])
     found: list[dict[str, Any]] = json.loads(written.read_text())
     return found
 
