@@ -31,7 +31,7 @@ NEWS_LASTS = dt.timedelta(days=30)
 # a message that is committed late, under a number that others have passed, still rings.
 SETTLES = dt.timedelta(minutes=10)
 
-_SHOPS_AT_ONCE = 100
+_SHOPS_AT_ONCE = 400
 _ROWS_AT_ONCE = 500
 _UNSYNCHRONIZED = {"synchronize_session": False}
 
