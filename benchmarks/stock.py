@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from flask_admin import Admin
 from flask_admin.contrib.sqla import ModelView
-from flask_admin.contrib.sqla.filters import FilterEmpty, FilterEqual, FilterGreater, FilterLike
+from flask_admin.contrib.sqla.filters import BooleanEqualFilter, FilterEmpty, FilterEqual, FilterGreater, FilterLike, IntEqualFilter
 from flask_admin.theme import Bootstrap4Theme
 from sqlalchemy import Table
 from sqlalchemy.orm import registry, relationship
@@ -26,14 +26,14 @@ class _Since(FilterGreater):
 
 
 _FILTERS: dict[str, Any] = {
-    "id": FilterEqual,
+    "id": IntEqualFilter,
     "customer_name": FilterLike,
     "address": FilterLike,
-    "contact_id": FilterEqual,
+    "contact_id": IntEqualFilter,
     "language": FilterEqual,
     "status": FilterEqual,
     "assignee_id": FilterEqual,
-    "private": FilterEqual,
+    "private": BooleanEqualFilter,
     "last_customer_at": _Since,
     "shop_id": FilterEqual,
     "folder": FilterEqual,
@@ -81,7 +81,7 @@ def add(app: Flask, db: Any) -> None:
 
     class Messages(Listed):
         column_list = ("id", "author_kind", "author_name", "text", "created_at")
-        column_filters = (FilterEqual(messages.c.thread_id, "thread_id"),)
+        column_filters = (IntEqualFilter(messages.c.thread_id, "thread_id"),)
         column_default_sort = ("id", True)
         page_size = 100
 
