@@ -15,7 +15,7 @@ from cs_plugin import desk, jobs
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
 from cs_plugin.rules.status import Status
 from cs_plugin.store.locking import lock_thread
-from cs_plugin.store.models import Base, Delivery, ImportedMail, JobState, Message, OutboxItem, OutboxState, Post, SearchText, Thread
+from cs_plugin.store.models import Base, Delivery, ImportedMail, JobState, Message, OutboxItem, OutboxState, Post, SearchText, Thread, ThreadApart
 from cs_plugin.store.options import set_option
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.web import rounds
@@ -25,7 +25,7 @@ from tests.letterbox import MARIA, YUKI, fill, many
 
 OF_THREAD = ("thread_id", "kept_thread_id", "merged_thread_id", "refers_to_id", "merged_into_id")
 OF_MESSAGE = ("message_id", "linked_message_id")
-MADE_BY_WRITING = (Thread.__tablename__, Message.__tablename__, SearchText.__tablename__)
+MADE_BY_WRITING = (Thread.__tablename__, Message.__tablename__, SearchText.__tablename__, ThreadApart.__tablename__)
 
 
 def references() -> list[tuple[Column[Any], str]]:
