@@ -70,20 +70,20 @@ class Row:
 MACHINE, OUTSIDER = AuthorKind.MACHINE, AuthorKind.OUTSIDER
 # Worked out by hand below; the comments say what each row adds to the window of 30 × 24 hours: public messages / answers and their hours.
 TABLE = (
-    Row([Said(5 * HOUR), answer(3 * HOUR, 2 * HOUR), note(2 * HOUR)], status=Status.CLOSED),                     # 2 / 1: 2 h
-    Row([Said(10 * DAY), answer(9 * DAY, 24 * HOUR), Said(8 * DAY), Said(7 * DAY)], contact=1),                  # 4 / 1: 24 h
-    Row([Said(WINDOW), answer(WINDOW - HOUR, HOUR)], status=Status.PENDING1, contact=1),                         # 2 / 1: 1 h; at the very edge
-    Row([Said(WINDOW + INSTANT), answer(WINDOW + INSTANT, HOUR)], status=Status.PENDING2),                       # nothing: just before the edge
-    Row([Said(dt.timedelta()), answer(dt.timedelta(), dt.timedelta())]),                                         # 2 / 1: 0 h; this very moment
-    Row([answer(HOUR, None)], status=Status.CLOSED),                                                             # 1 / 0: it answered nobody
-    Row([Said(2 * HOUR), answer(HOUR, HOUR, released=False)]),                                                   # 1 / 0: not yet released
-    Row([Said(2 * HOUR), Said(HOUR, MACHINE), Said(HOUR, OUTSIDER, private=True)], contact=2),                   # 1 / 0: machine, outsider
-    Row([note(HOUR)]),                                                                                           # nothing: a note alone
-    Row([Said(4 * HOUR), answer(HOUR, 3 * HOUR)], folder=Folder.BIN),                                            # nothing: deleted
-    Row([Said(4 * HOUR), answer(HOUR, 3 * HOUR)], folder=Folder.SPAM),                                           # nothing: spam
-    Row([], merged_into=2),                                                                                      # nothing: its messages lie in the second
-    Row([Said(6 * HOUR), answer(HOUR, 5 * HOUR)], shop="2", contact=1),                                          # 2 / 1: 5 h, in Berlin
-    Row([Said(40 * DAY)], shop="2", status=Status.CLOSED, contact=2),                                            # nothing: long ago
+    Row([Said(5 * HOUR), answer(3 * HOUR, 2 * HOUR), note(2 * HOUR)], status=Status.CLOSED),   # 2 / 1: 2 h
+    Row([Said(10 * DAY), answer(9 * DAY, 24 * HOUR), Said(8 * DAY), Said(7 * DAY)], contact=1),   # 4 / 1: 24 h
+    Row([Said(WINDOW), answer(WINDOW - HOUR, HOUR)], status=Status.PENDING1, contact=1),   # 2 / 1: 1 h; at the very edge
+    Row([Said(WINDOW + INSTANT), answer(WINDOW + INSTANT, HOUR)], status=Status.PENDING2),   # nothing: just before the edge
+    Row([Said(dt.timedelta()), answer(dt.timedelta(), dt.timedelta())]),   # 2 / 1: 0 h; this very moment
+    Row([answer(HOUR, None)], status=Status.CLOSED),   # 1 / 0: it answered nobody
+    Row([Said(2 * HOUR), answer(HOUR, HOUR, released=False)]),   # 1 / 0: not yet released
+    Row([Said(2 * HOUR), Said(HOUR, MACHINE), Said(HOUR, OUTSIDER, private=True)], contact=2),   # 1 / 0: machine, outsider
+    Row([note(HOUR)]),   # nothing: a note alone
+    Row([Said(4 * HOUR), answer(HOUR, 3 * HOUR)], folder=Folder.BIN),   # nothing: deleted
+    Row([Said(4 * HOUR), answer(HOUR, 3 * HOUR)], folder=Folder.SPAM),   # nothing: spam
+    Row([], merged_into=2),   # nothing: moved to the second
+    Row([Said(6 * HOUR), answer(HOUR, 5 * HOUR)], shop="2", contact=1),   # 2 / 1: 5 h, in Berlin
+    Row([Said(40 * DAY)], shop="2", status=Status.CLOSED, contact=2),   # nothing: long ago
 )  # fmt: skip
 # threads, open, pending, customer messages, employee messages
 PARIS_COUNTS = tally.Counts(9, 5, 2, 9, 6)
@@ -236,7 +236,8 @@ def test_the_one_that_waited_longest_is_found_by_contact(any_store: Store) -> No
 @pytest.mark.shows("6.3")
 def test_contacts_without_messages_of_their_own_stand_only_where_some_are_open(any_store: Store) -> None:
     """Each that saves messages, any with open threads, and the order pages' where there are some."""
-    contacts = [Contact(1, "Saves"), Contact(2, "Mails on", saves=False), Contact(3, "Mails on, once saved", saves=False), Contact(4, "Switched off", active=False)]
+    mails_on = (Contact(2, "Mails on", saves=False), Contact(3, "Mails on, once saved", saves=False))
+    contacts = [Contact(1, "Saves"), *mails_on, Contact(4, "Switched off", active=False)]
     shown = figures.blocks({1: tally.NONE, 3: tally.Counts(2, 1)}, contacts, ("Order messages", "x"))
     assert [(one.title, one.open) for one in shown] == [("Saves", 0), ("Mails on, once saved", 1)]
     shown = figures.blocks({0: tally.Counts(1)}, contacts, ("Order messages", "x"))

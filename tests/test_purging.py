@@ -15,7 +15,20 @@ from cs_plugin import desk, jobs
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
 from cs_plugin.rules.status import Status
 from cs_plugin.store.locking import lock_thread
-from cs_plugin.store.models import Base, Delivery, ImportedMail, JobState, Message, OutboxItem, OutboxState, Post, SearchText, Thread, ThreadWords
+from cs_plugin.store.models import (
+    Base,
+    Delivery,
+    ImportedMail,
+    JobState,
+    Message,
+    OutboxItem,
+    OutboxState,
+    Post,
+    SearchText,
+    Thread,
+    ThreadApart,
+    ThreadWords,
+)
 from cs_plugin.store.options import set_option
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.web import rounds
@@ -25,7 +38,7 @@ from tests.letterbox import MARIA, YUKI, fill, many
 
 OF_THREAD = ("thread_id", "kept_thread_id", "merged_thread_id", "refers_to_id", "merged_into_id")
 OF_MESSAGE = ("message_id", "linked_message_id")
-MADE_BY_WRITING = (Thread.__tablename__, Message.__tablename__, SearchText.__tablename__, ThreadWords.__tablename__)
+MADE_BY_WRITING = tuple(one.__tablename__ for one in (Thread, Message, SearchText, ThreadWords, ThreadApart))
 
 
 def references() -> list[tuple[Column[Any], str]]:

@@ -9,9 +9,9 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, Table, and_, case, delete, func, insert, literal, select, union, union_all, update
+from sqlalchemy import ColumnElement, Float, Subquery, and_, case, delete, func, insert, literal, select, union, union_all, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import AuthorKind
@@ -70,7 +70,7 @@ def _written(scope: Scope, since: dt.datetime, until: dt.datetime) -> Subquery:
         within(Message.released_at), scope.covers(Message.shop_id), ~gone
     )
     employee = case((ErasedMessage.author_kind == AuthorKind.EMPLOYEE, 1), else_=0)
-    erased = select(ErasedMessage.shop_id, ErasedMessage.thread_id, employee, *_answer(ErasedMessage.response_seconds)).where(
+    erased = select(ErasedMessage.shop_id, ErasedMessage.gone_id, employee, *_answer(ErasedMessage.response_seconds)).where(
         within(ErasedMessage.written_at), scope.covers(ErasedMessage.shop_id)
     )
     return union_all(by_customers, by_employees, erased).subquery()
@@ -94,19 +94,22 @@ def _span(row: Any) -> Span:
 def keep_erased(session: Session, thread_ids: Collection[int], now: dt.datetime) -> None:
     """Note, of locked threads that are erased next, which public messages of the last days still count; no text and no name is kept."""
     since = _days_ago(now, DAYS + 1)
+    # Read without a lock, thread by thread: MariaDB's INSERT … SELECT locks all that it looks through, and whoever writes in any thread would wait.
     listed = and_(Thread.id.in_(sorted(thread_ids)), Thread.folder == Folder.LIST)
-    columns = ("thread_id", "shop_id", "author_kind", "begins", "response_seconds", "written_at")
-
-    def of(moment: Any, *which: ColumnElement[bool]) -> Select[Any]:
-        begins = case((Message.created_at == Thread.created_at, True), else_=False)
-        what = select(Message.thread_id, Message.shop_id, Message.author_kind, begins, Message.response_seconds, moment)
-        return what.join(Thread, Thread.id == Message.thread_id).where(listed, moment >= since, *which)
-
-    for rows in (
-        of(Message.created_at, Message.author_kind == AuthorKind.CUSTOMER, Message.private.is_(False)),
-        of(Message.released_at),
+    begun = {row.id: row.created_at for row in session.execute(select(Thread.id, Thread.created_at).where(listed))}
+    of = Message
+    query = select(of.thread_id, of.shop_id, of.author_kind, of.response_seconds, of.created_at, of.released_at)
+    rows = []
+    for thread_id, shop_id, author_kind, seconds, created_at, released_at in session.execute(
+        query.where(of.thread_id.in_(sorted(begun)), of.private.is_(False), of.author_kind.in_((AuthorKind.CUSTOMER, AuthorKind.EMPLOYEE)))
     ):
-        session.execute(insert(cast(Table, ErasedMessage.__table__)).from_select(columns, rows), bind_arguments={"mapper": ErasedMessage})
+        moment = created_at if author_kind is AuthorKind.CUSTOMER else released_at
+        if moment is not None and moment >= since:
+            begins = created_at == begun[thread_id]
+            its = {"gone_id": thread_id, "shop_id": shop_id, "author_kind": author_kind, "begins": begins}
+            rows.append({**its, "response_seconds": seconds, "written_at": moment})
+    if rows:
+        session.execute(insert(ErasedMessage), rows)
 
 
 # --- Finished days ----------------------------------------------------------------------------------------------------------------------------------
@@ -198,7 +201,7 @@ def _begun(session: Session, since: dt.datetime, until: dt.datetime) -> dict[str
         .group_by(Thread.shop_id)
     )
     erased = (
-        select(ErasedMessage.shop_id, func.count(ErasedMessage.thread_id.distinct()).label("threads"))
+        select(ErasedMessage.shop_id, func.count(ErasedMessage.gone_id.distinct()).label("threads"))
         .where(ErasedMessage.written_at >= since, ErasedMessage.written_at < until, ErasedMessage.begins.is_(True))
         .group_by(ErasedMessage.shop_id)
     )

@@ -161,7 +161,7 @@ def keep(session: Session, scope: Scope, figures: Mapping[str, Figure]) -> None:
         its = {"key": key, "name": name}
         values = {"value": {"value": figure.value, "trend": list(figure.trend)}, "calculated_at": figure.calculated_at}
         if not insert_if_absent(session, KeptFigure, list(its), {**its, **values}):
-            earlier = and_(KeptFigure.key == key, KeptFigure.name == name, KeptFigure.calculated_at < figure.calculated_at)
+            earlier = and_(KeptFigure.key == key, KeptFigure.name == name, KeptFigure.calculated_at <= figure.calculated_at)
             session.execute(update(KeptFigure).where(earlier).values(**values), execution_options=_QUIET)
 
 

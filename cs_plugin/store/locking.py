@@ -60,7 +60,7 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequen
         session.execute(update(Thread).where(*chosen).values(version=Thread.version + 1), execution_options={"synchronize_session": False})
     found = session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
     # Whatever becomes of them now, the figures see it.
-    tally.set_apart(session, [thread.id for thread in found])
+    tally.set_apart(session, found)
     return found
 
 

@@ -734,13 +734,16 @@ class ThreadApart(Base):
 
 
 class ErasedMessage(Base):
-    """That a public message was written in a thread that has been erased since: it stays in the figures of its days, and says nothing of anybody."""
+    """That a public message was written in a thread that has been erased since: it stays in the figures of its days, and says nothing of anybody.
+
+    `gone_id` was the thread's: nothing has it any more, and nothing will.
+    """
 
     __tablename__ = "cs_erased_message"
     indexes = (Index("ix_cs_erased_message_written", "written_at"),)
 
     id: Mapped[int] = _id()
-    thread_id: Mapped[int] = mapped_column(Id)
+    gone_id: Mapped[int] = mapped_column(Id)
     shop_id: Mapped[str] = mapped_column(HostId)
     author_kind: Mapped[AuthorKind] = mapped_column(OneOf(AuthorKind))
     begins: Mapped[bool] = mapped_column(Boolean, default=False)

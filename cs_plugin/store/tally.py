@@ -11,13 +11,15 @@ added, and a thread's row is its own: no writer waits for another.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     case,
@@ -26,23 +28,18 @@ from sqlalchemy import (
     false,
     func,
     insert,
-    literal,
     select,
     text,
-    true,
     union_all,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Mapper, Session
-from sqlalchemy.sql.selectable import SelectBase
 
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import ContactShop, Thread, ThreadApart, ThreadTotal
 from cs_plugin.store.scope import Scope
 
 NUMBERS = ("threads", "open_threads", "pending_threads", "customer_messages", "employee_messages")
-_KEYS = ("shop_id", "contact_id")
-_APART_COLUMNS = ("thread_id", *_KEYS, *NUMBERS)
 _QUIET = {"synchronize_session": False}
 _PENDING = (Status.PENDING1, Status.PENDING2)
 
@@ -110,38 +107,52 @@ def _state() -> tuple[ColumnElement[int], ...]:
     return tuple(case((condition, value), else_=0).label(name) for name, (condition, value) in zip(NUMBERS, values, strict=True))
 
 
-def set_apart(session: Session, thread_ids: Collection[int]) -> None:
+def set_apart(session: Session, threads: Sequence[Thread]) -> None:
     """Count locked threads live from here on, unless they are already. Call it before anything of them is written."""
-    if not thread_ids:
-        return
-    as_they_are = select(Thread.id, Thread.shop_id, func.coalesce(Thread.contact_id, 0), *_state()).where(Thread.id.in_(sorted(thread_ids)))
-    _insert_apart(session, as_they_are)
+    _insert_apart(session, [{"thread_id": one.id, **_place(one), **_standing(one)} for one in threads])
 
 
 def set_new_apart(session: Session, thread_ids: Collection[int]) -> None:
     """Count threads live that were inserted past the session's own objects, and that no totals hold."""
-    nothing = (literal(0).label(name) for name in ("contact_id", *NUMBERS))
-    _insert_apart(session, select(Thread.id, Thread.shop_id, *nothing).where(Thread.id.in_(sorted(thread_ids))))
+    found = session.execute(select(Thread.id, Thread.shop_id).where(Thread.id.in_(sorted(thread_ids))))
+    _insert_apart(session, [_nothing(thread_id, shop_id) for thread_id, shop_id in found])
 
 
-def _insert_apart(session: Session, rows: SelectBase) -> None:
+def _place(thread: Thread) -> dict[str, Any]:
+    return {"shop_id": thread.shop_id, "contact_id": thread.contact_id or 0}
+
+
+def _standing(thread: Thread) -> dict[str, int]:
+    """Return what a thread comes to as it stands, as `_state` does in SQL."""
+    listed = thread.folder is Folder.LIST and thread.merged_into_id is None
+    is_open, pending = thread.status is Status.OPEN, thread.status in _PENDING
+    numbers = (1, int(is_open), int(pending), thread.customer_messages, thread.employee_messages) if listed else (0,) * len(NUMBERS)
+    return dict(zip(NUMBERS, numbers, strict=True))
+
+
+def _nothing(thread_id: int, shop_id: str) -> dict[str, Any]:
+    return {"thread_id": thread_id, "shop_id": shop_id, "contact_id": 0, **dict.fromkeys(NUMBERS, 0)}
+
+
+def _insert_apart(session: Session, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
     dialect = session.get_bind(Thread).dialect.name
     table = cast(Table, ThreadApart.__table__)
     statement: Any
     if dialect == "postgresql":
-        statement = postgresql.insert(table).from_select(_APART_COLUMNS, rows).on_conflict_do_nothing(index_elements=["thread_id"])
+        statement = postgresql.insert(table).on_conflict_do_nothing(index_elements=["thread_id"])
     elif dialect == "sqlite":
-        statement = sqlite.insert(table).from_select(_APART_COLUMNS, rows).on_conflict_do_nothing(index_elements=["thread_id"])
+        statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=["thread_id"])
     else:
-        statement = mysql.insert(table).from_select(_APART_COLUMNS, rows).prefix_with("IGNORE")
+        statement = mysql.insert(table).prefix_with("IGNORE")
     # A host may route our models to a database of their own; a plain table would not go there.
-    session.execute(statement, bind_arguments={"mapper": ThreadApart})
+    session.execute(statement, rows, bind_arguments={"mapper": ThreadApart})
 
 
 @event.listens_for(Thread, "after_insert")
 def _a_new_one_is_apart(_mapper: Mapper[Thread], connection: Connection, thread: Thread) -> None:
-    values = {"thread_id": thread.id, "shop_id": thread.shop_id, "contact_id": 0, **dict.fromkeys(NUMBERS, 0)}
-    connection.execute(insert(ThreadApart).values(**values))
+    connection.execute(insert(ThreadApart).values(**_nothing(thread.id, thread.shop_id)))
 
 
 # --- Back into the totals ---------------------------------------------------------------------------------------------------------------------------
@@ -160,38 +171,41 @@ def are_many_apart(session: Session, many: int) -> bool:
 
 def fold(session: Session, thread_ids: Collection[int]) -> None:
     """Bring locked threads into the totals as they stand."""
-    ids = sorted(thread_ids)
-    if not ids:
-        return
-    session.flush()
-    of_these = ThreadApart.thread_id.in_(ids)
-    held = select(ThreadApart.shop_id, ThreadApart.contact_id, false(), *(-func.sum(getattr(ThreadApart, name)) for name in NUMBERS))
-    _add(session, _standing(of_these, false()))
-    _add(session, held.where(of_these).group_by(ThreadApart.shop_id, ThreadApart.contact_id))
-    session.execute(delete(ThreadApart).where(of_these), execution_options=_QUIET)
+    _fold(session, thread_ids, erased=False)
 
 
 def keep_erased(session: Session, thread_ids: Collection[int]) -> None:
     """Let locked threads stay in the totals that are erased next, in the same transaction; what was in no list was not counted, and is not."""
+    _fold(session, thread_ids, erased=True)
+
+
+def _fold(session: Session, thread_ids: Collection[int], *, erased: bool) -> None:
     ids = sorted(thread_ids)
-    of_these = ThreadApart.thread_id.in_(ids)
-    set_apart(session, ids)
-    _add(session, _standing(of_these, true()))
-    _add(session, _standing(of_these, false(), sign=-1))
-    fold(session, ids)
+    if not ids:
+        return
+    session.flush()
+    # By their ids, one table after the other: a statement that joins them may read a small one from end to end, and MariaDB locks what it reads.
+    apart = session.scalars(_as_it_is(session, select(ThreadApart).where(ThreadApart.thread_id.in_(ids)))).all()
+    counted_live = {row.thread_id for row in apart}
+    threads = session.scalars(_as_it_is(session, select(Thread).where(Thread.id.in_(ids)).order_by(Thread.id))).all()
+    sums: dict[tuple[str, int, bool], Counter[str]] = {}
+    for row in apart:
+        sums.setdefault((row.shop_id, row.contact_id, False), Counter()).subtract({name: getattr(row, name) for name in NUMBERS})
+    for thread in threads:
+        if thread.id in counted_live:
+            sums.setdefault((thread.shop_id, thread.contact_id or 0, erased), Counter()).update(_standing(thread))
+    for (shop_id, contact_id, of_erased), numbers in sums.items():
+        if any(numbers.values()):
+            session.add(ThreadTotal(shop_id=shop_id, contact_id=contact_id, erased=of_erased, **{name: numbers[name] for name in NUMBERS}))
+    for row in apart:
+        session.delete(row)
+    session.flush()
 
 
-def _standing(which: ColumnElement[bool], erased: ColumnElement[bool], *, sign: int = 1) -> SelectBase:
-    contact = func.coalesce(Thread.contact_id, 0)
-    sums = (sign * func.sum(one) for one in _state())
-    standing = select(Thread.shop_id, contact, erased, *sums).join(ThreadApart, ThreadApart.thread_id == Thread.id)
-    return standing.where(which).group_by(Thread.shop_id, Thread.contact_id)
-
-
-def _add(session: Session, rows: SelectBase) -> None:
-    # INSERT … SELECT reads rows as they are now, also on MariaDB, whose plain SELECT shows what the transaction's first one saw.
-    statement = insert(cast(Table, ThreadTotal.__table__)).from_select((*_KEYS, "erased", *NUMBERS), rows)
-    session.execute(statement, bind_arguments={"mapper": ThreadTotal})
+def _as_it_is(session: Session, query: Select[Any]) -> Select[Any]:
+    """Return a query that reads rows as they are now, on MariaDB too, and locks them."""
+    query = query.execution_options(populate_existing=True)
+    return query if session.get_bind(Thread).dialect.name == "sqlite" else query.with_for_update()
 
 
 def compact(session: Session) -> None:
@@ -226,4 +240,6 @@ def recount(session: Session) -> None:
     session.execute(delete(ThreadApart), execution_options=_QUIET)
     session.execute(delete(ThreadTotal).where(ThreadTotal.erased.is_(False)), execution_options=_QUIET)
     every = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0), false(), *(func.sum(one) for one in _state()))
-    _add(session, every.group_by(Thread.shop_id, Thread.contact_id))
+    columns = ("shop_id", "contact_id", "erased", *NUMBERS)
+    statement = insert(cast(Table, ThreadTotal.__table__)).from_select(columns, every.group_by(Thread.shop_id, Thread.contact_id))
+    session.execute(statement, bind_arguments={"mapper": ThreadTotal})

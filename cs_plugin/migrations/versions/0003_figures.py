@@ -50,7 +50,7 @@ def upgrade() -> None:
     op.create_table(
         "cs_erased_message",
         sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("thread_id", ID, nullable=False),
+        sa.Column("gone_id", ID, nullable=False),
         sa.Column("shop_id", HOST_ID, nullable=False),
         sa.Column("author_kind", sa.String(length=16), nullable=False),
         sa.Column("begins", sa.Boolean(), nullable=False),
