@@ -102,7 +102,7 @@ EVERYWHERE = (
     "SELECT id FROM cs_thread FETCH FIRST 1 ROWS WITH TIES", "SELECT id FROM cs_thread TABLESAMPLE SYSTEM (1)", "SELECT id FROM cs_thread FOR SYSTEM_TIME ALL",
     "SELECT SQL_CALC_FOUND_ROWS id FROM cs_thread", "SELECT HIGH_PRIORITY id FROM cs_thread", "SELECT id FROM ONLY cs_thread",
     "SELECT id FROM cs_thread INDEXED BY i", "SELECT id FROM cs_thread USE INDEX (i)",
-)  # fmt: skip  # noqa: E501 - a table
+)  # fmt: skip
 
 
 @pytest.mark.shows("6.12")

@@ -111,7 +111,7 @@ def _told(error: SQLAlchemyError, bounds: Bounds) -> RefusedQueryError:
     if code in _STOPPED:
         return RefusedQueryError(_("The query took longer than %(seconds)s seconds and was stopped."), seconds=f"{bounds.seconds:g}")
     if code in _FORBIDDEN:
-        return RefusedQueryError(_("The database lets this query read only the views and functions that are listed below."))
+        return RefusedQueryError(_("The database lets this query read only the views and functions that are listed on this page."))
     if code in _TYPED_WRONGLY or (len(code) == 5 and code[:2] in _CLASSES_TYPED_WRONGLY):
         words = str(arguments[1] if numbered and len(arguments) > 1 else next(iter(arguments), ""))
         return RefusedQueryError(_("The database says: %(words)s"), words=" ".join(words.splitlines()[:1])[:300])

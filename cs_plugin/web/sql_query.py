@@ -81,7 +81,8 @@ class SqlQueryPages(DeskView):
         self._must_see(state)
         if why_not(here):
             return redirect(url_for("cs_threads.sql_query") + list_query(state))
-        theirs = host_manager(here) and host_manager(here, query_of(here, state))
+        # On one line, as an address has it: no value of a list's query holds a line end.
+        theirs = host_manager(here) and host_manager(here, " ".join(query_of(here, state).split("\n")))
         return redirect(theirs or f"{url_for('cs_sql.index_view')}?{urlencode([('list', 'yes'), *state.pairs()])}")
 
     def _must_see(self, state: ListState) -> None:
