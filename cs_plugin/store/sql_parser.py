@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cs_plugin.errors import RefusedQueryError
 from cs_plugin.i18n import marked as _
-from cs_plugin.store.sql_views import COLUMNS, FUNCTIONS, HIDDEN, columns_of
+from cs_plugin.store.sql_views import COLUMNS, FUNCTIONS, HIDDEN, INDEXES, columns_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -178,6 +178,7 @@ class _Checker:
     def __init__(self, language: str) -> None:
         self.language = language
         self.given = set[str]()   # the names that WITH gives
+        self._read_here = {**COLUMNS, **(INDEXES if language == "sqlite" else {})}
 
     def check(self, tree: exp.Expression) -> None:
         """Raise RefusedQueryError at the first node that is not allowed."""
@@ -224,7 +225,7 @@ class _Checker:
         for cte in withs[0].expressions if withs else ():
             self._read(cte.this, seen)
             name = self._plain(cte.args["alias"].this)
-            if name in COLUMNS or name in self.given:
+            if name in self._read_here or name in self.given:
                 raise RefusedQueryError(_("The name %(name)s is taken."), name=name)
             self.given.add(name)
         self._read(tree, seen)
@@ -233,7 +234,7 @@ class _Checker:
         for node in query.walk():
             if type(node).__name__ == "Table" and id(node) not in seen:
                 seen.add(id(node))
-                if type(node.this).__name__ != "Identifier" or self._plain(node.this) not in {*COLUMNS, *self.given}:
+                if type(node.this).__name__ != "Identifier" or self._plain(node.this) not in {*self._read_here, *self.given}:
                     sentence = _("There is no view %(name)s here. The views that can be read are listed on this page.")
                     raise RefusedQueryError(sentence, name=node.name[:60])
 
@@ -265,8 +266,8 @@ class _Checker:
             kind = type(node).__name__
             if kind == "Table":
                 name = self._plain(node.this)
-                known |= COLUMNS.get(name, frozenset())
-                read_as.setdefault((node.alias or node.name).lower(), set()).update({name} & set(COLUMNS))
+                known |= self._read_here.get(name, frozenset())
+                read_as.setdefault((node.alias or node.name).lower(), set()).update({name} & set(self._read_here))
             elif kind == "Alias":
                 known.add(node.alias.lower())
             elif kind == "TableAlias":
@@ -277,11 +278,11 @@ class _Checker:
         name = node.name.lower()
         whose = str(getattr(node, "table", "") or "").lower()
         if whose:
-            offered = name in known and all(name in COLUMNS[view] for view in read_as.get(whose, ()))
+            offered = name in known and all(name in self._read_here[view] for view in read_as.get(whose, ()))
         else:
-            offered = name in known and name not in read_as and not any(name in HIDDEN[view] for view in views)
-        # A search table of SQLite is asked by its own name: cs_search MATCH '…'.
-        if not offered and not (type(node.parent).__name__ == "Match" and not whose and name in COLUMNS):
+            offered = name in known and name not in read_as and not any(name in HIDDEN.get(view, ()) for view in views)
+        # An index of SQLite is asked by its own name: cs_fts_message MATCH '…'.
+        if not offered and not (type(node.parent).__name__ == "Match" and not whose and name in INDEXES):
             raise RefusedQueryError(_("There is no column %(name)s here. The columns that can be read are listed on this page."), name=node.name[:60])
 
 

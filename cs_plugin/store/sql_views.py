@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cs_plugin.i18n import marked as _
+from cs_plugin.store import fulltext
 from cs_plugin.store.models import Base
 
 
@@ -31,7 +32,7 @@ VIEWS: tuple[View, ...] = (
             "id", "shop_id", "language", "contact_id", "folder", "status", "assignee_id", "subject", "address", "address_sort", "customer_id",
             "customer_verified", "customer_name", "customer_sort", "order_id", "refers_to_id", "merged_into_id", "created_at", "binned_at",
             "last_customer_message_id", "last_customer_at", "last_customer_sort", "last_customer_text", "newest_note_id", "private",
-            "customer_messages", "employee_messages", "waiting_since", "last_activity_at",
+            "customer_messages", "employee_messages", "waiting_since", "last_activity_at", "message_sort",
         ),
     ),
     View(
@@ -44,6 +45,7 @@ VIEWS: tuple[View, ...] = (
         ),
     ),
     View("cs_search", _("The words of messages, as they are searched"), ("message_id", "thread_id", "words")),
+    View("cs_search_thread", _("The words of threads, as they are searched"), ("thread_id", "customer", "address", "about")),
     View("cs_attachment", _("Files of messages, by name and size"), ("id", "message_id", "position", "name", "content_type", "size")),
     View(
         "cs_event",
@@ -74,8 +76,9 @@ VIEWS: tuple[View, ...] = (
 )  # fmt: skip
 COLUMNS: Mapping[str, frozenset[str]] = {view.name: frozenset(view.columns) for view in VIEWS}
 
-# Tables of words that a database keeps for a search, by their beginning: SQLite reads the shadows of a virtual table by queries of its own.
-SHADOWED = ("cs_search",)
+# The indexes in which SQLite looks words up. Only their row ids are given, and what they are asked by, which has their own name; SQLite reads
+# their shadows by queries of its own.
+INDEXES: Mapping[str, frozenset[str]] = {name: frozenset({"rowid", "rank", name}) for name in (fulltext.MESSAGES, fulltext.THREADS)}
 _SHADOWS = ("_data", "_idx", "_content", "_docsize", "_config")
 
 # Functions that read what they are given, and neither wait, nor write, nor make much out of little. By the name under which each database has them.
@@ -116,4 +119,4 @@ def columns_of(name: str) -> tuple[str, ...]:
 
 def is_shadow(table: str) -> bool:
     """Say whether SQLite keeps the index of a search in this table."""
-    return any(table.startswith(name) and table.endswith(_SHADOWS) for name in SHADOWED)
+    return any(table == name + shadow for name in INDEXES for shadow in _SHADOWS)

@@ -139,7 +139,10 @@ def test_nothing_runs_over_the_edge_and_nothing_is_unreadable(shown: Shown, sche
     who = {"employee": LAYLA} if employee else {}
     with shown.page(MANAGER, viewport=(width, 800), colour_scheme=scheme, **who) as page:
         field = page.locator("textarea[name=sql]")
-        field.fill("SELECT id, address, text, created_at, NULL AS void\nFROM (SELECT t.*, m.text FROM cs_thread t JOIN cs_message m ON m.thread_id = t.id) AS x")
+        field.fill(
+            "SELECT id, address, text, created_at, NULL AS void FROM"
+            " (SELECT t.*, m.text FROM cs_thread t JOIN cs_message m ON m.thread_id = t.id) AS x"
+        )
         field.press("Control+Enter")
         expect(page.get_by_role("row")).to_have_count(4)
         _fits(page)
