@@ -18,7 +18,7 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import files, posts, workers
+from cs_plugin.store import files, posts, totals, workers
 from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
@@ -54,6 +54,15 @@ def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
     while not stopping() and office.do_one(stopping=stopping) is not None:
         taken += 1
     return taken
+
+
+def bring_up_totals(here: Mounted, *, stopping: Stopping = never) -> None:
+    """Count anew what has changed in finished ranges of threads, some at a time, so that lists need not count them."""
+    with here.sessions() as session:
+        due = totals.is_due(only_reads(session))
+    # On SQLite nobody else writes meanwhile: after each piece the others come first.
+    while due and not stopping():
+        due = _in_own(here, totals.bring_up)
 
 
 def queue_chores(here: Mounted) -> list[str]:
