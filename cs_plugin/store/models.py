@@ -699,11 +699,12 @@ class DailyTotal(Base):
 
 
 class ListRange(Base):
-    """A range of threads whose totals are written down, by its number (`store.totals`)."""
+    """A range of threads whose totals are written down, by its number (`store.totals`), and how often it has been counted."""
 
     __tablename__ = "cs_list_range"
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    times: Mapped[int] = mapped_column(Integer)
 
 
 class ListTotal(Base):

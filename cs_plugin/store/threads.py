@@ -238,6 +238,7 @@ def _matching(session: Session, scope: Scope, wanted: ThreadFilter, *, descendin
 # Filters whose threads are counted by `store.totals`, with the field under which they are; and sorts by such a field.
 _COUNTED_BY = {"status": "status", "language": "language", "contact_id": "contact", "private": "private", "assignee_id": "assignee"}
 _SORTED_BY = {"type": "contact", "language": "language", "status": "status", "employee": "assignee", "private": "private"}
+_SPARSE, _MOST_RANGES = 4, 60
 _FEW = 20_000   # threads of a list that are sorted rather than looked up range by range
 
 
@@ -319,19 +320,29 @@ def _part(
     size: int,
 ) -> Select[Any]:
     """Return the query of some ids, by their order: it begins in the range that holds the first and ends in that of the last."""
-    passed, before, last, first = 0, 0, 0, None
+    passed, before = 0, 0
+    needed: list[int] = []
     for number in sorted(by_range, reverse=sort.descending):
-        if passed + by_range[number] > offset and first is None:
-            first, before = number, passed
-        passed, last = passed + by_range[number], number
+        if passed + by_range[number] > offset:
+            before = before if needed else passed
+            needed.append(number)
+        passed += by_range[number]
         if passed >= offset + size:
             break
-    low, high = sorted((first or 0, last))
-    clauses = [*where(scope, wanted), Thread.id >= low * totals.SIZE, Thread.id < (high + 1) * totals.SIZE]
-    if group is not None:
-        clauses.append(_has_value(field, group))
-    query = totals.in_ranges(select(Thread.id).where(*clauses), scope)
-    return query.order_by(Thread.id.desc() if sort.descending else Thread.id).offset(offset - before).limit(size)
+    clauses = [*where(scope, wanted), *([_has_value(field, group)] if group is not None else [])]
+    order = Thread.id.desc() if sort.descending else Thread.id.asc()
+    low, high = min(needed), max(needed)
+    # Of few threads that stand far apart, the ranges between them are not read.
+    spans = [(low, high)] if high - low < _SPARSE * len(needed) or len(needed) > _MOST_RANGES else [(one, one) for one in needed]
+    each = [
+        totals.in_ranges(select(Thread.id).where(*clauses, Thread.id >= first * totals.SIZE, Thread.id < (last + 1) * totals.SIZE), scope)
+        for first, last in spans
+    ]
+    if len(each) == 1:
+        return each[0].order_by(order).offset(offset - before).limit(size)
+    together = union_all(*each).subquery()
+    by_id = together.c.id.desc() if sort.descending else together.c.id.asc()
+    return select(together.c.id).order_by(by_id).offset(offset - before).limit(size)
 
 
 def _has_value(field: str, values: Collection[str]) -> ColumnElement[bool]:
@@ -414,8 +425,9 @@ def list_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sor
     counted = _counted(session, scope, wanted, sort)
     total = counted.total if counted else _count_live(session, scope, wanted)
     number, pages, offset = _place_of(number, size, total)
-    found = _in_ranges(session, scope, wanted, counted, sort, ranks, offset=offset, size=size) if counted and total > _FEW else None
-    ids = found if found is not None else _by_sorting(session, scope, wanted, sort, ranks, offset=offset, size=size, total=total)
+    by_ranges = counted and total and (sort.name == "id" or total > _FEW)
+    found = _in_ranges(session, scope, wanted, counted, sort, ranks, offset=offset, size=size) if counted and by_ranges else None
+    ids = [] if not total else found if found is not None else _by_sorting(session, scope, wanted, sort, ranks, offset=offset, size=size, total=total)
     return Page(_rows(session, scope, ids), number, pages, total, False, size)
 
 

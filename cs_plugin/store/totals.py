@@ -8,7 +8,8 @@ is right at every moment.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, exists, func, insert, literal, or_, select, union_all
@@ -21,8 +22,8 @@ from cs_plugin.store.scope import Scope
 
 SIZE = RANGE
 _MOST_GAPS = 12    # ranges between finished ones that are counted live; where there are more, all is counted
-_AT_ONCE = 4       # ranges that are counted in one transaction
-_MARKS = 5_000     # marks that are looked at in one transaction
+_MARKS = 2_000     # marks that are looked at at once
+_IDS = 500         # ids in one statement
 _QUIET = {"synchronize_session": False}
 
 ALL = "all"
@@ -46,23 +47,46 @@ def value_of(field: str, value: Any) -> str:
 # --- Counting ---------------------------------------------------------------------------------------------------------------------------------------
 
 
-def bring_up(session: Session) -> bool:
-    """Count some ranges that are finished and have no totals, or a mark, and say whether there may be more. One process does it at a time."""
-    # Before anything is read: on MariaDB the transaction sees what was there at its first read, and who came before may have counted more since.
-    wait_for_turn(session)
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look at one range has found: its totals, the marks that they settle, and how often it had been counted before."""
+
+    number: int
+    times: int
+    totals: Sequence[Mapping[str, Any]]
+    marks: Sequence[int]
+    more: bool
+
+
+def look(session: Session) -> Looked | None:
+    """Count a range that is finished and has no totals, or a mark; None where there is none. It only reads: a range takes longer than a write may."""
     marks = session.execute(select(RangeMark.id, RangeMark.number).order_by(RangeMark.id).limit(_MARKS)).all()
-    newest = session.scalar(select(func.max(Thread.id))) or 0
-    finished = newest // SIZE
-    known = set(session.scalars(select(ListRange.number)))
+    finished = (session.scalar(select(func.max(Thread.id))) or 0) // SIZE
+    known = dict(session.execute(select(ListRange.number, ListRange.times)).tuples().all())
     marked = {mark.number for mark in marks}
-    due = sorted((known & marked) | (set(range(finished)) - known))
-    some = due[:_AT_ONCE]
-    for number in some:
-        _count(session, number)
-    settled = [mark.id for mark in marks if mark.number in some or mark.number not in due]
-    for start in range(0, len(settled), 1_000):
-        session.execute(delete(RangeMark).where(RangeMark.id.in_(settled[start : start + 1_000])), execution_options=_QUIET)
-    return len(due) > len(some) or len(marks) == _MARKS
+    due = sorted((known.keys() & marked) | (set(range(finished)) - known.keys()))
+    # A mark on a range that is not finished says nothing: that one is counted live anyway.
+    settled = [mark.id for mark in marks if mark.number not in due or mark.number == due[0]]
+    if not due:
+        return Looked(-1, 0, (), settled, False) if settled else None
+    return Looked(due[0], known.get(due[0], 0), _count(session, due[0]), settled, True)
+
+
+def write_down(session: Session, looked: Looked) -> None:
+    """Write down what a look has found, unless somebody else has counted the range since. One process does it at a time."""
+    # Before anything is read: on MariaDB a transaction sees what was there at its first read.
+    wait_for_turn(session)
+    if looked.number >= 0:
+        times = session.scalar(select(ListRange.times).where(ListRange.number == looked.number)) or 0
+        if times != looked.times:
+            return
+        session.execute(delete(ListTotal).where(ListTotal.number == looked.number), execution_options=_QUIET)
+        if looked.totals:
+            session.execute(insert(ListTotal), looked.totals)
+        session.execute(delete(ListRange).where(ListRange.number == looked.number), execution_options=_QUIET)
+        session.execute(insert(ListRange), [{"number": looked.number, "times": looked.times + 1}])
+    for start in range(0, len(looked.marks), _IDS):
+        session.execute(delete(RangeMark).where(RangeMark.id.in_(looked.marks[start : start + _IDS])), execution_options=_QUIET)
 
 
 def is_due(session: Session) -> bool:
@@ -73,7 +97,7 @@ def is_due(session: Session) -> bool:
     return newest // SIZE > (session.scalar(select(func.count()).select_from(ListRange)) or 0)
 
 
-def _count(session: Session, number: int) -> None:
+def _count(session: Session, number: int) -> Sequence[Mapping[str, Any]]:
     names = list(FIELDS)
     columns = (Thread.folder, Thread.shop_id, *FIELDS.values())
     threads = Thread.id.between(number * SIZE, number * SIZE + SIZE - 1)
@@ -82,15 +106,10 @@ def _count(session: Session, number: int) -> None:
         totals[folder, shop_id, ALL, ""] += several
         for field, value in zip(names, values, strict=True):
             totals[folder, shop_id, field, value_of(field, value)] += several
-    session.execute(delete(ListTotal).where(ListTotal.number == number), execution_options=_QUIET)
-    rows = [
+    return [
         {"number": number, "folder": folder, "shop_id": shop_id, "field": field, "value": value, "threads": several}
         for (folder, shop_id, field, value), several in totals.items()
     ]
-    if rows:
-        session.execute(insert(ListTotal), rows)
-    if session.get(ListRange, number) is None:
-        session.execute(insert(ListRange), [{"number": number}])
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------------------------------------

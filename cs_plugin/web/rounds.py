@@ -58,11 +58,15 @@ def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
 
 def bring_up_totals(here: Mounted, *, stopping: Stopping = never) -> None:
     """Count anew what has changed in finished ranges of threads, some at a time, so that lists need not count them."""
-    with here.sessions() as session:
-        due = totals.is_due(only_reads(session))
-    # On SQLite nobody else writes meanwhile: after each piece the others come first.
-    while due and not stopping():
-        due = _in_own(here, totals.bring_up)
+    while not stopping():
+        with here.sessions() as session:
+            only_reads(session)
+            looked = totals.look(session) if totals.is_due(session) else None
+        if looked is None:
+            return
+        _in_own(here, partial(totals.write_down, looked=looked))
+        if not looked.more:
+            return
 
 
 def queue_chores(here: Mounted) -> list[str]:

@@ -123,7 +123,12 @@ def test_a_count_past_5000_and_a_sort_over_it_say_so(shown: Shown) -> None:
         expect(page.get_by_text(said)).to_be_visible()
 
 
-LOOKS = [(1440, "light", "en-GB", "?q=stra"), (1280, "dark", "en-GB", "?q=example"), (390, "light", "en-GB", "?q=ŻÓŁTY"), (360, "dark", "en-GB", "?q=so")]
+LOOKS = [
+    (1440, "light", "en-GB", "?q=stra"),
+    (1280, "dark", "en-GB", "?q=example"),
+    (390, "light", "en-GB", "?q=ŻÓŁTY"),
+    (360, "dark", "en-GB", "?q=so"),
+]
 
 
 @pytest.mark.parametrize(("width", "colours", "locale", "path"), LOOKS, ids=str)

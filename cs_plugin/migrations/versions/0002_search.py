@@ -55,7 +55,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("thread_id", name=op.f("pk_cs_search_thread")),
         **TABLE,
     )
-    op.create_table("cs_list_range", sa.Column("number", sa.Integer(), autoincrement=False, nullable=False), _key("range", "number"), **TABLE)
+    op.create_table(
+        "cs_list_range",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        _key("range", "number"),
+        **TABLE,
+    )
     op.create_table(
         "cs_list_total",
         sa.Column("id", ID, autoincrement=True, nullable=False),
