@@ -416,7 +416,7 @@ class Page:
 
 
 def list_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks) -> Page:
-    """Return a page of the list, the nearest that exists to the one asked for. Costs three queries, and where words are searched a few more.
+    """Return a page of the list, the nearest that exists to the one asked for. Costs four queries, two more where ranges tell, or words are searched.
 
     The ids are found first, from the nearer end, and the rest of each row is read for them alone.
     """

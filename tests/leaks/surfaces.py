@@ -14,9 +14,9 @@ from cs_plugin import desk
 from cs_plugin.desk import Answer, Bench, Target
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
-from cs_plugin.rules.status import Status
-from cs_plugin.store import contacts, locking, matching, opinions, order_threads, predefined, reopening, threads, undelivered
-from cs_plugin.store.models import ContactShop, PredefinedShop, Thread
+from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import contacts, locking, matching, opinions, order_threads, predefined, reopening, threads, totals, undelivered
+from cs_plugin.store.models import ContactShop, ListRange, PredefinedShop, Thread
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
 from cs_plugin.web.posting import FormKey
@@ -119,6 +119,8 @@ LISTINGS: Mapping[str, Listing] = {
     "threads, by message": _threads({"message": "parcel", "sort": "customer"}),
     "threads, by address": _threads({"email": JAN.email, "sort": "-type"}, jan=True),
     "threads, by name": _threads({"customer": "Kowalski", "sort": "last_message"}, jan=True),
+    "threads, by everything": _threads({"q": "Kowalski", "sort": "-customer"}, jan=True),
+    "threads, by short words": _threads({"q": "@"}),
     "threads, by status": _threads({"status": "closed", "sort": "employee"}, status="closed"),
     "threads, private": _threads({"private": "yes", "sort": "message"}, private=True),
     "threads, by employee": _threads({"employee": "Marie", "sort": "email"}, assigned=True),
@@ -504,6 +506,16 @@ def _orders(world: World) -> list[Any]:
     return list(world.store.answers.orders)
 
 
+def _by_ranges(session: Session, scope: Scope) -> int:
+    # A range that is counted and holds nothing: totals are read, and the rest is counted live.
+    session.add(ListRange(number=-1, times=1))
+    session.flush()
+    counted = totals.counted(session, scope, Folder.LIST, totals.ALL)
+    session.rollback()
+    assert counted is not None
+    return sum(counted.get("", {}).values())
+
+
 READERS: Mapping[str, Reader] = {
     "list_page": Reader(
         threads, "thread",
@@ -516,6 +528,7 @@ READERS: Mapping[str, Reader] = {
         threads, "thread", lambda session, scope, _world: set(session.scalars(threads.ordered_ids(scope, ThreadFilter(), Sort()))), _listed
     ),
     "count": Reader(threads, "thread", lambda session, scope, _w: threads.count(session, scope, ThreadFilter(message="parcel"))[0], _listed),
+    "counted": Reader(totals, "thread", lambda session, scope, _world: _by_ranges(session, scope), _listed),
     "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
     "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
     "binned_at": Reader(
@@ -598,7 +611,7 @@ def _shop_of(world: World, thread_id: int | None) -> set[str]:
 
 
 # Take a scope and read nothing: they make the clauses of the functions above.
-CLAUSES = {"where", "thread_in"}
+CLAUSES = {"where", "thread_in", "threads_with", "in_ranges"}
 # Take a scope and write in it.
 WRITERS: Mapping[str, Any] = {"let_threads_go": contacts}
 
@@ -628,6 +641,7 @@ COMMANDS: Mapping[str, tuple[list[str], str]] = {
     "doctor": ([], ""),
     "sweep": ([], ""),
     "purge": ([], ""),
+    "reindex": ([], ""),
     "deliver": ([], ""),
     "options": (["list", "--shop", "1"], ""),
     "permissions": ([], ""),
