@@ -95,7 +95,7 @@ RANKS = Ranks([2, 1], ["fr", "ar", "en"])
 
 def pages(session: Session, scope: Scope, wanted: ThreadFilter, sort: Sort) -> tuple[list[int], int]:
     """Return the ids of all pages of a list, and its total."""
-    asked = {"sort": sort, "size": 20, "ranks": RANKS}
+    asked: dict[str, Any] = {"sort": sort, "size": 20, "ranks": RANKS}
     first = threads.list_page(session, scope, wanted, number=1, **asked)
     rest = [threads.list_page(session, scope, wanted, number=number, **asked) for number in range(2, first.pages + 1)]
     return [row.id for page in (first, *rest) for row in page.rows], first.total
@@ -113,8 +113,8 @@ def test_lists_by_ranges_are_those_without(counted: Store, scope: Scope, wanted:
         for name in SORTS:
             for descending in (True, False):
                 sort = Sort(name, descending)
-                whole = session.scalars(threads.ordered_ids(scope, wanted, sort, RANKS)).all()
-                assert pages(session, scope, wanted, sort) == (list(whole), len(whole)), str(sort)
+                whole: list[Any] = [*session.scalars(threads.ordered_ids(scope, wanted, sort, RANKS))]
+                assert pages(session, scope, wanted, sort) == (whole, len(whole)), str(sort)
 
     look(counted, compare)
 

@@ -118,7 +118,8 @@ class Place:
 
 def match_against(held: Any, wanted: str) -> ColumnElement[bool]:
     """Return MariaDB's clause for words of its full-text index."""
-    return held.match(wanted)   # the dialect writes it IN BOOLEAN MODE
+    clause: ColumnElement[bool] = held.match(wanted)   # the dialect writes it IN BOOLEAN MODE
+    return clause
 
 
 def beginnings_of(words: str) -> list[str]:

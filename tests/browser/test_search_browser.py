@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -102,7 +103,7 @@ def test_short_words_say_how_far_they_are_looked_for(shown: Shown, scripts: bool
 
 def write_many(store: Store) -> None:
     """Write more threads than a search counts."""
-    row = {"shop_id": "1", "language": "en", "folder": Folder.LIST, "status": Status.OPEN, "token_nonce": "n"}
+    row: dict[str, Any] = {"shop_id": "1", "language": "en", "folder": Folder.LIST, "status": Status.OPEN, "token_nonce": "n"}
     row |= {"created_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "address": "k@kettles.example", "address_sort": "k@kettles.example"}
     row |= {"address_hash": address_key("k@kettles.example")}
     with store.desk.sessions() as session:
@@ -134,8 +135,7 @@ LOOKS = [
 @pytest.mark.parametrize(("width", "colours", "locale", "path"), LOOKS, ids=str)
 def test_a_search_looks_well_and_is_accessible(shown: Shown, width: int, colours: str, locale: str, path: str) -> None:
     """No scrolling sideways, and nothing that axe-core finds."""
-    taste = {"viewport": (width, 900), "colour_scheme": colours, "locale": locale}
-    with shown.page(path, **taste) as page:
+    with shown.page(path, viewport=(width, 900), colour_scheme=colours, locale=locale) as page:
         expect(page.locator("#cs-find")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
         assert violations(page) == []
