@@ -40,7 +40,7 @@ def shown(tmp_path: Path, browser: Browser) -> Iterator[Shown]:
     store.answers.grants[LAYLA.id] = EVERYTHING
     fill(store, many(25))
     fill(store, [*LETTERS, LONG])
-    with shown_strictly(store, browser, home=LIST) as one:
+    with shown_strictly(store, browser, Shown, home=LIST) as one:
         yield one
 
 
