@@ -53,6 +53,11 @@ def _queue_chores(here: Mounted, _stopping: rounds.Stopping) -> bool:
     return True
 
 
+def _bring_up_totals(here: Mounted, stopping: rounds.Stopping) -> bool:
+    rounds.bring_up_totals(here, stopping=stopping)
+    return True
+
+
 def _take_over(here: Mounted, _stopping: rounds.Stopping) -> bool:
     rounds.take_over(here)
     return True
@@ -65,6 +70,7 @@ DUTIES = (
     Duty("deliver", 1.0, _deliver),
     Duty("jobs", 1.0, _do_jobs),
     Duty("chores", 60.0, _queue_chores),
+    Duty("totals", 20.0, _bring_up_totals),
 )
 _HEARTBEAT = 10.0
 

@@ -230,6 +230,7 @@ def alone(database: str, folder: Path) -> Store:
 
 # A store in a process that has never heard of the desk.
 FORGOTTEN = """
+    import pathlib
     import sys
     from flask import Flask
     from flask_migrate import Migrate
@@ -243,6 +244,11 @@ FORGOTTEN = """
     for words in (["db", "migrate", "-m", "clean"], ["db", "upgrade"]):
         done = app.test_cli_runner().invoke(args=words)
         assert done.exit_code == 0, done.output
+        # Parts of SQLite's index of words go with it, as docs/hosts.md says.
+        for path in pathlib.Path(sys.argv[2], "versions").glob("*_clean.py"):
+            lines = path.read_text().splitlines()
+            parts = [line for line in lines if "drop_table('cs_fts_message_" in line or "drop_table('cs_fts_thread_" in line]
+            path.write_text("\\n".join(line for line in lines if line not in parts))
     assert "cs_plugin" not in sys.modules
 """
 

@@ -855,6 +855,7 @@ def test_a_command_tells_all_that_is_asked_and_no_secret(world: World, name: str
 MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "list_page": lambda world: leaks_of_listings(world, ("threads",), FEW_CONTEXTS),
     "ordered_ids": lambda world: leaks_of_readers(world, ("ordered_ids",)),
+    "counted": lambda world: leaks_of_readers(world, ("counted",)),
     "count": lambda world: leaks_of_listings(world, ("threads",), FEW_CONTEXTS),
     "get": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
     "among": lambda world: leaks_of_question(world),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 import click
 from sqlalchemy.orm import Session
@@ -50,13 +51,17 @@ def _mend(
         left = list(compared.wrong)
         while left:
             piece, left = left[: pace.rows], left[pace.rows :]
-            with here.sessions() as session:
-                pace.keep(lambda session=session, piece=piece: committed(session, lambda: mend(session, piece)))
+            pace.keep(partial(_write, here, mend, piece))
         mended += len(compared.wrong)
         looked_at, at = looked_at + _AT_ONCE, compared.last
         if at is not None and looked_at % _TOLD == 0:
             click.echo(f"{what} up to {at} compared, {mended} mended")
     return mended
+
+
+def _write(here: Mounted, mend: Callable[[Session, Collection[int]], None], ids: Collection[int]) -> None:
+    with here.sessions() as session:
+        committed(session, lambda: mend(session, ids))
 
 
 class _Pace:

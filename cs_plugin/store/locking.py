@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from random import uniform
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Select, Table, column, select, table, update
+from sqlalchemy import Connection, Select, Table, column, insert, select, table, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cs_plugin.store import tally
-from cs_plugin.store.models import Base, Thread
+from cs_plugin.store.models import Base, RangeMark, Thread
 from cs_plugin.store.schema import VERSION_TABLE
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
@@ -27,6 +27,7 @@ Query = TypeVar("Query", bound=Select[Any])
 _PASSING_STATES = frozenset({"40001", "40P01", "55P03"})
 _PASSING_NUMBERS = frozenset({1020, 1205, 1213})
 _ATTEMPTS = 8
+RANGE = 5_000   # ids of threads that are counted together
 _ONLY_READS = "cs_plugin.only_reads"
 _EVERYBODYS = table(VERSION_TABLE, column("version_num"))
 
@@ -58,10 +59,18 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequen
     if _dialect(session) == "sqlite":
         # SQLite has no row locks: the first write takes the database's only one.
         session.execute(update(Thread).where(*chosen).values(version=Thread.version + 1), execution_options={"synchronize_session": False})
-    found = session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
-    # Whatever becomes of them now, the figures see it.
-    tally.set_apart(session, found)
-    return found
+    locked = session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
+    # Whatever becomes of them now, figures and counts see it.
+    tally.set_apart(session, locked)
+    mark(session, [thread.id for thread in locked])
+    return locked
+
+
+def mark(session: Session, ids: Collection[int]) -> None:
+    """Note that threads change, or begin: the totals of their ranges do not count until they are made anew (`store.totals`)."""
+    numbers = sorted({one // RANGE for one in ids})
+    if numbers:
+        session.execute(insert(RangeMark), [{"number": number} for number in numbers])
 
 
 def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None:

@@ -764,6 +764,40 @@ class KeptFigure(Base):
     calculated_at: Mapped[dt.datetime] = _moment()
 
 
+class ListRange(Base):
+    """A range of threads whose totals are written down, by its number (`store.totals`), and how often it has been counted."""
+
+    __tablename__ = "cs_list_range"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    times: Mapped[int] = mapped_column(Integer)
+
+
+class ListTotal(Base):
+    """How many threads of a range a list holds, for one value of one field."""
+
+    __tablename__ = "cs_list_total"
+    indexes = (UniqueConstraint("folder", "field", "value", "shop_id", "number"), Index("ix_cs_list_total_number", "number"))
+
+    id: Mapped[int] = _id()
+    number: Mapped[int] = mapped_column(Integer)
+    folder: Mapped[Folder] = mapped_column(OneOf(Folder))
+    shop_id: Mapped[str] = mapped_column(HostId)
+    field: Mapped[str] = mapped_column(String(16))
+    value: Mapped[str] = mapped_column(HostId)
+    threads: Mapped[int] = mapped_column(Integer)
+
+
+class RangeMark(Base):
+    """A change of a thread in a range, since when its totals do not count: a row of its own, for which no writer waits."""
+
+    __tablename__ = "cs_list_mark"
+    indexes = (Index("ix_cs_list_mark_number", "number"),)
+
+    id: Mapped[int] = _id()
+    number: Mapped[int] = mapped_column(Integer)
+
+
 class Notice(Base):
     """Until when an employee has seen everything new of a shop."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import fold
@@ -65,7 +65,7 @@ def rename_threads(session: Session, ids: Collection[int]) -> None:
     index_threads(session, wanted)
 
 
-def words_of(row: Row[Any]) -> dict[str, object]:
+def words_of(row: Any) -> dict[str, object]:
     """Return what a thread is searched by, of a row of NAMED."""
     # What is referred to and what it is about stand on a line each, so that no word is found across both.
     about = "\n".join((fold(row.order_id or ""), fold(row.subject)))
@@ -92,7 +92,7 @@ def forget_names(session: Session, thread_ids: Collection[int], indexed: Collect
     session.execute(delete(ThreadWords).where(ThreadWords.thread_id.in_(thread_ids)), execution_options=_QUIET)
 
 
-def _forget(session: Session, held: Select[Any], take: Any) -> None:
+def _forget(session: Session, held: Any, take: Any) -> None:
     """Take rows out of SQLite's index, which has to be told the words that it holds."""
     if has_own_index(session):
         rows = [dict(row) for row in session.execute(held).mappings()]

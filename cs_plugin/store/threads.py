@@ -6,19 +6,20 @@ List, count, bulk, CSV and the shown SQL all share one `where`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, false, func, literal, or_, select, union_all, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from cs_plugin.rules.inquiry import AuthorKind, clean_line
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import words
-from cs_plugin.store.locking import locking
-from cs_plugin.store.models import NEVER, ContactShop, EmployeeName, Message, SearchText, Thread, ThreadEvent
+from cs_plugin.store import totals, words
+from cs_plugin.store.locking import locking, mark
+from cs_plugin.store.models import NEVER, ContactShop, EmployeeName, ListTotal, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import MOST_ID, can_be_id
 
@@ -206,7 +207,12 @@ def count(session: Session, scope: Scope, wanted: ThreadFilter) -> tuple[int, bo
     if wanted.searches_text:
         found = _matching(session, scope, wanted, descending=True)
         return min(len(found), COUNT_BOUND), len(found) > COUNT_BOUND
-    return session.scalar(select(func.count()).select_from(Thread).where(*where(scope, wanted))) or 0, False
+    counted = _counted(session, scope, wanted, NEWEST_FIRST)
+    return (counted.total if counted else _count_live(session, scope, wanted)), False
+
+
+def _count_live(session: Session, scope: Scope, wanted: ThreadFilter) -> int:
+    return session.scalar(select(func.count()).select_from(Thread).where(*where(scope, wanted))) or 0
 
 
 def _matching(session: Session, scope: Scope, wanted: ThreadFilter, *, descending: bool) -> Sequence[int]:
@@ -230,6 +236,146 @@ def _matching(session: Session, scope: Scope, wanted: ThreadFilter, *, descendin
         clauses.append(Thread.id.in_(bindparam("found", sorted(found), expanding=True, literal_execute=True)))
     order = Thread.id.desc() if descending else Thread.id.asc()
     return session.scalars(select(Thread.id).where(*clauses).order_by(order).limit(COUNT_BOUND + 1)).all()
+
+
+# --- By ranges --------------------------------------------------------------------------------------------------------------------------------------
+
+# Filters whose threads are counted by `store.totals`, with the field under which they are; and sorts by such a field.
+_COUNTED_BY = {"status": "status", "language": "language", "contact_id": "contact", "private": "private", "assignee_id": "assignee"}
+_SORTED_BY = {"type": "contact", "language": "language", "status": "status", "employee": "assignee", "private": "private"}
+_SPARSE, _MOST_RANGES = 4, 60
+_FEW = 20_000   # threads of a list that are sorted rather than looked up range by range
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """How many threads of a list stand in each range, for each value of a field."""
+
+    field: str
+    by_value: Mapping[str, Mapping[int, int]]
+
+    @property
+    def total(self) -> int:
+        return sum(sum(ranges.values()) for ranges in self.by_value.values())
+
+
+def _counted(session: Session, scope: Scope, wanted: ThreadFilter, sort: Sort) -> _Counted | None:
+    """Count a list by its ranges, as its sort needs it; None where it is narrowed by more than one value, or too much has changed since."""
+    chosen = [name for name in FILTERS if name != "folder" and getattr(wanted, name) is not None]
+    if len(chosen) > 1 or not set(chosen) <= set(_COUNTED_BY) or wanted.texts:
+        return None
+    field, clauses = totals.ALL, []
+    if chosen:
+        value = getattr(wanted, chosen[0])
+        field, clauses = _COUNTED_BY[chosen[0]], [(_total_of(session, chosen[0], value), FILTERS[chosen[0]](value))]
+    elif sort.name in _SORTED_BY:
+        field = _SORTED_BY[sort.name]
+    by_value = totals.counted(session, scope, wanted.folder, field, clauses)
+    return None if by_value is None else _Counted(field, by_value)
+
+
+def _total_of(session: Session, name: str, value: Any) -> ColumnElement[bool]:
+    """Return the clause for totals of the threads that a filter finds."""
+    if name != "contact_id":
+        text = clean_line(value, 64) if isinstance(value, str) and name != "status" else value
+        return ListTotal.value == totals.value_of(_COUNTED_BY[name], text)
+    offered: dict[str, list[str]] = {}
+    for shop_id, contact_id in session.execute(select(ContactShop.shop_id, ContactShop.contact_id)):
+        offered.setdefault(shop_id, []).append(str(contact_id))
+    if value == NO_CONTACT:
+        return ~or_(false(), *(and_(ListTotal.shop_id == shop_id, ListTotal.value.in_(ids)) for shop_id, ids in offered.items()))
+    return and_(ListTotal.value == str(value), ListTotal.shop_id.in_([shop_id for shop_id, ids in offered.items() if str(value) in ids]))
+
+
+def _in_ranges(
+    session: Session, scope: Scope, wanted: ThreadFilter, counted: _Counted, sort: Sort, ranks: Ranks, *, offset: int, size: int
+) -> Sequence[int] | None:
+    """Return the ids of a page by looking into the ranges in which they stand; None where the ranges do not tell."""
+    if sort.name == "id":
+        groups: list[Collection[str] | None] = [None]
+    elif counted.field == _SORTED_BY.get(sort.name) and wanted.is_empty:
+        groups = [*_groups(session, counted, sort, ranks)]
+    else:
+        return None
+    parts: list[Select[Any]] = []
+    for group in groups:
+        by_range: Counter[int] = Counter()
+        for value, ranges in counted.by_value.items():
+            if group is None or value in group:
+                by_range.update(ranges)
+        here = sum(by_range.values())
+        if offset < here and size > 0:
+            part = _part(scope, wanted, counted.field, group, by_range, sort, offset=offset, size=size)
+            parts.append(part.add_columns(literal(len(parts)).label("part")))
+            size -= min(size, here - offset)
+        offset = max(0, offset - here)
+    rows = session.execute(union_all(*(select(part.subquery()) for part in parts))).all() if parts else []
+    return [one for part in range(len(parts)) for one in sorted((row[0] for row in rows if row[1] == part), reverse=sort.descending)]
+
+
+def _part(
+    scope: Scope,
+    wanted: ThreadFilter,
+    field: str,
+    group: Collection[str] | None,
+    by_range: Mapping[int, int],
+    sort: Sort,
+    *,
+    offset: int,
+    size: int,
+) -> Select[Any]:
+    """Return the query of some ids, by their order: it begins in the range that holds the first and ends in that of the last."""
+    passed, before = 0, 0
+    needed: list[int] = []
+    for number in sorted(by_range, reverse=sort.descending):
+        if passed + by_range[number] > offset:
+            before = before if needed else passed
+            needed.append(number)
+        passed += by_range[number]
+        if passed >= offset + size:
+            break
+    clauses = [*where(scope, wanted), *([_has_value(field, group)] if group is not None else [])]
+    order = Thread.id.desc() if sort.descending else Thread.id.asc()
+    low, high = min(needed), max(needed)
+    # Of few threads that stand far apart, the ranges between them are not read.
+    spans = [(low, high)] if high - low < _SPARSE * len(needed) or len(needed) > _MOST_RANGES else [(one, one) for one in needed]
+    each = [
+        totals.in_ranges(select(Thread.id).where(*clauses, Thread.id >= first * totals.SIZE, Thread.id < (last + 1) * totals.SIZE), scope)
+        for first, last in spans
+    ]
+    if len(each) == 1:
+        return each[0].order_by(order).offset(offset - before).limit(size)
+    together = union_all(*each).subquery()
+    by_id = together.c.id.desc() if sort.descending else together.c.id.asc()
+    return select(together.c.id).order_by(by_id).offset(offset - before).limit(size)
+
+
+def _has_value(field: str, values: Collection[str]) -> ColumnElement[bool]:
+    column = totals.FIELDS[field]
+    if field == "private":
+        return or_(*(column.is_(value == "1") for value in values))
+    chosen: list[Any] = [int(value) if field == "contact" else value for value in values if value]
+    return or_(column.in_(chosen), column.is_(None)) if "" in values and column.nullable else column.in_([*chosen, *([""] if "" in values else [])])
+
+
+def _groups(session: Session, counted: _Counted, sort: Sort, ranks: Ranks) -> Sequence[Collection[str]]:
+    """Return the values of a sort in its order; those that have no rank come together."""
+    order: dict[str, int] = {
+        "contact": {str(one): place for place, one in enumerate(ranks.contacts, 1)},
+        "language": {one: place for place, one in enumerate(ranks.languages, 1)},
+        "status": {status.value: place for place, status in enumerate(Status, 1)},
+        "private": {"0": 0, "1": 1},
+        "assignee": {},
+    }[counted.field]
+    if counted.field == "assignee":
+        order = dict(session.execute(select(EmployeeName.id, EmployeeName.rank)).tuples().all())
+    keys: dict[tuple[int, str], list[str]] = {}
+    for value in counted.by_value:
+        keys.setdefault((order.get(value, 0), value if counted.field == "assignee" else ""), []).append(value)
+    return [keys[key] for key in sorted(keys, reverse=sort.descending)]
+
+
+# --- Rows -------------------------------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,22 +421,31 @@ class Page:
 
 
 def list_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks) -> Page:
-    """Return a page of the list, the nearest that exists to the one asked for. Costs three queries, and where words are searched a few more.
+    """Return a page of the list, the nearest that exists to the one asked for. Costs four queries, two more where ranges tell, or words are searched.
 
     The ids are found first, from the nearer end, and the rest of each row is read for them alone.
     """
     if wanted.searches_text:
         return _searched_page(session, scope, wanted, sort=sort, number=number, size=size, ranks=ranks)
-    total, _more = count(session, scope, wanted)
+    counted = _counted(session, scope, wanted, sort)
+    total = counted.total if counted else _count_live(session, scope, wanted)
     number, pages, offset = _place_of(number, size, total)
+    by_ranges = counted and total and (sort.name == "id" or total > _FEW)
+    found = _in_ranges(session, scope, wanted, counted, sort, ranks, offset=offset, size=size) if counted and by_ranges else None
+    ids = [] if not total else found if found is not None else _by_sorting(session, scope, wanted, sort, ranks, offset=offset, size=size, total=total)
+    return Page(_rows(session, scope, ids), number, pages, total, False, size)
+
+
+def _by_sorting(
+    session: Session, scope: Scope, wanted: ThreadFilter, sort: Sort, ranks: Ranks, *, offset: int, size: int, total: int
+) -> Sequence[int]:
+    """Return the ids of a page by walking the list in its order, from the nearer end."""
     backwards = offset > total // 2
-    ids_query = _ordered(select(Thread.id).where(*where(scope, wanted)), sort, ranks, backwards=backwards)
+    query = _ordered(select(Thread.id).where(*where(scope, wanted)), sort, ranks, backwards=backwards)
     if backwards:
         on_page = min(size, total - offset)
-        ids = list(reversed(session.scalars(ids_query.offset(total - offset - on_page).limit(on_page)).all()))
-    else:
-        ids = list(session.scalars(ids_query.offset(offset).limit(size)).all())
-    return Page(_rows(session, scope, ids), number, pages, total, False, size)
+        return list(reversed(session.scalars(query.offset(total - offset - on_page).limit(on_page)).all()))
+    return session.scalars(query.offset(offset).limit(size)).all()
 
 
 def _place_of(number: int, size: int, total: int) -> tuple[int, int, int]:
@@ -518,6 +673,7 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
         return select(column).where(last.id == last_id).correlate(Thread).scalar_subquery()
 
     session.flush()
+    mark(session, thread_ids)
     session.execute(
         update(Thread)
         .where(Thread.id.in_(sorted(thread_ids)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Select, column, exists, false, func, literal, or_, select, table, text, union_all
+from sqlalchemy import Boolean, ColumnElement, Select, column, exists, false, func, literal, literal_column, or_, select, table, text, union_all
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -93,7 +93,7 @@ class Place:
         """Return the query of threads in which an index finds the words, one for each row."""
         if dialect == "sqlite":
             fts = table(self.fts, column("rowid"))
-            match = text(f"{self.fts} MATCH :{self.fts}_trigrams").bindparams(**{f"{self.fts}_trigrams": self._trigrams(words)})
+            match = literal_column(self.fts).bool_op("MATCH")(self._trigrams(words))
             return select(self.thread_id).select_from(fts).join(self.thread_id.class_, self.key == fts.c.rowid).where(match, self.holds(words))
         if dialect == "postgresql":
             return select(self.thread_id).where(self.holds(words))
@@ -118,7 +118,8 @@ class Place:
 
 def match_against(held: Any, wanted: str) -> ColumnElement[bool]:
     """Return MariaDB's clause for words of its full-text index."""
-    return held.match(wanted)   # the dialect writes it IN BOOLEAN MODE
+    clause: ColumnElement[bool] = held.match(wanted)   # the dialect writes it IN BOOLEAN MODE
+    return clause
 
 
 def beginnings_of(words: str) -> list[str]:

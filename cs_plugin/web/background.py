@@ -88,6 +88,7 @@ class Background:
         if not rounds.a_worker_is_alive(self._here):
             rounds.queue_chores(self._here)
             until = time.monotonic() + _JOB_SECONDS
+            rounds.bring_up_totals(self._here, stopping=lambda: stopping() or time.monotonic() > until)
             rounds.do_jobs(self._here, stopping=lambda: stopping() or time.monotonic() > until)
         return True
 

@@ -19,7 +19,7 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import daily, figures, files, notices, posts, tally, workers
+from cs_plugin.store import daily, figures, files, notices, posts, tally, totals, workers
 from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
@@ -58,6 +58,19 @@ def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
     while not stopping() and office.do_one(stopping=stopping) is not None:
         taken += 1
     return taken
+
+
+def bring_up_totals(here: Mounted, *, stopping: Stopping = never) -> None:
+    """Count anew what has changed in finished ranges of threads, some at a time, so that lists need not count them."""
+    while not stopping():
+        with here.sessions() as session:
+            only_reads(session)
+            looked = totals.look(session) if totals.is_due(session) else None
+        if looked is None:
+            return
+        _in_own(here, partial(totals.write_down, looked=looked))
+        if not looked.more:
+            return
 
 
 def queue_chores(here: Mounted) -> list[str]:

@@ -15,7 +15,7 @@ from cs_plugin import desk
 from cs_plugin.desk import Answer, Bench, Target
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
-from cs_plugin.rules.status import Status
+from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import (
     contacts,
     daily,
@@ -29,10 +29,11 @@ from cs_plugin.store import (
     reopening,
     tally,
     threads,
+    totals,
     undelivered,
     walk,
 )
-from cs_plugin.store.models import ContactShop, PredefinedShop, Thread
+from cs_plugin.store.models import ContactShop, ListRange, PredefinedShop, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
 from cs_plugin.web.posting import FormKey
@@ -144,6 +145,8 @@ LISTINGS: Mapping[str, Listing] = {
     "threads, by message": _threads({"message": "parcel", "sort": "customer"}),
     "threads, by address": _threads({"email": JAN.email, "sort": "-type"}, jan=True),
     "threads, by name": _threads({"customer": "Kowalski", "sort": "last_message"}, jan=True),
+    "threads, by everything": _threads({"q": "Kowalski", "sort": "-customer"}, jan=True),
+    "threads, by short words": _threads({"q": "@"}),
     "threads, by status": _threads({"status": "closed", "sort": "employee"}, status="closed"),
     "threads, private": _threads({"private": "yes", "sort": "message"}, private=True),
     "threads, by employee": _threads({"employee": "Marie", "sort": "email"}, assigned=True),
@@ -563,6 +566,16 @@ def _written_down(_session: Session, scope: Scope, world: World) -> set[int]:
     return {one for piece in written.pieces(50) for one in piece}
 
 
+def _by_ranges(session: Session, scope: Scope) -> int:
+    # A range that is counted and holds nothing: totals are read, and the rest is counted live.
+    session.add(ListRange(number=-1, times=1))
+    session.flush()
+    counted = totals.counted(session, scope, Folder.LIST, totals.ALL)
+    session.rollback()
+    assert counted is not None
+    return sum(counted.get("", {}).values())
+
+
 READERS: Mapping[str, Reader] = {
     "list_page": Reader(
         threads, "thread",
@@ -584,6 +597,7 @@ READERS: Mapping[str, Reader] = {
         walk, "thread", lambda session, scope, _w: set(walk.next_ids(session, scope, ThreadFilter(), after=0, up_to=MISSING, most=99)), _listed
     ),
     "count_up_to": Reader(walk, "thread", lambda session, scope, _w: walk.count_up_to(session, scope, ThreadFilter(), MISSING), _listed),
+    "counted": Reader(totals, "thread", lambda session, scope, _world: _by_ranges(session, scope), _listed),
     "next_binned_ids": Reader(
         walk, "thread",
         lambda session, scope, world: {
@@ -722,7 +736,7 @@ def _shop_of(world: World, thread_id: int | None) -> set[str]:
 
 
 # Take a scope and read nothing: they make the clauses of the functions above.
-CLAUSES = {"where", "thread_in"}
+CLAUSES = {"where", "thread_in", "threads_with", "in_ranges"}
 # Take a scope and write in it.
 WRITERS: Mapping[str, Any] = {"let_threads_go": contacts, "keep": figures, "open_thread": notices, "clear": notices}
 
@@ -753,6 +767,7 @@ COMMANDS: Mapping[str, tuple[list[str], str]] = {
     "doctor": ([], ""),
     "sweep": ([], ""),
     "purge": ([], ""),
+    "reindex": ([], ""),
     "deliver": ([], ""),
     "options": (["list", "--shop", "1"], ""),
     "permissions": ([], ""),

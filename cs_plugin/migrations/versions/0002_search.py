@@ -1,4 +1,5 @@
-"""Words that are found: an index over them on each database, the words of threads beside those of messages, and a sort by what was written last."""
+"""Words that are found: an index over them on each database, the words of threads beside those of messages, a sort by what was written last,
+and totals of finished ranges of threads."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ branch_labels = None
 depends_on = None
 
 _OURS = ("mysql", "mariadb")
+HOST_ID = sa.String(64).with_variant(mysql.VARCHAR(64, collation="utf8mb4_bin"), *_OURS)
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 FOLDED = sa.String(254).with_variant(mysql.VARCHAR(254, collation="utf8mb4_bin"), *_OURS)
 FOLDED_START = sa.String(64).with_variant(mysql.VARCHAR(64, collation="utf8mb4_bin"), *_OURS)
@@ -26,6 +28,7 @@ TABLE = {
     "mariadb_engine": "InnoDB",
     "mariadb_charset": "utf8mb4",
 }
+_TOTAL_OF = ("folder", "field", "value", "shop_id", "number")
 _AT_ONCE = 2_000   # threads whose words are written in one statement
 
 _THREADS = sa.table(
@@ -52,6 +55,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("thread_id", name=op.f("pk_cs_search_thread")),
         **TABLE,
     )
+    op.create_table(
+        "cs_list_range",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        _key("range", "number"),
+        **TABLE,
+    )
+    op.create_table(
+        "cs_list_total",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("folder", sa.String(length=16), nullable=False),
+        sa.Column("shop_id", HOST_ID, nullable=False),
+        sa.Column("field", sa.String(length=16), nullable=False),
+        sa.Column("value", HOST_ID, nullable=False),
+        sa.Column("threads", sa.Integer(), nullable=False),
+        _key("total", "id"),
+        sa.UniqueConstraint(*_TOTAL_OF, name=op.f("uq_cs_list_total_folder_field_value_shop_id_number")),
+        **TABLE,
+    )
+    op.create_index("ix_cs_list_total_number", "cs_list_total", ["number"], unique=False)
+    op.create_table(
+        "cs_list_mark",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        _key("mark", "id"),
+        **TABLE,
+    )
+    op.create_index("ix_cs_list_mark_number", "cs_list_mark", ["number"], unique=False)
     op.add_column("cs_thread", sa.Column("message_sort", FOLDED_START, nullable=False, server_default=""))
     connection = op.get_bind()
     _write_words(connection)
@@ -59,6 +91,10 @@ def upgrade() -> None:
     op.drop_index("ix_cs_thread_status", table_name="cs_thread")
     op.create_index("ix_cs_thread_message", "cs_thread", ["folder", "message_sort", "id"], unique=False)
     fulltext.make(connection)
+
+
+def _key(name: str, column: str) -> sa.PrimaryKeyConstraint:
+    return sa.PrimaryKeyConstraint(column, name=op.f(f"pk_cs_list_{name}"))
 
 
 def _write_words(connection: sa.Connection) -> None:
@@ -89,3 +125,8 @@ def downgrade() -> None:
     op.create_index("ix_cs_thread_status", "cs_thread", ["folder", "status", "id"], unique=False)
     op.drop_column("cs_thread", "message_sort")
     op.drop_table("cs_search_thread")
+    op.drop_index("ix_cs_list_mark_number", table_name="cs_list_mark")
+    op.drop_table("cs_list_mark")
+    op.drop_index("ix_cs_list_total_number", table_name="cs_list_total")
+    op.drop_table("cs_list_total")
+    op.drop_table("cs_list_range")
