@@ -147,7 +147,7 @@ def test_an_export_is_nobody_elses_and_is_written_down(store: Store) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "=1+1", "+49 30 123", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "|calc", "=cmd|' /C calc'!A0", 
+        "=1+1", "+49 30 123", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "|calc", "=cmd|' /C calc'!A0",
         "＝1+1", "＋1", "－1", "＠x", " =1+1", "\u200b=1", "\ufeff=1", "\0=1",
     ],
 )  # fmt: skip
