@@ -52,7 +52,7 @@ def events(store: Store, kind: str) -> dict[int, int]:
     """Return how many events of a kind each thread has."""
     query = select(ThreadEvent.thread_id, func.count()).where(ThreadEvent.kind == kind).group_by(ThreadEvent.thread_id)
     with store.desk.sessions() as session:
-        return {thread_id: number for thread_id, number in session.execute(query)}
+        return {row[0]: row[1] for row in session.execute(query)}
 
 
 @pytest.mark.shows("6.11")

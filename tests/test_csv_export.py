@@ -88,7 +88,9 @@ def test_an_export_speaks_the_employees_language_and_tells_their_time(store: Sto
 
 
 @pytest.mark.shows("6.12")
-@pytest.mark.parametrize("query", ["", "?sort=-email", "?sort=employee&email=sender", "?sort=-last_message&status=open", "?view=waiting", "?shop=shop-2"])
+@pytest.mark.parametrize(
+    "query", ["", "?sort=-email", "?sort=employee&email=sender", "?sort=-last_message&status=open", "?view=waiting", "?shop=shop-2"]
+)
 def test_an_export_is_the_list_filtered_and_sorted_with_all_of_its_pages(any_store: Store, query: str) -> None:
     """On every database, and longer than one piece."""
     fill(any_store, [*many(23), *LETTERS])
@@ -145,7 +147,8 @@ def test_an_export_is_nobody_elses_and_is_written_down(store: Store) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "=1+1", "+49 30 123", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "|calc", "=cmd|' /C calc'!A0", "＝1+1", "＋1", "－1", "＠x", " =1+1", "\u200b=1", "\ufeff=1", "\0=1",
+        "=1+1", "+49 30 123", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "|calc", "=cmd|' /C calc'!A0",
+        "＝1+1", "＋1", "－1", "＠x", " =1+1", "\u200b=1", "\ufeff=1", "\0=1",
     ],
 )  # fmt: skip
 def test_what_begins_like_a_formula_is_text(text: str) -> None:

@@ -45,6 +45,7 @@ READERS: dict[str, Callable[[Session, Scope, list[int]], set[int]]] = {
     "list_page": lambda session, scope, _ids: {
         row.id for row in threads.list_page(session, scope, ThreadFilter(), sort=Sort(), number=1, size=20, ranks=Ranks()).rows
     },
+    "rows": lambda session, scope, ids: {row.id for row in threads.rows(session, scope, ids)},
     "ordered_ids": lambda session, scope, _ids: set(session.scalars(threads.ordered_ids(scope, ThreadFilter(), Sort("customer")))),
     "count": lambda session, scope, ids: set(ids[: threads.count(session, scope, ThreadFilter())[0]]),
     "get": lambda session, scope, ids: {found.id for one in ids if (found := threads.get(session, scope, one)) is not None},
@@ -137,7 +138,7 @@ def test_every_function_that_reads_threads_takes_a_scope() -> None:
     }
     readers = {name for name, parameters in signatures.items() if "session" in parameters}
     scoped = {name for name, parameters in signatures.items() if any("Scope" in str(one.annotation) for one in parameters.values())}
-    tried = {*READERS, "binned_at", "linked_thread"}
+    tried = {*READERS, "linked_thread"}
     assert readers - scoped - {"remember_message_id"} == set(UNSCOPED)
     assert readers & scoped <= tried
 

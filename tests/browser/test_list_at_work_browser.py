@@ -170,6 +170,7 @@ def test_views_count_by_themselves(shown: ShownList) -> None:
 # --- Keys -------------------------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.shows("6.14")
 def test_the_list_is_worked_through_by_keys(shown: ShownList) -> None:
     """They move, select, mark, assign, search, open and explain themselves; whatever they do shows where one is."""
     with shown.page() as page:
@@ -214,6 +215,7 @@ def test_the_list_is_worked_through_by_keys(shown: ShownList) -> None:
         expect(page).to_have_url(re.compile(r"/customer-service/37/"))
 
 
+@pytest.mark.shows("6.14")
 def test_a_key_marks_what_is_selected_and_another_leads_to_the_next_unanswered_thread(shown: ShownList) -> None:
     """As the buttons do."""
     with shown.page() as page:
@@ -228,7 +230,7 @@ def test_a_key_marks_what_is_selected_and_another_leads_to_the_next_unanswered_t
         expect(page).to_have_url(re.compile(r"/customer-service/1/"))
 
 
-@pytest.mark.shows("6.10")
+@pytest.mark.shows("6.10", "6.14")
 @pytest.mark.parametrize("cell", [".cs-thread-id", ".cs-thread-customer", ".cs-col-last"])
 def test_the_middle_button_opens_a_row_in_a_tab_of_its_own(shown: ShownList, cell: str) -> None:
     """Wherever in the row; and so does a click with Control held."""
