@@ -456,7 +456,7 @@ def test_the_words_fit_a_terminal_and_colours_stay_on_it(store: Store) -> None:
 def test_the_check_is_short_where_all_is_well(store: Store) -> None:
     """One line for the tables, and what is a warning."""
     store.app.config["CS_BACKGROUND"] = True
-    assert run(store, "check").output == "ok       The desk's tables are at 0001, as they should be.\n"
+    assert run(store, "check").output == "ok       The desk's tables are at 0002, as they should be.\n"
 
 
 def test_no_secret_is_printed(stores: Callable[..., Store]) -> None:
