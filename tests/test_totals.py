@@ -52,7 +52,7 @@ def short_ranges() -> Any:
 
 
 @pytest.fixture(scope="module", params=DATABASES)
-def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, short_ranges: None) -> Any:  # noqa: ARG001 - what is made uses it
+def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, short_ranges: None) -> Any:
     """A store with many threads whose ranges have totals; some have changed since."""
     folder = tmp_path_factory.mktemp("counted")
     kind: str = request.param
