@@ -83,7 +83,7 @@ def test_a_worker_delivers_does_jobs_and_shows_that_it_lives(any_store: Store, s
     with working(store):
         smtp_server.wait_for(1)
         wait_until(lambda: len(names(store)) == 1, seconds=20, what="the sign of life")
-        wait_until(lambda: ended_jobs(store) == ["purge", "retention", "sweep", "tidy"], seconds=30, what="the chores")
+        wait_until(lambda: ended_jobs(store) == ["purge", "retention", "sweep", "tidy", "totals"], seconds=30, what="the chores")
         put(store, "later@example.com")
         smtp_server.wait_for(2)
     assert names(store) == []
@@ -138,10 +138,10 @@ def test_several_workers_do_nothing_twice(any_store: Store, smtp_server: SMTPSer
     with working(store), working(store):
         wait_until(lambda: not items(store), seconds=60, what="the end of the queue")
         wait_until(lambda: len(names(store)) == 2, seconds=20, what="both")
-        wait_until(lambda: ended_jobs(store) == ["purge", "retention", "sweep", "tidy"], seconds=30, what="the chores")
+        wait_until(lambda: ended_jobs(store) == ["purge", "retention", "sweep", "tidy", "totals"], seconds=30, what="the chores")
     assert sorted(mail.recipients[0] for mail in smtp_server.received) == sorted(addresses)
     with store.desk.sessions() as session:
-        assert sorted(session.scalars(select(Job.kind))) == ["purge", "retention", "sweep", "tidy"]
+        assert sorted(session.scalars(select(Job.kind))) == ["purge", "retention", "sweep", "tidy", "totals"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -205,14 +205,17 @@ def test_a_worker_asks_a_mail_server_that_is_away_until_it_comes_back(
     assert items(store) == []
 
 
-@pytest.mark.parametrize("look", [rounds.deliver, rounds.do_jobs, rounds.take_over, rounds.queue_chores, rounds.a_worker_is_alive])
+LOOKS = (rounds.deliver, rounds.do_jobs, rounds.take_over, rounds.queue_chores, rounds.a_worker_is_alive, rounds.bring_up_totals)
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_a_look_that_finds_nothing_waits_for_no_writer(tmp_path: Path, look: Callable[[Mounted], object]) -> None:
     """Every second, in each process: it takes no write lock, so that it neither waits for one nor holds one up."""
     options = {"connect_args": {"timeout": 0}}
     store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, SQLALCHEMY_ENGINE_OPTIONS=options)
     with store.app.app_context():
         rounds.queue_chores(store.desk)
-        assert rounds.do_jobs(store.desk) == 4
+        assert rounds.do_jobs(store.desk) == len(rounds.DAILY)
         with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
             look(store.desk)

@@ -368,7 +368,7 @@ def _groups(session: Session, counted: _Counted, sort: Sort, ranks: Ranks) -> Se
         "assignee": {},
     }[counted.field]
     if counted.field == "assignee":
-        order = dict(session.execute(select(EmployeeName.id, EmployeeName.rank)).tuples().all())
+        order = {one.id: one.rank for one in session.execute(select(EmployeeName.id, EmployeeName.rank))}
     keys: dict[tuple[int, str], list[str]] = {}
     for value in counted.by_value:
         keys.setdefault((order.get(value, 0), value if counted.field == "assignee" else ""), []).append(value)

@@ -62,7 +62,7 @@ def look(session: Session) -> Looked | None:
     """Count a range that is finished and has no totals, or a mark; None where there is none. It only reads: a range takes longer than a write may."""
     marks = session.execute(select(RangeMark.id, RangeMark.number).order_by(RangeMark.id).limit(_MARKS)).all()
     finished = (session.scalar(select(func.max(Thread.id))) or 0) // SIZE
-    known = dict(session.execute(select(ListRange.number, ListRange.times)).tuples().all())
+    known: dict[int, int] = {one.number: one.times for one in session.execute(select(ListRange.number, ListRange.times))}
     marked = {mark.number for mark in marks}
     due = sorted((known.keys() & marked) | (set(range(finished)) - known.keys()))
     # A mark on a range that is not finished says nothing: that one is counted live anyway.

@@ -13,7 +13,7 @@ from cs_plugin.desk import Bench
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import Job, JobState
-from cs_plugin.store.preferences import preferences_of, set_preference
+from cs_plugin.store.preferences import set_preference
 from cs_plugin.web.bulk_job import ASSIGN, DELETE, JOB, NOT_SPAM, RESTORE
 from cs_plugin.web.reading import Visit
 from cs_plugin.web.status_words import BULK_WORDS
@@ -47,11 +47,10 @@ class BulkTold:
 
 def bulks_told(here: Visit, session: Session) -> list[BulkTold]:
     """Return what is told of the bulk actions of this employee, the newest first. Costs two queries where there are any, else one."""
-    employee_id = here.actor().employee.id
-    found = [job for job in jobs.newest_of(session, JOB, employee_id, _MOST) if _runs(job) or _is_new(here, job)]
+    found = [job for job in jobs.newest_of(session, JOB, here.actor().employee.id, _MOST) if _runs(job) or _is_new(here, job)]
     if not found:
         return []
-    read = preferences_of(session, employee_id).get(_READ)
+    read = here.preferences.get(_READ)
     return [_told(here, job) for job in found if _runs(job) or not isinstance(read, int) or job.id > read]
 
 

@@ -19,7 +19,7 @@ from cs_plugin.store import figures, tally
 from cs_plugin.store.contacts import ContactWords
 from cs_plugin.store.figures import KPIS, STATISTICS, Block, Figure, Kpi
 from cs_plugin.store.locking import let_go
-from cs_plugin.store.preferences import preferences_of, set_preference
+from cs_plugin.store.preferences import set_preference
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.tally import Counts
 from cs_plugin.web.desk_view import DeskView
@@ -137,7 +137,7 @@ def panel(here: Visit, session: Session, contacts: Sequence[ContactWords]) -> Pa
     counts = tally.counts_by_contact(session, scope)
     together = figures.total(counts)
     order_messages = tuple(i18n.gettext(here.employee_language, text) for text in figures.ORDER_MESSAGES)
-    unfolded = preferences_of(session, here.actor().employee.id).get(_FOLD) is True
+    unfolded = here.preferences.get(_FOLD) is True
     return Panel(
         cards=_cards(here, session, counts),
         blocks=figures.blocks(counts, contacts, (order_messages[0], order_messages[1])),

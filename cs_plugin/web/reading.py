@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from cs_plugin.rules.languages import Language, best_of, direction
 from cs_plugin.rules.people import Customer, Employee
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, read_context, shop_at
+from cs_plugin.store.preferences import preferences_of
 from cs_plugin.store.scope import Scope, scope_of
 from cs_plugin.web.drawing import once, once_but_for_number, times
 from cs_plugin.web.mounted import Mounted, mounted
@@ -108,6 +110,11 @@ class Visit:
         if not isinstance(kept, list | tuple) or len(kept) != 2 or self.employee is None or kept[0] != self.employee.id:
             return None
         return str(kept[1])
+
+    @cached_property
+    def preferences(self) -> Mapping[str, Any]:
+        """Return what the employee has chosen before, by name, as it was when this request first asked."""
+        return preferences_of(self.desk.session(), self.actor().employee.id)
 
     def scope(self, permission: Permission = Permission.VIEW) -> Scope:
         """Return the shops of the context in which the employee holds a permission."""

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
 from cs_plugin.desk.saved_views import may_share
@@ -19,7 +18,6 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
 from cs_plugin.store.locking import let_go
-from cs_plugin.store.preferences import preferences_of
 from cs_plugin.store.saved_views import views_of
 from cs_plugin.store.threads import PAGE_SIZES, Page
 from cs_plugin.store.words import finds_only_words
@@ -73,7 +71,7 @@ class ThreadListPages(ThreadDeeds):
         state = self._state()
         around = surroundings(here)
         session = here.desk.session()
-        size = state.size or _remembered_size(session, here)
+        size = state.size or _remembered_size(here)
         wanted, wrong = state.asked(around.choices, here.actor().employee.id)
         scope = here.scope(state.view.needs)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
@@ -154,6 +152,6 @@ def first_words(text: str) -> str:
     return text[:end].rstrip() + "…"
 
 
-def _remembered_size(session: Session, here: Visit) -> int:
-    remembered = preferences_of(session, here.actor().employee.id).get(SIZE)
+def _remembered_size(here: Visit) -> int:
+    remembered = here.preferences.get(SIZE)
     return remembered if remembered in PAGE_SIZES else PAGE_SIZES[0]
