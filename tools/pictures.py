@@ -30,6 +30,7 @@ OWN_LANGUAGE = "en"         # of the employees who look in others
 NO_SUCH_USER = "550 5.1.1 <%s>: Recipient address rejected: User unknown"
 LIST, CONTACT = "/admin/customer-service/?shop=all", "/customer-service/contact"
 OPTIONS, PERMISSIONS = "/admin/customer-service-options/", "/admin/customer-service-permissions/"
+SQL = "/admin/customer-service-sql-manager/"
 QUESTION = re.compile(r"https?://[^/\s]+(/\S*/question/\S+)")
 
 
@@ -66,6 +67,13 @@ PICTURES = (
     Picture("thread-390-light", "{thread}", 390, employee="marie"),
     Picture("threads-1280-french", LIST, 1280, employee="marie", language="fr"),
     Picture("thread-1280-french", "{thread}", 1280, employee="marie", language="fr"),
+    Picture("search-1280-light", f"{LIST}&q=order", 1280, employee="marie", whole=False),
+    Picture("statistics-1440-light", LIST, employee="marie", whole=False, opens=".cs-figures-fold > summary"),
+    Picture("bell-1280-light", LIST, 1280, employee="marie", whole=False, opens=".cs-bell-button"),
+    Picture("bell-390-dark", LIST, 390, "dark", employee="marie", whole=False, opens=".cs-bell-button"),
+    Picture("sql-query-1280-light", f"{LIST}&status=open&sort=email", 1280, employee="marie", whole=False, opens=".cs-wheel > summary"),
+    Picture("sql-manager-1280-light", SQL, 1280, employee="marie"),
+    Picture("sql-manager-390-dark", SQL, 390, "dark", employee="marie"),
     Picture("picker-1280-light", LIST, 1280, employee="marie", whole=False, opens=".cs-context > summary"),
     Picture("options-1280-light", f"{OPTIONS}?shop=group-1", 1280, employee="marie", opens="[data-option=default_message] .cs-elsewhere > summary"),
     Picture("options-390-dark", f"{OPTIONS}?shop=shop-1", 390, "dark", employee="marie"),
