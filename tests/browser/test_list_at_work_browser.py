@@ -253,7 +253,7 @@ def test_the_middle_button_opens_a_row_in_a_tab_of_its_own(shown: ShownList, cel
 def test_the_options_stand_folded_below_the_list(shown: ShownList, scripts: bool) -> None:
     """Their form comes back to the list as it stood; what is wrong is said at its field, and nothing that was typed is lost."""
     with shown.page("?sort=email", scripts=scripts) as page:
-        fold = page.locator(".cs-fold")
+        fold = page.locator(".cs-unfold")
         expect(fold).to_have_attribute("aria-expanded", "false")
         expect(page.locator("#cs-options-form")).to_have_count(0)
         fold.click()
