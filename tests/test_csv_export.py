@@ -158,7 +158,28 @@ def test_what_begins_like_a_formula_is_text(text: str) -> None:
     assert "\0" not in cell
 
 
-@pytest.mark.parametrize("text", ["", "Ann Berg", "a=b", "1,5", "“=”", "Żółty", "مرحبا", "2026-11-21 18:37:00+00:00"])
+@pytest.mark.shows("6.12")
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ('hello;=HYPERLINK("http://x/")', 'hello;\'=HYPERLINK("http://x/")'),
+        ("Hello\n=cmd|' /C calc'!A0", "Hello\n'=cmd|' /C calc'!A0"),
+        ("a; \u200b＝1", "a; \u200b'＝1"),
+        ("one\r\n- two", "one\r\n'- two"),
+    ],
+)
+def test_what_begins_like_a_formula_within_a_cell_is_text(text: str, safe: str) -> None:
+    """Where ";" parts the cells, as in most of Europe, quotes in the middle of a line hold nothing together."""
+    assert safe_cell(text) == safe
+
+
+@pytest.mark.parametrize("text", [" " * 60 + "=1", "\x0b=1", "\x85=1", "\u2028=1", "\ufe0f=1"])
+def test_nothing_unseen_hides_a_formula(text: str) -> None:
+    """However much of it stands before the sign."""
+    assert safe_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "Ann Berg", "a; b", "a=b", "1,5", "“=”", "Żółty", "مرحبا", "2026-11-21 18:37:00+00:00"])
 def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
     """No cell is changed without need."""
     assert safe_cell(text) == text

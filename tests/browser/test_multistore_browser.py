@@ -202,7 +202,7 @@ def test_an_administrator_reads_who_may_do_what_and_why(shown: Shown, scripts: b
         page.get_by_label("Employee", exact=True).fill("berg5")
         page.get_by_role("combobox", name="Shop").select_option("Dubai")
         page.get_by_role("button", name="Search").click()
-        expect(page.get_by_role("status")).to_have_text("Of employees 1 to 10, 7 may do something in Dubai.")
+        expect(page.locator(".cs-permissions-told")).to_have_text("Of employees 1 to 10, 7 may do something in Dubai.")
         expect(page.get_by_role("row")).to_have_count(8)
         page.get_by_role("link", name="Reset").click()
         expect(page.get_by_role("row")).to_have_count(21)

@@ -89,7 +89,8 @@
   const types = (field) => field.isContentEditable || field.matches("textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=submit])");
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (document.querySelector("dialog[open]") || types(event.target)) return;
+    // In an open menu a letter looks for a name.
+    if (document.querySelector("dialog[open]") || types(event.target) || event.target.closest("details.cs-menu[open]")) return;
     const does = Object.hasOwn(KEYS, keyOf(event)) && KEYS[keyOf(event)];
     if (!does) return;
     event.preventDefault();
