@@ -219,9 +219,9 @@ def test_all_that_match_is_refused_where_none_may_be_changed(store: Store) -> No
 @pytest.mark.shows("6.11")
 def test_it_is_told_how_far_it_is_and_it_can_be_cancelled(store: Store) -> None:
     """To the employee alone who asked for it; what is done stays done."""
-    store.answers.grants[LAYLA.id] = EVERYTHING
+    store.answers.grants[JOHN.id] = EVERYTHING
     fill(store, many(60))
-    client, other = store.client(employee=MARIE), store.client(employee=LAYLA)
+    client, other = store.client(employee=MARIE), store.client(employee=JOHN)
     whole(client, "closed")
     with store.app.app_context():
         rounds.job_office(store.desk).do_one(stopping=lambda: newest_job(store).done > 0)
