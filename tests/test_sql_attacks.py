@@ -74,6 +74,16 @@ EVERYWHERE = (
     "SELECT oid FROM cs_thread", "SELECT ctid FROM cs_thread", "SELECT xmin FROM cs_thread", "SELECT t FROM cs_thread t", "SELECT t, 1 AS t FROM cs_thread t",
     "SELECT (t).token_nonce FROM cs_thread t", "SELECT row_to_json(t) FROM cs_thread t", "SELECT cs_thread FROM cs_thread", "SELECT details FROM cs_event",
     "WITH a (token_nonce) AS (SELECT 1) SELECT token_nonce FROM cs_thread", "SELECT public.cs_thread.id FROM cs_thread",
+    # Names that would hide whose column it is: given to columns by their places, to tables in parentheses, and of no table at all.
+    "SELECT t.subject FROM cs_thread AS t(id, shop_id, subject)", "SELECT subject FROM cs_thread t (id, shop_id, subject)",
+    "SELECT t.id FROM cs_thread AS a JOIN cs_message AS t(id, subject) ON a.id = t.id", "WITH a AS (SELECT 1 AS x) SELECT b.y FROM a AS b(y)",
+    "SELECT t.token_nonce, 1 AS token_nonce FROM (cs_thread AS a JOIN cs_message AS b ON a.id = b.thread_id) AS t",
+    "SELECT t.token_nonce, 1 AS token_nonce FROM (cs_thread) AS t", "SELECT t.token_nonce, 1 AS token_nonce FROM ((cs_thread)) AS t",
+    "SELECT t.id FROM (cs_thread) AS t", "SELECT t.id FROM (cs_thread AS a, cs_message AS b) AS t", "SELECT t.id FROM ((cs_thread AS a)) AS t",
+    "SELECT t.network, 1 AS network FROM ((SELECT 1 AS one) AS a JOIN cs_message AS b ON 1 = 1) AS t",
+    "SELECT cs_thread.token_nonce, 1 AS token_nonce FROM cs_thread AS x", "SELECT y.token_nonce, 1 AS token_nonce FROM cs_thread AS x",
+    "SELECT id FROM cs_thread AS x WHERE 1 IN (SELECT 1 AS token_nonce) AND cs_thread.token_nonce > ''",
+    "SELECT a.token_nonce FROM (SELECT 1 AS token_nonce) AS a, cs_thread AS x",
     # Time, memory, and the machine.
     "SELECT pg_sleep(10)", "SELECT pg_sleep_for('1 day')", "SELECT SLEEP(10)", "SELECT BENCHMARK(1000000000, MD5('x'))", "SELECT GET_LOCK('x', 100)",
     "SELECT RELEASE_LOCK('x')", "SELECT pg_advisory_lock(1)", "SELECT randomblob(1000000000)", "SELECT zeroblob(1000000000)", "SELECT repeat('x', 1000000000)",
@@ -133,6 +143,11 @@ FOR_ALL = (
     "SELECT count(DISTINCT t.id) FROM cs_thread t LEFT JOIN cs_event e ON e.thread_id = t.id WHERE e.id IS NULL OR e.kind IN ('status', 'it''s; -- not')",
     "WITH busy AS (SELECT shop_id, count(*) AS n FROM cs_thread GROUP BY shop_id) SELECT shop_id FROM busy WHERE n > 0",
     "WITH a AS (SELECT id FROM cs_contact) SELECT count(*) FROM a",
+    "WITH a AS (SELECT c.message_id FROM cs_attachment c) SELECT a.message_id, m.text FROM a JOIN cs_message m ON m.id = a.message_id",
+    "SELECT x.message_id, m.text FROM (SELECT s.message_id FROM cs_search s) AS x JOIN cs_message m ON m.id = x.message_id",
+    "SELECT a.id FROM (cs_thread AS a JOIN cs_message AS b ON a.id = b.thread_id) WHERE b.text <> ''",
+    "SELECT n FROM (SELECT 1 AS n) AS n",
+    "SELECT t.id FROM (SELECT id FROM cs_thread UNION SELECT id FROM cs_message) AS t",
     "SELECT id FROM cs_thread UNION SELECT id FROM cs_message ORDER BY 1 LIMIT 3",
     "SELECT CASE WHEN status = 'open' THEN 'yes' ELSE 'no' END, coalesce(assignee_id, '--'), lower(subject), length(subject) FROM cs_thread -- a remark",
     "SELECT row_number() OVER (PARTITION BY shop_id ORDER BY id) AS place, id FROM cs_thread",
@@ -288,6 +303,29 @@ def test_rows_past_the_limit_are_cut_and_told(attacked: Attacked) -> None:
     assert run(f"{many} LIMIT 999999999") == (5, True)
     assert run(f"{many} LIMIT 3") == (3, False)
     assert run("SELECT id FROM cs_thread") == (1, False)
+
+
+@pytest.mark.shows("6.12")
+def test_rows_that_hold_too_much_are_cut_and_told(attacked: Attacked) -> None:
+    """However few they are, and fetched piece by piece: what is cut is never held."""
+    long = "x" * 15_000
+    many = f"SELECT '{long}' AS a FROM cs_contact_text a, cs_contact_text b, cs_contact_text c, cs_contact_text d"
+    query = checked(many, attacked.manager.language, 5_001)
+    result = attacked.manager.run(query, Bounds(20, 5_000, size=1_000_000))
+    assert (len(result.rows), result.cut) == (1_000_000 // len(long), True)
+    whole = attacked.manager.run(checked(f"{many} LIMIT 30", attacked.manager.language, 5_001), Bounds(20, 5_000, size=1_000_000))
+    assert (len(whole.rows), whole.cut) == (30, False)
+    none = attacked.manager.run(checked("SELECT id, subject FROM cs_thread WHERE 1 = 2", attacked.manager.language, 11), Bounds(20, 10))
+    assert (none.columns, none.rows, none.cut) == (("id", "subject"), [], False)
+
+
+def test_a_value_that_is_too_large_is_not_made_on_sqlite(attacked: Attacked) -> None:
+    """Out of short ones: it is told as the mistake that it is."""
+    if isinstance(attacked.manager, SQLiteManager):
+        doubled = "WITH a AS (SELECT '" + "x" * 15_000 + "' AS v)"
+        text = f"{doubled} SELECT {' || '.join(['v'] * 80)} FROM a"
+        with pytest.raises(RefusedQueryError, match="too big"):
+            attacked.manager.run(checked(text, "sqlite", 11), Bounds(20, 10))
 
 
 def test_mistakes_are_told_in_the_databases_words(attacked: Attacked) -> None:

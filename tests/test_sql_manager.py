@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from cs_plugin import ALL, health
+from cs_plugin import ALL, health, i18n
 from cs_plugin.desk.queries import delete_query, note_query, save_query
 from cs_plugin.errors import ConfigurationError, InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.store import sql_parser
 from cs_plugin.store.models import Audit, SavedQuery
 from cs_plugin.store.saved_queries import MOST
-from tests.hosts.store import EVERYTHING, JOHN, MARIE, Store, make_store
+from cs_plugin.store.sql_sqlite import SQLiteManager
+from tests.hosts.store import EVERYTHING, JOHN, LAYLA, MARIE, Store, make_store
 from tests.hosts.writing import begin, do, look
 from tests.sql_users import user_of
 
@@ -82,7 +83,7 @@ def test_where_the_manager_may_not_be_used_the_way_is_shown_disabled_with_the_re
         assert "sql-manager" not in page
     assert client.get(MANAGER).status_code == 403
     assert "SQL Manager</a>" not in client.get(LIST).text
-    assert client.get(f"{LIST}sql-manager").location.endswith("/sql")
+    assert client.get(f"{LIST}sql-manager").location.endswith("/sql?shop=all")
 
 
 @pytest.mark.shows("6.12")
@@ -98,6 +99,24 @@ def test_the_query_is_that_of_the_list(lined: Store) -> None:
 
 
 @pytest.mark.shows("6.12")
+def test_in_a_saved_view_the_query_is_that_of_the_view(lined: Store) -> None:
+    """With what is searched in it, its sort and its name; a view that is gone is told by its list, and not shown as all."""
+    client = lined.client(employee=MARIE)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(LIST).text)
+    assert token
+    form = {"csrf_token": token[1], "action": "save", "name": "My Jans"}
+    assert client.post(f"{LIST}views?view=mine&customer=jan&sort=email&shop=all", data=form).status_code == 303
+    typed = client.get(f"{LIST}sql-manager?shop=all&view=1", follow_redirects=True).text
+    for shown in (text_of(client.get(f"{QUERY}?shop=all&view=1").text), html.unescape(typed)):
+        assert "'jan'" in shown
+        assert "cs_thread.assignee_id = '1'" in shown
+        assert "ORDER BY cs_thread.address_sort ASC" in shown
+    assert 'value="My Jans, Customer: jan"' in typed
+    for gone in (f"{QUERY}?view=99", f"{LIST}sql-manager?view=99", f"{MANAGER}?list=yes&view=99"):
+        assert "This view is no longer there" in client.get(gone, follow_redirects=True).text
+
+
+@pytest.mark.shows("6.12")
 def test_a_host_with_a_manager_of_its_own_is_led_to(lined: Store) -> None:
     """With the query; our page leaves the menu, and leads there too. Whoever may not use the SQL manager is not led there either."""
     lined.answers.urls["sql_manager"] = "/reports/sql?q={id}"
@@ -107,7 +126,7 @@ def test_a_host_with_a_manager_of_its_own_is_led_to(lined: Store) -> None:
     assert ">SQL Manager<" not in page
     assert client.get(f"{LIST}sql-manager?sort=email").location.startswith("/reports/sql?q=SELECT")
     assert client.get(MANAGER).location == "/reports/sql?q="
-    assert lined.client(employee=JOHN).get(f"{LIST}sql-manager").location.endswith("/sql")
+    assert lined.client(employee=JOHN).get(f"{LIST}sql-manager").location.endswith("/sql?shop=all")
 
 
 @pytest.mark.shows("6.12")
@@ -141,6 +160,14 @@ def test_a_query_runs_and_is_written_down(lined: Store) -> None:
     assert "SELECT token_nonce FROM cs_thread</textarea>" in refused.text
     assert 'value="mine"' in refused.text
     assert [one[:2] for one in audited(lined)] == [("sql_run", "1"), ("sql_run", "1")]
+
+
+@pytest.mark.shows("6.12")
+def test_all_of_a_query_is_written_down(lined: Store) -> None:
+    """A long remark hides nothing of what was read behind it."""
+    sql = f"SELECT /* {'x' * 15_000} */ id FROM cs_thread"
+    assert post(lined.client(employee=MARIE), "run", sql=sql).status_code == 200
+    assert [one[2] for one in audited(lined)] == [sql]
 
 
 @pytest.mark.shows("6.12")
@@ -268,6 +295,7 @@ def test_without_its_library_the_manager_is_off_and_says_so(lined: Store, monkey
     assert re.search(r"<button[^>]*disabled[^>]*>Export to SQL Manager", page)
     off = client.get(MANAGER).text
     assert "cs-plugin[sql]" in off
+    assert "Whoever keeps the database" not in off, "no line for a database"
     assert re.search(r"<button[^>]*disabled[^>]*>Run", off)
     assert post(client, "run", sql="SELECT 1").status_code == 422
     assert text_of(client.get(QUERY).text).startswith("SELECT")
@@ -278,6 +306,23 @@ def test_a_database_in_memory_has_no_manager(tmp_path: Path) -> None:
     """Nobody else could open it."""
     store = make_store("sqlite://", tmp_path)
     assert "lies in memory" in store.client(employee=MARIE).get(LIST).text
+
+
+@pytest.mark.shows("6.12")
+def test_a_file_that_cannot_be_read_is_told_where_the_query_is_asked_for(lined: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way into the manager is disabled with the reason, in the employee's language; no lines for a database are announced."""
+    monkeypatch.setitem(lined.app.extensions, "cs_plugin_sql", {"manager": SQLiteManager(Path("/nowhere/at/all.sqlite"))})
+    client = lined.client(employee=LAYLA)
+    lined.answers.grants[LAYLA.id] = EVERYTHING
+    said = i18n.gettext("ar", "The database could not run this query.")
+    query = client.get(QUERY).text
+    assert re.search(r"<button[^>]*disabled[^>]*cs-sql-why", query)
+    assert said in query
+    assert "sql-manager?" not in query
+    assert client.get(f"{LIST}sql-manager").location.endswith("/sql?shop=all")
+    page = client.get(MANAGER).text
+    assert said in page
+    assert i18n.gettext("ar", "Whoever keeps the database runs these lines, and chooses a password:") not in page
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
@@ -314,6 +359,16 @@ def test_on_a_server_the_manager_is_off_until_it_has_a_user_of_its_own(server_ur
         _let_go(mine)
 
 
+def test_the_printed_address_has_no_secret(server_url: str, tmp_path: Path) -> None:
+    """Drivers take passwords behind the question mark, too: nothing of what stands there is printed."""
+    store = make_store(server_url, tmp_path)
+    store.desk.engine.url = store.desk.engine.url.set(password="shut away", query={"password": "shut away too"})
+    page = html.unescape(store.client(employee=MARIE).get(MANAGER).text)
+    assert re.search(r'CS_SQL_MANAGER_URL"\] = "\w+\+?\w*://cs_sql:', page)
+    assert "shut away" not in page
+    _let_go(store)
+
+
 @pytest.mark.shows("6.12")
 def test_a_user_that_may_do_more_keeps_the_manager_off(server_url: str, tmp_path: Path) -> None:
     """The store's own user may do everything: nothing runs, the page says what to do, and no password is shown."""
@@ -322,6 +377,10 @@ def test_a_user_that_may_do_more_keeps_the_manager_off(server_url: str, tmp_path
     client = store.client(employee=MARIE)
     page = client.get(MANAGER).text
     assert "its database user must be able to read the views, and nothing else" in page
+    query = client.get(QUERY).text
+    assert "its database user must be able to read the views, and nothing else" in query
+    assert re.search(r"<button[^>]*disabled[^>]*>Export to SQL Manager", query)
+    assert client.get(f"{LIST}sql-manager").location.endswith("/sql?shop=all")
     assert post(client, "run", sql="SELECT 1").status_code == 422
     findings = [one for one in health.doctor(store.desk) if one.subject == "SQL manager"]
     assert any("CREATE " in line for one in findings for line in one.lines)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from cs_plugin.rules.inquiry import AuthorKind, address_key, fold
 from cs_plugin.rules.status import Folder, Status
@@ -17,7 +18,7 @@ from cs_plugin.store.models import Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.sql_parser import checked
 from cs_plugin.store.sql_results import Bounds, Manager
-from cs_plugin.store.sql_text import formatted, language_of, readable
+from cs_plugin.store.sql_text import as_text, formatted, language_of, readable
 from cs_plugin.store.threads import FILTERS, NO_CONTACT, SORTS, Ranks, Sort, ThreadFilter
 from tests.hosts.fixtures import DATABASES
 from tests.hosts.store import MARIE, Store, make_store
@@ -157,6 +158,22 @@ def test_the_shown_sql_has_a_line_for_each_condition(shown: Shown) -> None:
     assert any("a from b and (c" in line for line in lines)
     assert "'fr'" in "".join(lines)
     assert not re.search(r"[\s(]:\w", "\n".join(lines)), "a value that is not written in"
+    assert "= 1" not in "".join(lines), "a condition that is asked whether it is one"
+
+
+@pytest.mark.parametrize("language", ["sqlite", "postgresql", "mysql"])
+def test_a_clause_of_each_database_is_negated_and_grouped_as_its_own(language: str) -> None:
+    """Its OR keeps its parentheses; what is negated is what that database has, and not the answer compared with a number."""
+    either, one = Thread.id.in_([1]) | Thread.private, Thread.id == 3
+    held = words.ByDialect(either, one, either)
+    text = as_text(select(Thread.id).where(held, ~held, Thread.id > 0), language)
+    where = " ".join(text.split()).partition("WHERE ")[2].replace("cs_thread.", "")
+    expected = {
+        "sqlite": "(id IN (1) OR private = 1) AND NOT (id IN (1) OR private = 1) AND id > 0",
+        "postgresql": "id = 3 AND id != 3 AND id > 0",
+        "mysql": "(id IN (1) OR private = 1) AND NOT (id IN (1) OR private = 1) AND id > 0",
+    }
+    assert where == expected[language]
 
 
 def test_lines_begin_in_queries_and_not_in_lists() -> None:

@@ -11,7 +11,6 @@ from cs_plugin.store.models import Audit
 from cs_plugin.store.saved_queries import MOST, keep_query, queries_of, query_of
 
 MAX_QUERY_NAME = 128
-_KEPT = 2_000   # characters of a query that the records keep
 
 
 def require_sql(actor: Actor) -> None:
@@ -22,6 +21,7 @@ def require_sql(actor: Actor) -> None:
 
 def note_query(bench: Bench, actor: Actor, sql: str, *, export: bool = False) -> None:
     """Write down who is about to run which query, before it runs: what it does to the database is known even where nothing comes back.
+    All of it is kept: behind a long remark stands what was read.
 
     Raise NotPermittedError; a file of the result needs the permission to export in all shops, too.
     """
@@ -36,7 +36,7 @@ def note_query(bench: Bench, actor: Actor, sql: str, *, export: bool = False) ->
             via=actor.via,
             action="sql_exported" if export else "sql_run",
             object_kind="sql_query",
-            details={"sql": clean_text(sql)[:_KEPT]},
+            details={"sql": clean_text(sql)},
             created_at=bench.now,
         )
     )

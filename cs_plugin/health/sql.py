@@ -20,7 +20,9 @@ def look_at_sql_manager(here: Mounted) -> Iterator[Finding]:
         yield advice(SUBJECT, found.why.removeprefix("The SQL manager is off: ").capitalize(), _COSTS, *found.lines)
         return
     faults = found.faults()
-    if faults:
+    if faults and found.language == "sqlite":
+        yield warning(SUBJECT, "The file of the database cannot be opened for reading alone.", "It stays off until then.")
+    elif faults:
         yield warning(SUBJECT, "Its database user must be able to read the views, and nothing else.", "It stays off until then.", *faults)
     else:
         yield good(SUBJECT, "Queries read the views, and nothing else.")

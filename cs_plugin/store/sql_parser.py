@@ -78,6 +78,7 @@ _TYPES = frozenset(
         "TIMESTAMP", "TIMESTAMPTZ", "TIME", "BOOLEAN", "UINT",
     ]
 )
+_QUERIES = frozenset({"Select", "Union", "Intersect", "Except"})
 # Bare words that a query may need: units of time, and what stands in place of a number after LIMIT is none of them.
 _WORDS = frozenset([
     "year", "quarter", "month", "week", "day", "dow", "doy", "isodow", "hour", "minute", "second", "epoch", "days", "months", "years", "hours",
@@ -141,7 +142,7 @@ def _tree(text: str, dialect: Dialect) -> exp.Expression:
     if len(statements) != 1:
         raise RefusedQueryError(_("Only one query at a time can be run here."))
     tree: exp.Expression = statements[0]
-    if type(tree).__name__ not in ("Select", "Union", "Intersect", "Except"):
+    if type(tree).__name__ not in _QUERIES:
         raise RefusedQueryError(_WRITES)
     return tree
 
@@ -186,6 +187,7 @@ class _Checker:
         for node in nodes:
             self._kind(node)
             self._parts(node)
+            self._alias(node)
         if any(_depth(node) > _DEEPEST_TREE for node in nodes):
             raise RefusedQueryError(_("This query is nested too deeply."))
         self._tables(tree)
@@ -215,6 +217,16 @@ class _Checker:
         for name, value in node.args.items():
             if value not in (None, [], False, "") and name.rstrip("_") not in allowed:
                 raise RefusedQueryError(_NOT_ALLOWED, what=name.rstrip("_").replace("_", " ").upper())
+
+    def _alias(self, node: exp.Expression) -> None:
+        """Refuse names that would hide what is read: for the columns of a table by their places, and for tables in parentheses."""
+        kind, alias = type(node).__name__, node.args.get("alias")
+        if alias is None or kind not in ("Table", "Subquery"):
+            return
+        if kind == "Table" and type(alias).__name__ == "TableAlias" and alias.args.get("columns"):
+            raise RefusedQueryError(_NOT_ALLOWED, what=f"AS {node.alias[:40]} (…)")
+        if kind == "Subquery" and type(node.this).__name__ not in _QUERIES:
+            raise RefusedQueryError(_NOT_ALLOWED, what=f"(…) AS {node.alias[:40]}")
 
     def _tables(self, tree: exp.Expression) -> None:
         """Let queries read views, and what a WITH in front of the whole has named before: nothing else has that name there."""
@@ -268,6 +280,8 @@ class _Checker:
                 name = self._plain(node.this)
                 known |= self._read_here.get(name, frozenset())
                 read_as.setdefault((node.alias or node.name).lower(), set()).update({name} & set(self._read_here))
+            elif kind == "Subquery" and node.alias:
+                read_as.setdefault(node.alias.lower(), set())
             elif kind == "Alias":
                 known.add(node.alias.lower())
             elif kind == "TableAlias":
@@ -277,10 +291,14 @@ class _Checker:
     def _column(self, node: exp.Expression, known: set[str], read_as: Mapping[str, set[str]], views: set[str]) -> None:
         name = node.name.lower()
         whose = str(getattr(node, "table", "") or "").lower()
-        if whose:
-            offered = name in known and all(name in self._read_here[view] for view in read_as.get(whose, ()))
+        hidden = any(name in HIDDEN.get(view, ()) for view in views)
+        if read_as.get(whose):
+            offered = name in known and all(name in self._read_here[view] for view in read_as[whose])
+        elif whose in read_as:
+            # A part of the query: it gives what it was let read, and a name that no view offers is nothing that it needs.
+            offered = name in known and (not hidden or any(name in columns for columns in self._read_here.values()))
         else:
-            offered = name in known and name not in read_as and not any(name in HIDDEN.get(view, ()) for view in views)
+            offered = name in known and not hidden and (bool(whose) or not read_as.get(name))
         # An index of SQLite is asked by its own name: cs_fts_message MATCH '…'.
         if not offered and not (type(node.parent).__name__ == "Match" and not whose and name in INDEXES):
             raise RefusedQueryError(_("There is no column %(name)s here. The columns that can be read are listed on this page."), name=node.name[:60])

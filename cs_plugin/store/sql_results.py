@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,10 +11,11 @@ from cs_plugin.store.sql_parser import Checked
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long a query may take, in seconds, and how many rows it may give."""
+    """How long a query may take, in seconds, how many rows it may give, and how much these may hold, in characters or bytes."""
 
     seconds: float = 10.0
     rows: int = 1_000
+    size: int = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,22 @@ class Manager(Protocol):
         """Return what stands in the way of running queries, as lines for whoever keeps the database; empty where nothing does."""
 
 
-def cut(columns: Sequence[str], rows: Sequence[Sequence[Any]], bounds: Bounds) -> Result:
-    """Return the first rows of a query that was asked for one more than it may give."""
-    return Result(tuple(columns), [tuple(row) for row in rows[: bounds.rows]], len(rows) > bounds.rows)
+# So few rows are fetched at once: with the last of them a result is too large by no more than they hold.
+PIECE = 10
+
+
+def taken(columns: Sequence[str], fetch: Callable[[], Sequence[Sequence[Any]]], bounds: Bounds) -> Result:
+    """Return the first rows of a query; `fetch` gives the next few, and none at the end."""
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    while some := fetch():
+        for row in some:
+            size += sum(_size(value) for value in row)
+            if len(rows) == bounds.rows or size > bounds.size:
+                return Result(tuple(columns), rows, cut=True)
+            rows.append(tuple(row))
+    return Result(tuple(columns), rows, cut=False)
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str | bytes | bytearray | memoryview) else 8

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from cs_plugin.errors import RefusedQueryError
 from cs_plugin.i18n import marked as _
 from cs_plugin.store.sql_parser import Checked
-from cs_plugin.store.sql_results import Bounds, Result, cut
+from cs_plugin.store.sql_results import PIECE, Bounds, Result, taken
 from cs_plugin.store.sql_role import faults_on_mariadb, faults_on_postgresql, made_on_mariadb, made_on_postgresql
 from cs_plugin.store.sql_text import language_of
 
@@ -93,10 +97,52 @@ class ServerManager:
             return ("-- The database does not let the user of CS_SQL_MANAGER_URL in, or does not answer.", *made)
 
 
+Fetch = Callable[[], Sequence[Sequence[Any]]]
+Asked = tuple[Sequence[str], Fetch]   # the names of the columns, and what gives the next few rows
+
+
+@contextmanager
+def _asked_postgresql(connection: Connection, query: Checked) -> Iterator[Asked]:
+    """Let the server keep the rows: each driver would else bring all of them at once."""
+    connection.exec_driver_sql(f"DECLARE cs_sql NO SCROLL CURSOR FOR {query.sql}")
+
+    def piece() -> CursorResult[Any]:
+        return connection.exec_driver_sql(f"FETCH FORWARD {PIECE} FROM cs_sql")
+
+    first = piece()
+    pieces = chain([first], iter(piece, None))
+    yield [str(one) for one in first.keys()], lambda: next(pieces).fetchall()  # noqa: SIM118 - a method of results
+
+
+@contextmanager
+def _asked_mysql(connection: Connection, query: Checked) -> Iterator[Asked]:
+    with connection.execution_options(stream_results=True, max_row_buffer=PIECE).exec_driver_sql(query.sql) as found:
+        yield [str(one) for one in found.keys()], lambda: found.fetchmany(PIECE)  # noqa: SIM118 - as above
+
+
+_ASKED: Mapping[str, Callable[[Connection, Checked], AbstractContextManager[Asked]]] = {"postgresql": _asked_postgresql, "mysql": _asked_mysql}
+
+
+def _in_time(fetch: Fetch, bounds: Bounds) -> Fetch:
+    """Stop between two pieces, too: PostgreSQL looks at the time of each by itself."""
+    ends = time.monotonic() + bounds.seconds
+
+    def in_time() -> Sequence[Sequence[Any]]:
+        if time.monotonic() > ends:
+            raise _stopped(bounds)
+        return fetch()
+
+    return in_time
+
+
+def _stopped(bounds: Bounds) -> RefusedQueryError:
+    return RefusedQueryError(_("The query took longer than %(seconds)s seconds and was stopped."), seconds=f"{bounds.seconds:g}")
+
+
 def _ran(connection: Connection, query: Checked, bounds: Bounds) -> Result:
     try:
-        found = connection.exec_driver_sql(query.sql)
-        result = cut([str(one) for one in found.keys()], found.fetchmany(bounds.rows + 1), bounds)  # noqa: SIM118 - a method of results
+        with _ASKED[language_of(connection.dialect.name)](connection, query) as (columns, fetch):
+            result = taken(columns, _in_time(fetch, bounds), bounds)
         connection.rollback()
     except SQLAlchemyError as error:
         raise _told(error, bounds) from error
@@ -109,7 +155,7 @@ def _told(error: SQLAlchemyError, bounds: Bounds) -> RefusedQueryError:
     numbered = bool(arguments) and isinstance(arguments[0], int)
     code = str(arguments[0] if numbered else getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
     if code in _STOPPED:
-        return RefusedQueryError(_("The query took longer than %(seconds)s seconds and was stopped."), seconds=f"{bounds.seconds:g}")
+        return _stopped(bounds)
     if code in _FORBIDDEN:
         return RefusedQueryError(_("The database lets this query read only the views and functions that are listed on this page."))
     if code in _TYPED_WRONGLY or (len(code) == 5 and code[:2] in _CLASSES_TYPED_WRONGLY):

@@ -14,14 +14,14 @@ from urllib.parse import quote
 from cs_plugin.errors import RefusedQueryError
 from cs_plugin.i18n import marked as _
 from cs_plugin.store.sql_parser import Checked
-from cs_plugin.store.sql_results import Bounds, Result, cut
+from cs_plugin.store.sql_results import PIECE, Bounds, Result, taken
 from cs_plugin.store.sql_views import COLUMNS, FUNCTIONS, INDEXES, is_shadow
 
 log = logging.getLogger(__name__)
 
 # What SQLite itself refuses beyond: lengths in bytes, numbers of parts.
 _LIMITS = (
-    (sqlite3.SQLITE_LIMIT_LENGTH, 20_000_000),
+    (sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000),
     (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000),
     (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 200),
     (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50),
@@ -57,19 +57,18 @@ class SQLiteManager:
                 connection.set_authorizer(_authorizer(query.names))
                 connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
                 cursor = connection.execute(query.sql)
-                rows = cursor.fetchmany(bounds.rows + 1)
-                return cut([one[0] for one in cursor.description or ()], rows, bounds)
+                return taken([one[0] for one in cursor.description or ()], lambda: cursor.fetchmany(PIECE), bounds)
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
             raise _told(error, bounds) from error
 
     def faults(self) -> Sequence[str]:
-        """Say whether the file can be read at all."""
+        """Say whether the file can be read at all: a sentence, untranslated, since no line of SQL puts a file right."""
         try:
             with closing(self._connect()) as connection:
                 connection.execute("SELECT count(*) FROM cs_thread").fetchone()
         except sqlite3.Error:
             log.exception("the SQL manager cannot open the database")
-            return ("The file of the database cannot be opened for reading alone.",)
+            return (_("The database could not run this query."),)
         return ()
 
     def _connect(self) -> sqlite3.Connection:

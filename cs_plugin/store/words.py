@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Select, column, exists, false, func, literal, literal_column, or_, select, table, text, union_all
+from sqlalchemy import Boolean, ColumnElement, Select, column, exists, false, func, literal, literal_column, not_, or_, select, table, text, union_all
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.functions import FunctionElement
 
 from cs_plugin.rules.inquiry import clean_text, fold
@@ -29,6 +31,9 @@ SCANNED = 5_000
 # So many trigrams of a phrase are asked for: those left out are held by what is looked at again, and each costs a list of its own.
 _TRIGRAMS = 12
 
+# Where SQLAlchemy asks a clause to group itself and ours needs no parentheses.
+_AMONG = (None, operators.and_, operators.or_, operators._asbool, operators.comma_op)
+
 
 class ByDialect(FunctionElement[bool]):
     """A clause that each database has in words of its own: SQLite's, PostgreSQL's and MariaDB's."""
@@ -39,9 +44,16 @@ class ByDialect(FunctionElement[bool]):
     def __init__(self, sqlite: ColumnElement[bool], postgresql: ColumnElement[bool], mariadb: ColumnElement[bool]) -> None:
         super().__init__(sqlite, postgresql, mariadb)
 
+    def self_group(self, against: Any = None) -> Any:
+        """Stand among others as the clause that it is: where there are no booleans, SQLAlchemy writes "= 1" behind a function."""
+        return self if against in _AMONG else Grouping(self)
+
+    def _negate(self) -> Any:
+        return ByDialect(*(not_(one) for one in self.clauses))
+
 
 def _compile(place: int, element: ByDialect, compiler: Any, **options: Any) -> str:
-    return str(compiler.process(list(element.clauses)[place], **options))
+    return str(compiler.process(list(element.clauses)[place].self_group(against=operators.and_), **options))
 
 
 for _place, _names in enumerate((("sqlite", "default"), ("postgresql",), ("mysql", "mariadb"))):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from flask import request
+
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import fold
 from cs_plugin.rules.languages import Language
@@ -12,8 +14,9 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import ContactWords, list_contacts
 from cs_plugin.store.employees import remember, seen_employees
+from cs_plugin.store.saved_views import view_of
 from cs_plugin.store.threads import Ranks, Row
-from cs_plugin.web.list_state import Choices
+from cs_plugin.web.list_state import Choices, ListState
 from cs_plugin.web.reading import Visit
 
 
@@ -90,6 +93,15 @@ class Surroundings:
     def type(self, row: Row) -> str:
         """Return the title of a thread's contact."""
         return self.titles.get(row.contact_id or 0, "--")
+
+
+def state_of(here: Visit) -> ListState:
+    """Return the state that the URL says, in the context that holds; without a trace of shops where there is one."""
+    several = len(here.visible_shops) > 1
+    state = replace(ListState.of(request.args), shop=str(here.context) if several else "")
+    if state.saved_id is None:
+        return state
+    return state.opened(view_of(here.desk.session(), here.actor().employee.id, state.saved_id))
 
 
 def surroundings(here: Visit) -> Surroundings:

@@ -29,10 +29,11 @@ _MOST_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Off:
-    """Say why there is no SQL manager: an untranslated sentence, and the lines that make one."""
+    """Say why there is no SQL manager: an untranslated sentence, and the lines that make one, `of_sql` where they are for the database."""
 
     why: str
     lines: Sequence[str] = ()
+    of_sql: bool = True
 
 
 def sql_manager(desk: Mounted) -> Manager | Off:
@@ -53,14 +54,23 @@ def bounds_of(app: Flask) -> Bounds:
     return Bounds(float(seconds), rows)
 
 
-def why_not(here: Visit) -> str:
-    """Return why this employee cannot use an SQL manager, as an untranslated sentence; empty where they can."""
+def off_by(manager: Manager) -> Off | None:
+    """Return what stands in the way of an SQL manager that is there, as its database says now; None where nothing does."""
+    faults = manager.faults()
+    if not faults or manager.language == "sqlite":
+        return Off(faults[0]) if faults else None
+    return Off(_("The SQL manager is off: its database user must be able to read the views, and nothing else."), faults)
+
+
+def why_not(here: Visit, *, thoroughly: bool = False) -> str:
+    """Return why this employee cannot use an SQL manager, as an untranslated sentence; empty where they can. `thoroughly` asks the database, too."""
     if not here.grants.allow_everywhere(Permission.SQL):
         return _("You may not use the SQL manager.")
     if host_manager(here):
         return ""
     found = sql_manager(here.desk)
-    return found.why if isinstance(found, Off) else ""
+    off = found if isinstance(found, Off) else off_by(found) if thoroughly else None
+    return off.why if off else ""
 
 
 def host_manager(here: Visit, sql: str = "") -> str | None:
@@ -72,7 +82,7 @@ def _find(desk: Mounted) -> Manager | Off:
     engine = desk.engine
     language = language_of(engine.dialect.name)
     if not is_installed():
-        return Off(_("The SQL manager is off: a library that it needs is not installed."), ('pip install "cs-plugin[sql]"',))
+        return Off(_("The SQL manager is off: a library that it needs is not installed."), ('pip install "cs-plugin[sql]"',), of_sql=False)
     if language == "sqlite":
         with engine.connect() as connection:
             files = [row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main"]
@@ -84,7 +94,7 @@ def _find(desk: Mounted) -> Manager | Off:
         return Off(_("The SQL manager is off: it does not know this kind of database."))
     url = desk.app.config["CS_SQL_MANAGER_URL"]
     if not url:
-        address = engine.url.set(username=_ROLE, password="…").render_as_string(hide_password=False)  # noqa: S106 - a gap to fill
+        address = engine.url.set(username=_ROLE, password="…", query={}).render_as_string(hide_password=False)  # noqa: S106 - a gap to fill
         lines = (*made(engine.url.database, _ROLE), f'app.config["CS_SQL_MANAGER_URL"] = "{address}"')
         return Off(_("The SQL manager is off: it needs a database user of its own, which may only read."), lines)
     try:

@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import io
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,18 +22,21 @@ from cs_plugin.rules.spreadsheet import BYTE_ORDER_MARK, safe_cell
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.saved_queries import queries_of, query_of
 from cs_plugin.store.sql_parser import LONGEST, checked
-from cs_plugin.store.sql_results import Bounds, Manager, Result
+from cs_plugin.store.sql_results import Bounds, Result
 from cs_plugin.store.sql_views import FUNCTIONS, VIEWS
 from cs_plugin.web import sql_query
 from cs_plugin.web.desk_view import DeskView, MenuName
+from cs_plugin.web.list_address import list_url
 from cs_plugin.web.list_state import ListState
+from cs_plugin.web.list_surroundings import state_of
 from cs_plugin.web.of_shops import EXPIRED
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_good
-from cs_plugin.web.sql_access import Off, bounds_of, host_manager, sql_manager
+from cs_plugin.web.sql_access import Off, bounds_of, host_manager, off_by, sql_manager
 
 _MOST_SHOWN = 500   # characters of a cell
 MOST_EXPORTED = 50_000
+_LARGEST_EXPORT = 100_000_000   # characters or bytes of its values
 _BEGINNING = "SELECT id, customer_name, status, created_at\nFROM cs_thread\nORDER BY id DESC\nLIMIT 20"
 
 
@@ -75,7 +77,9 @@ class SqlManagerView(DeskView, BaseView):
         if theirs:
             return redirect(theirs)
         if request.args.get("list"):
-            state = ListState.of(request.args)
+            state = state_of(here)
+            if sql_query.view_is_gone(state):
+                return redirect(list_url(ListState.of(request.args)))
             return self._page(Typed(sql_query.query_of(here, state), sql_query.name_of(state, self.say)))
         number = request.args.get("saved", "")
         if number.isascii() and number.isdecimal() and len(number) < 20:
@@ -100,14 +104,14 @@ class SqlManagerView(DeskView, BaseView):
     @expose("/export", methods=("POST",))
     def export(self) -> ResponseReturnValue:
         """Run a query and give what it gives as a CSV file."""
-        typed, bounds = _typed(), replace(bounds_of(self.here.desk.app), rows=MOST_EXPORTED)
+        typed, bounds = _typed(), replace(bounds_of(self.here.desk.app), rows=MOST_EXPORTED, size=_LARGEST_EXPORT)
         if not form_is_genuine():
             return self._page(replace(typed, wrong=self.say(EXPIRED)), 422)
         try:
             result = self._result(typed.sql, bounds, export=True)
         except RefusedQueryError as error:
             return self._page(replace(typed, wrong=self.say(error.message, **error.values)), 422)
-        name = f"query-first-{MOST_EXPORTED}-rows.csv" if result.cut else "query.csv"
+        name = f"query-first-{len(result.rows)}-rows.csv" if result.cut else "query.csv"
         return Response(
             BYTE_ORDER_MARK + _csv(result),
             mimetype="text/csv",
@@ -168,13 +172,12 @@ class SqlManagerView(DeskView, BaseView):
         saved = [(one.id, one.name) for one in queries_of(session, here.actor().employee.id)]
         let_go(session)
         found = sql_manager(here.desk)
-        off, faults = (found.why, list(found.lines)) if isinstance(found, Off) else self._faults(found)
+        off = found if isinstance(found, Off) else off_by(found)
         page = self.page(
             "sql_manager.html",
             typed=typed,
             saved=saved,
             off=off,
-            lines=faults,
             views=VIEWS,
             functions=sorted(FUNCTIONS[found.language]) if not isinstance(found, Off) else (),
             bounds=bounds_of(here.desk.app),
@@ -186,10 +189,6 @@ class SqlManagerView(DeskView, BaseView):
             is_number=lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         )
         return page, status
-
-    def _faults(self, manager: Manager) -> tuple[str, Sequence[str]]:
-        faults = list(manager.faults())
-        return (_("The SQL manager is off: its database user must be able to read the views, and nothing else."), faults) if faults else ("", ())
 
     def _cell(self, value: Any) -> str:
         """Return a value as the table shows it: moments in UTC, long texts cut."""

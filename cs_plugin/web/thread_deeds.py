@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from flask import jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,7 +18,6 @@ from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import set_preference
-from cs_plugin.store.saved_views import view_of
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import PAGE_SIZES, ThreadFilter
 from cs_plugin.web.bulk_job import ASSIGN, DELETE, NEEDS, NOT_SPAM, RESTORE, Bulk, put
@@ -27,7 +25,7 @@ from cs_plugin.web.bulk_told import bulks_told, cancel, tell_no_more
 from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_address import list_query, list_url
 from cs_plugin.web.list_state import ListState
-from cs_plugin.web.list_surroundings import assignable, surroundings
+from cs_plugin.web.list_surroundings import assignable, state_of, surroundings
 from cs_plugin.web.reading import Visit, form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
 
@@ -141,13 +139,7 @@ class ThreadDeeds(DeskView):
         return redirect(list_url(self._state().sized(size)), 303)
 
     def _state(self) -> ListState:
-        """Return the state that the URL says, in the context that holds; without a trace of shops where there is one."""
-        here = self.here
-        several = len(here.visible_shops) > 1
-        state = replace(ListState.of(request.args), shop=str(here.context) if several else "")
-        if state.saved_id is None:
-            return state
-        return state.opened(view_of(here.desk.session(), here.actor().employee.id, state.saved_id))
+        return state_of(self.here)
 
     def _do_with_whole(self, action: str, seen: int) -> ResponseReturnValue:
         """Do something with all threads that match and are not newer than what the employee has seen: in the background, however many they are."""

@@ -9,9 +9,12 @@
     const dialog = document.getElementById(link.dataset.showsSql);
     try {
       const response = await fetch(link.href);
-      const found = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("cs-sql-text");
-      if (!response.ok || !found) throw new Error(response.status);
+      const page = new DOMParser().parseFromString(await response.text(), "text/html"), found = page.getElementById("cs-sql-text");
+      // Led elsewhere: a view that is gone, which its list tells.
+      if (!response.ok || response.redirected || !found) throw new Error(response.status);
       dialog.querySelector(".cs-sql-text > code").textContent = found.textContent.trim();
+      // Whether the manager can be used is only known now.
+      dialog.querySelector(".cs-sql-way").replaceWith(page.querySelector(".cs-sql-way"));
       dialog.querySelector("[data-copied-now]").textContent = "";
     } catch {
       location.href = link.href;
