@@ -140,6 +140,15 @@ def test_an_export_is_nobody_elses_and_is_written_down(store: Store) -> None:
     assert audit.details == {"shops": ["1"], "filter": {"customer": "maria", "folder": "list"}, "sort": "-email"}
 
 
+def test_an_export_of_a_view_that_is_gone_is_not_one_of_all_threads(store: Store) -> None:
+    """Deleted meanwhile, or somebody else's: nothing goes out, and nothing is written down."""
+    fill(store, LETTERS)
+    client = store.client(employee=MARIE)
+    assert client.get(f"{CSV}?view=7").status_code == 404
+    with store.desk.sessions() as session:
+        assert session.scalars(select(Audit)).all() == []
+
+
 # --- In a spreadsheet -------------------------------------------------------------------------------------------------------------------------------
 
 

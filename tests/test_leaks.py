@@ -40,11 +40,13 @@ from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import notices
 from cs_plugin.store.models import ContactShop, Job, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
+from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.of_shops import OfShopsView
 from cs_plugin.web.posting import FormKey
 from cs_plugin.web.predefined import PredefinedView
 from cs_plugin.web.reading import Visit
+from cs_plugin.web.whole_list import Whole
 from tests.hosts.store import JAN, MARIE, Store, make_store
 from tests.hosts.writing import do, look
 from tests.leaks.surfaces import (
@@ -544,7 +546,8 @@ def test_bulk_actions_are_told_to_their_own_employee(planted: Planted) -> None:
         client = client_of(world, who)
         assert "cs-bulk-job-" not in client.get(path(world, "cs_threads.bulk_jobs", {})).json["html"]
         client.post(path(world, "cs_threads.bulk_jobs", {}), data={"cancel": job})
-        client.post(path(world, "cs_threads.bulk", {"shop": "group-1"}), data={"whole": MISSING, "action": "pending2"})
+        whole = str(Whole.drawn(MISSING, ThreadFilter(), Scope(frozenset(who.scope("view", "group-1")))))
+        client.post(path(world, "cs_threads.bulk", {"shop": "group-1"}), data={"whole": whole, "action": "pending2"})
         with world.store.desk.sessions() as session:
             assert session.get_one(Job, job).state == "waiting"
             session.delete(session.get_one(Job, job))

@@ -18,6 +18,7 @@ from cs_plugin.store.threads import ThreadFilter
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store
 from tests.letterbox import LETTERS, fill, many
 from tests.listed import crowd
+from tests.test_bulk_jobs import seen_on
 from tests.test_jobs import do_all
 from tests.test_thread_list import URL, ids_of, post, statuses, text_of
 
@@ -171,7 +172,7 @@ def test_a_view_survives_a_thread_an_export_and_a_bulk_action(store: Store) -> N
     save(client, "?customer=sender&sort=email")
     assert "back=shop%3Dall%26view%3D1" in client.get(f"{URL}?view=1").text
     assert client.get(f"{URL}export.csv?view=1").data.decode().count("\r\n") == 26
-    post(client, "bulk?view=1", whole="999", action="closed")
+    post(client, "bulk?view=1", whole=seen_on(client, "?view=1"), action="closed")
     do_all(store)
     assert {one for one, status in statuses(store).items() if status is Status.CLOSED} == {5, *range(6, 31)}
 

@@ -24,7 +24,7 @@ from cs_plugin.store.threads import Row
 from cs_plugin.store.walk import WrittenDown
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, surroundings
 from cs_plugin.web.status_words import STATUS_WORDS
-from cs_plugin.web.thread_deeds import ThreadDeeds
+from cs_plugin.web.thread_deeds import ThreadDeeds, view_is_gone
 
 _AT_ONCE = 500   # threads of one piece: what is in memory, and what is read in one transaction
 
@@ -88,6 +88,8 @@ class CsvExport(ThreadDeeds):
         scope = here.scope(Permission.EXPORT) & here.scope(state.view.needs)
         if not here.grants.allow_somewhere(Permission.EXPORT):
             abort(403)
+        if view_is_gone(state):
+            abort(404)
         around = surroundings(here)
         wanted, _wrong = state.asked(around.choices, here.actor().employee.id)
         asked = {"filter": keep_filter(wanted), "sort": str(state.ordered_by)}
