@@ -537,6 +537,20 @@ def test_saved_views_are_their_employees_own(planted: Planted) -> None:
         assert changed(before, dump(world.store)) == [], who.name
 
 
+@pytest.mark.shows("12.1")
+def test_threads_are_offered_to_none_who_sees_no_shop_of_theirs(world: World) -> None:
+    """Where they are given away from the list: the names of other shops' employees are none of a shop's business."""
+    seers = [one for one in PEOPLE if one.employee is not None]
+    for who in INSIDE:
+        for context in FEW_CONTEXTS:
+            page = client_of(world, who).get(path(world, "cs_threads.index_view", {"shop": context})).text
+            dialog = re.search(r'<select[^>]* name="assignee".*?</select>', page, re.DOTALL)
+            shown = set(re.findall(r'<option value="(\d+)"', dialog[0])) if dialog else set()
+            shops = who.scope("reply", context)
+            due = {one.employee.id for one in seers if one is who or one.may("view") & shops} if shops else set()
+            assert shown & {one.employee.id for one in seers} == due, (who.name, context)
+
+
 @pytest.mark.shows("6.11", "12.1")
 def test_bulk_actions_are_told_to_their_own_employee(planted: Planted) -> None:
     """And cancelled by them alone; what is done with all that match is done in the employee's shops of the context."""

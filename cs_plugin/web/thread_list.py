@@ -134,7 +134,7 @@ class ThreadListPages(ThreadDeeds):
             "day_type": lambda name: "text" if name in wrong and not is_day(state.search[name]) else "date",
             "first": min(page.total, (page.number - 1) * page.size + 1),
             "last": (page.number - 1) * page.size + len(page.rows),
-            "employees": assignable(here, around.employees.values()),
+            "employees": assignable(here) if able(here, Permission.REPLY) else [],
             "me": here.actor().employee,
             "in_spam": state.view is SPAM,
             "may_reply": able(here, Permission.REPLY),
