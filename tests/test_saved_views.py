@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cs_plugin import ALL
+from cs_plugin import ALL, Employee, hookimpl
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import SavedView
 from cs_plugin.store.saved_views import MOST, count_each
@@ -175,6 +175,41 @@ def test_a_view_survives_a_thread_an_export_and_a_bulk_action(store: Store) -> N
     post(client, "bulk?view=1", whole=seen_on(client, "?view=1"), action="closed")
     do_all(store)
     assert {one for one, status in statuses(store).items() if status is Status.CLOSED} == {5, *range(6, 31)}
+
+
+def test_no_transaction_is_open_while_the_host_answers(store: Store) -> None:
+    """A saved view is looked up first, and the host asked for its employees, shops and grants then: a slow one keeps no connection of ours busy."""
+    fill(store, [*LETTERS, *many(40)])
+    client = store.client(employee=MARIE)
+    save(client, "?shop=all&customer=sender")
+    drawn = seen_on(client, "?shop=all&view=1")
+    open_ones: list[bool] = []
+
+    class Watching:
+        @hookimpl(tryfirst=True)
+        def cs_list_employees(self) -> None:
+            open_ones.append(store.desk.session().in_transaction())
+
+        @hookimpl(tryfirst=True)
+        def cs_list_shops(self) -> None:
+            open_ones.append(store.desk.session().in_transaction())
+
+        @hookimpl(tryfirst=True)
+        def cs_list_languages(self) -> None:
+            open_ones.append(store.desk.session().in_transaction())
+
+        @hookimpl(tryfirst=True)
+        def cs_list_grants(self, employee: Employee) -> None:
+            open_ones.append(store.desk.session().in_transaction())
+
+    store.desk.manager.register(Watching())
+    for path in ("", "view-counts", "export.csv"):
+        assert client.get(f"{URL}{path}?shop=all&view=1").status_code == 200
+    for form in ({"action": "ask-whom"}, {"action": "assign", "assignee": JOHN.id}, {"action": "closed"}):
+        for chosen in ({"whole": drawn}, {"thread": 1}):
+            post(client, "bulk?shop=all&view=1", **chosen, **form)
+    assert len(open_ones) > 9
+    assert not any(open_ones)
 
 
 # --- Counts -----------------------------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import ContactWords, list_contacts
 from cs_plugin.store.employees import remember, seen_employees
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import Ranks, Row
 from cs_plugin.web.list_state import Choices
@@ -99,6 +100,9 @@ class Surroundings:
 def surroundings(here: Visit) -> Surroundings:
     """Return the surroundings of the list in the context that holds."""
     session, language = here.desk.session(), here.employee_language
+    # What was read until here is over, and the host is asked before anything more is: no transaction is open while it answers.
+    let_go(session)
+    _answers = here.employees, here.languages, here.shops
     employees = _employees(here)
     every = list_contacts(session, None, language, here.default_language, with_inactive=True)
     in_context = here.scope().shops
