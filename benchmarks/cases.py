@@ -11,7 +11,10 @@ from flask import Flask
 
 from benchmarks import made, stock
 from cs_plugin.rules.status import Status
+from cs_plugin.store.scope import EVERYTHING
+from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web import list_state
+from cs_plugin.web.whole_list import Whole
 
 LIST = "/cs-admin/customer-service/"
 _PAGE = 20
@@ -129,8 +132,9 @@ def parts(app: Flask, scope: Scope, threads: int, now: dt.datetime) -> Iterator[
     elif scope.shop_id is None:
         since = max(now - made.SPAN * (_BULK / threads), now - made.SPAN).date()
         narrowed = urlencode({"shop": scope.context, "from": since})
+        drawn = Whole.drawn(threads, ThreadFilter(since=dt.datetime.combine(since, dt.time.min, dt.UTC)), EVERYTHING)
         floor = f"UPDATE cs_thread SET status = '{Status.PENDING2}' WHERE folder = 'list' AND last_customer_at >= '{since} 00:00:00.000000'"
-        action = {"action": Status.PENDING2.value, "whole": str(threads)}
+        action = {"action": Status.PENDING2.value, "whole": str(drawn)}
         yield Case("bulk of 10,000", f"{LIST}bulk?{narrowed}", None, (floor,), post=action, then_jobs=True)
 
 

@@ -12,20 +12,21 @@ from sqlalchemy import func, select
 
 from cs_plugin import ALL, jobs
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import threads
 from cs_plugin.store.models import Job, JobState, OutboxItem, Thread, ThreadEvent
 from cs_plugin.web import bulk_job, rounds
 from tests.hosts.store import EVERYTHING, JOHN, LAYLA, MARIE, Store
 from tests.letterbox import LETTERS, fill, many
 from tests.listed import crowd
 from tests.test_jobs import do_all
-from tests.test_thread_list import URL, in_list, post, statuses, text_of
+from tests.test_thread_list import URL, in_list, post, statuses, text_of, token_of
 
 QUERY = "?shop=all"
 
 
 def seen_on(client: Any, query: str = QUERY) -> str:
     """Return what the box "all that match" sends."""
-    found = re.search(r'name="whole" value="(\d+)"', client.get(URL + query).text)
+    found = re.search(r'name="whole" value="(\d+-[0-9a-f]+)"', client.get(URL + query).text)
     assert found
     return found[1]
 
@@ -204,16 +205,78 @@ def test_all_that_match_is_refused_where_none_may_be_changed(store: Store) -> No
     """Without the permission anywhere in the context; for an unknown action; and for a search of which a field cannot be read."""
     fill(store, many(25))
     store.answers.grants[JOHN.id] = {"view": ALL, "reply": ["2"]}
+    drawn = {employee.id: seen_on(store.client(employee=employee)) for employee in (JOHN, MARIE)}
     for employee, query, action in (
         (JOHN, "?shop=all", "delete"), (JOHN, "?shop=shop-1", "closed"), (MARIE, "?shop=all", "restore"), (MARIE, "?shop=all", "nonsense"),
         (MARIE, "?shop=all&status=nonsense", "delete"),
     ):  # fmt: skip
-        assert post(store.client(employee=employee), f"bulk{query}", whole="99", action=action).status_code == 303
+        assert post(store.client(employee=employee), f"bulk{query}", whole=drawn[employee.id], action=action).status_code == 303
     with store.desk.sessions() as session:
         assert session.scalar(select(func.count()).select_from(Job)) == 0
 
 
 # --- While it is done -------------------------------------------------------------------------------------------------------------------------------
+
+
+def refused(store: Store, client: Any, query: str, drawn: str) -> list[str]:
+    """Return what is said where all that match are to be closed, deleted or given away, each of which must change nothing."""
+    said = []
+    for action in ("closed", "delete", "ask", "assign", "ask-whom"):
+        answer = client.post(
+            f"{URL}bulk{query}", data={"csrf_token": token_of(client), "whole": drawn, "action": action}, headers={"Accept": "application/json"}
+        )
+        assert answer.status_code == 409, action
+        said.append(answer.json["text"])
+    with store.desk.sessions() as session:
+        assert session.scalar(select(func.count()).select_from(Job)) == 0
+    return said
+
+
+@pytest.mark.shows("6.11", "12.1")
+def test_all_that_match_are_those_of_the_view_that_was_on_the_screen(store: Store) -> None:
+    """A saved view that was edited or deleted after the list was drawn, by its owner in another window or by who shares it, changes nothing."""
+    fill(store, [*LETTERS, *many(40)])
+    client = store.client(employee=MARIE)
+    post(client, "views?shop=all&customer=sender", action="save", name="Senders")
+    drawn = seen_on(client, "?shop=all&view=1")
+    post(client, "views?shop=all&view=1&own=1&customer=maria", action="replace", view=1)
+    assert all("open for too long" in one for one in refused(store, client, "?shop=all&view=1", drawn))
+    assert all("open for too long" in one for one in refused(store, client, "?shop=all&view=1", drawn.split("-")[0]))
+    post(client, "views?shop=all", action="delete", view=1)
+    # Even of a list that was all threads: whoever names a view did not ask for those.
+    for mark in (drawn, seen_on(client, "?shop=all")):
+        assert set(refused(store, client, "?shop=all&view=1", mark)) == {"Nothing was changed: correct the search first."}
+
+
+@pytest.mark.shows("6.11", "12.1")
+def test_all_that_match_are_never_those_of_other_shops_than_were_on_the_screen(store: Store) -> None:
+    """A shop that the host takes away meanwhile leaves its address to mean the others."""
+    fill(store, [*LETTERS, *many(40)])
+    store.answers.grants[JOHN.id] = {"view": ["1", "2", "3"], "reply": ALL, "delete": ALL}
+    client = store.client(employee=JOHN)
+    drawn = seen_on(client, "?shop=shop-1")
+    for left, said in ((["2", "3"], "no longer there"), (["2"], "open for too long")):
+        store.answers.grants[JOHN.id] = {"view": left, "reply": ALL, "delete": ALL}
+        assert all(said in one for one in refused(store, client, "?shop=shop-1", drawn))
+
+
+@pytest.mark.shows("6.11")
+def test_what_comes_in_while_the_list_is_read_does_not_belong_to_all_that_match(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was neither counted nor shown."""
+    fill(store, many(40))
+    client, read = store.client(employee=MARIE), threads.list_page
+
+    def slowly(*args: Any, **named: Any) -> Any:
+        page = read(*args, **named)
+        args[0].rollback()
+        crowd(store, 5)
+        return page
+
+    monkeypatch.setattr(threads, "list_page", slowly)
+    drawn = seen_on(client)
+    monkeypatch.undo()
+    assert drawn.startswith("40-")
+
 
 
 @pytest.mark.shows("6.11")

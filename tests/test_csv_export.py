@@ -140,6 +140,30 @@ def test_an_export_is_nobody_elses_and_is_written_down(store: Store) -> None:
     assert audit.details == {"shops": ["1"], "filter": {"customer": "maria", "folder": "list"}, "sort": "-email"}
 
 
+def test_an_export_of_a_view_that_is_gone_is_not_one_of_all_threads(store: Store) -> None:
+    """Deleted meanwhile, or somebody else's: nothing goes out, and nothing is written down."""
+    fill(store, LETTERS)
+    client = store.client(employee=MARIE)
+    assert client.get(f"{CSV}?view=7").status_code == 404
+    with store.desk.sessions() as session:
+        assert session.scalars(select(Audit)).all() == []
+
+
+def test_an_export_is_written_down_of_none_who_did_not_ask_for_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link on a stranger's page, and whoever only asks what there would be, read nothing and leave no record."""
+    fill(store, LETTERS)
+    client = store.client(employee=MARIE)
+    with monkeypatch.context() as unread:
+        unread.delattr(walk, "write_down")
+        assert client.get(CSV, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+        head = client.head(CSV)
+    assert (head.status_code, head.headers["Content-Type"], head.data) == (200, "text/csv; charset=utf-8", b"")
+    with store.desk.sessions() as session:
+        assert session.scalars(select(Audit)).all() == []
+    for site in ("same-origin", "none"):
+        assert client.get(CSV, headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
 # --- In a spreadsheet -------------------------------------------------------------------------------------------------------------------------------
 
 

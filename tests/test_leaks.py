@@ -40,11 +40,13 @@ from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import notices
 from cs_plugin.store.models import ContactShop, Job, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
+from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.of_shops import OfShopsView
 from cs_plugin.web.posting import FormKey
 from cs_plugin.web.predefined import PredefinedView
 from cs_plugin.web.reading import Visit
+from cs_plugin.web.whole_list import Whole
 from tests.hosts.store import JAN, MARIE, Store, make_store
 from tests.hosts.writing import do, look
 from tests.leaks.surfaces import (
@@ -535,6 +537,20 @@ def test_saved_views_are_their_employees_own(planted: Planted) -> None:
         assert changed(before, dump(world.store)) == [], who.name
 
 
+@pytest.mark.shows("12.1")
+def test_threads_are_offered_to_none_who_sees_no_shop_of_theirs(world: World) -> None:
+    """Where they are given away from the list: the names of other shops' employees are none of a shop's business."""
+    seers = [one for one in PEOPLE if one.employee is not None]
+    for who in INSIDE:
+        for context in FEW_CONTEXTS:
+            page = client_of(world, who).get(path(world, "cs_threads.index_view", {"shop": context})).text
+            dialog = re.search(r'<select[^>]* name="assignee".*?</select>', page, re.DOTALL)
+            shown = set(re.findall(r'<option value="(\d+)"', dialog[0])) if dialog else set()
+            shops = who.scope("reply", context)
+            due = {one.employee.id for one in seers if one is who or one.may("view") & shops} if shops else set()
+            assert shown & {one.employee.id for one in seers} == due, (who.name, context)
+
+
 @pytest.mark.shows("6.11", "12.1")
 def test_bulk_actions_are_told_to_their_own_employee(planted: Planted) -> None:
     """And cancelled by them alone; what is done with all that match is done in the employee's shops of the context."""
@@ -544,7 +560,8 @@ def test_bulk_actions_are_told_to_their_own_employee(planted: Planted) -> None:
         client = client_of(world, who)
         assert "cs-bulk-job-" not in client.get(path(world, "cs_threads.bulk_jobs", {})).json["html"]
         client.post(path(world, "cs_threads.bulk_jobs", {}), data={"cancel": job})
-        client.post(path(world, "cs_threads.bulk", {"shop": "group-1"}), data={"whole": MISSING, "action": "pending2"})
+        whole = str(Whole.drawn(MISSING, ThreadFilter(), Scope(frozenset(who.scope("view", "group-1")))))
+        client.post(path(world, "cs_threads.bulk", {"shop": "group-1"}), data={"whole": whole, "action": "pending2"})
         with world.store.desk.sessions() as session:
             assert session.get_one(Job, job).state == "waiting"
             session.delete(session.get_one(Job, job))

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from flask import Response, abort
+from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ from cs_plugin.store.threads import Row
 from cs_plugin.store.walk import WrittenDown
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, surroundings
 from cs_plugin.web.status_words import STATUS_WORDS
-from cs_plugin.web.thread_deeds import ThreadDeeds
+from cs_plugin.web.thread_deeds import ThreadDeeds, view_is_gone
 
 _AT_ONCE = 500   # threads of one piece: what is in memory, and what is read in one transaction
 
@@ -86,8 +86,13 @@ class CsvExport(ThreadDeeds):
         here = self.here
         state = self._state()
         scope = here.scope(Permission.EXPORT) & here.scope(state.view.needs)
-        if not here.grants.allow_somewhere(Permission.EXPORT):
+        # The records say who exported: a link on a stranger's page does not make them say it of whoever follows it.
+        if not here.grants.allow_somewhere(Permission.EXPORT) or request.headers.get("Sec-Fetch-Site") == "cross-site":
             abort(403)
+        if view_is_gone(state):
+            abort(404)
+        if request.method == "HEAD":
+            return self._as_file(Response(mimetype="text/csv"))
         around = surroundings(here)
         wanted, _wrong = state.asked(around.choices, here.actor().employee.id)
         asked = {"filter": keep_filter(wanted), "sort": str(state.ordered_by)}
@@ -98,6 +103,11 @@ class CsvExport(ThreadDeeds):
         export = Export(here.desk.sessions, scope, ids, around, here.employee_language, here.zone)
         response = Response(export.pieces(), mimetype="text/csv")
         response.call_on_close(ids.close)
+        return self._as_file(response)
+
+    def _as_file(self, response: Response) -> Response:
+        """Return an answer that a browser keeps as a file, and no cache."""
+        here = self.here
         response.headers["Content-Disposition"] = f"attachment; filename=customer-service-{here.now.astimezone(here.zone):%Y-%m-%d}.csv"
         response.headers["Cache-Control"] = "private, no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flask import request
@@ -11,13 +11,18 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import fold
 from cs_plugin.rules.languages import Language
 from cs_plugin.rules.people import Employee
+from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import ContactWords, list_contacts
 from cs_plugin.store.employees import remember, seen_employees
+from cs_plugin.store.locking import let_go
 from cs_plugin.store.saved_views import view_of
+from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import Ranks, Row
 from cs_plugin.web.list_state import Choices, ListState
 from cs_plugin.web.reading import Visit
+
+MOST_ASKED = 50   # employees about whom the host is asked what they may see
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,9 @@ def state_of(here: Visit) -> ListState:
 def surroundings(here: Visit) -> Surroundings:
     """Return the surroundings of the list in the context that holds."""
     session, language = here.desk.session(), here.employee_language
+    # What was read until here is over, and the host is asked before anything more is: no transaction is open while it answers.
+    let_go(session)
+    _answers = here.employees, here.languages, here.shops
     employees = _employees(here)
     every = list_contacts(session, None, language, here.default_language, with_inactive=True)
     in_context = here.scope().shops
@@ -123,7 +131,7 @@ def surroundings(here: Visit) -> Surroundings:
 
 def _employees(here: Visit) -> dict[str, Employee]:
     """Return the host's employees by id. Who has been renamed or has left since the desk saw them is written down: lists sort by it."""
-    named = {one.id: one for one in here.desk.host.employees()}
+    named = {one.id: one for one in here.employees}
     seen = seen_employees(here.desk.session()) if named else []
     changed = [named[one.id] for one in seen if one.id in named and _facts(one) != _facts(named[one.id])]
     left = [replace(one, active=False) for one in seen if one.active and one.id not in named]
@@ -136,11 +144,17 @@ def _facts(employee: Employee) -> tuple[str, str, str, bool]:
     return employee.first_name, employee.last_name, employee.email, employee.active
 
 
-def assignable(here: Visit, listed: Iterable[Employee] | None = None) -> list[Employee]:
-    """Return to whom threads may be given from the list, whoever looks first, then by name. The desk refuses whoever may not see a thread's shop.
+def assignable(here: Visit) -> list[Employee]:
+    """Return to whom threads may be given from the list, whoever looks first, then by name; of several shops only who may see one of these.
 
-    `listed` are the employees of the host, where it has been asked already.
+    A store of many employees is not asked about each of them for every page. The desk refuses whoever may not see a thread's shop.
     """
-    me = here.actor().employee
-    others = [one for one in (here.desk.host.employees() if listed is None else listed) if one.active and one.id != me.id]
+    me, replied = here.actor().employee, here.scope(Permission.REPLY)
+    others = [one for one in here.employees if one.active and one.id != me.id]
+    if len(here.shops) > 1 and len(others) <= MOST_ASKED:
+        others = [one for one in others if _viewed(here, one) & replied != Scope(frozenset())]
     return [me, *sorted(others, key=lambda one: (fold(one.last_name), fold(one.first_name), one.id))]
+
+
+def _viewed(here: Visit, employee: Employee) -> Scope:
+    return Scope(here.desk.host.told_grants(employee).grants.shops(Permission.VIEW))

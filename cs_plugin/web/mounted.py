@@ -102,7 +102,8 @@ class Mounted:
         """Do a piece of the desk's work in the host's session and commit it; again from the start where the database asks for that."""
         session = self.session()
         bench = self.bench(session)
-        # Nobody waits behind a lock for the host's answers.
+        # Nobody waits behind a lock for the host's answers, and no transaction of what was read before stays open for them.
+        let_go(session)
         bench.ask_host()
         # The work begins with its lock, and not with an old snapshot.
         let_go(session)

@@ -66,6 +66,11 @@ class Visit:
         return tuple(shop for shop in self.shops if shop.id in viewed)
 
     @cached_property
+    def employees(self) -> tuple[Employee, ...]:
+        """Return everybody to whom the host lets threads be assigned."""
+        return self.desk.host.employees()
+
+    @cached_property
     def languages(self) -> tuple[Language, ...]:
         """Return the languages of the host, the default first."""
         return self.desk.host.languages()

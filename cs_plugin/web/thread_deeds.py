@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flask import jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -28,12 +28,17 @@ from cs_plugin.web.list_state import ListState
 from cs_plugin.web.list_surroundings import assignable, state_of, surroundings
 from cs_plugin.web.reading import Visit, form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
+from cs_plugin.web.whole_list import Whole
 
 SIZE = "list_size"   # the name under which the page size is remembered
 _HIGHEST_ID = 2**63 - 1
 _JSON = "application/json"
+# What asks first, and what each question is about needs.
+_ASKS: Mapping[str, Permission] = {"ask": Permission.DELETE, "ask-whom": Permission.REPLY}
 _REFUSALS = (NotFoundError, NotPermittedError)
 _EXPIRED = _("This page had been open for too long, and nothing was changed. Please try again.")
+# A field that cannot be read narrows nothing, and so does a view that is gone: what is shown for a look must not be deleted for it.
+_CORRECT = _("Nothing was changed: correct the search first.")
 _GONE = _("Nothing was changed: these threads are no longer there, or you may not change them.")
 
 
@@ -56,18 +61,16 @@ class ThreadDeeds(DeskView):
         """Do with the selected threads what "Bulk actions" names; deleting asks first where no script has asked."""
         if not form_is_genuine():
             return self._answer(_EXPIRED, good=False)
-        ids, seen = _ids_of(request.form.getlist("thread")), _id_of(request.form.get("whole", ""))
+        ids, whole = _ids_of(request.form.getlist("thread")), Whole.read(request.form.get("whole", ""))
         action = request.form.get("action", "")
-        if not ids and seen is None:
+        if not ids and whole is None:
             return self._answer(_("Select at least one thread first."), good=False)
-        if action == "ask":
-            return self._ask(ids, _("Delete selection"), "bulk", seen)
-        if action == "ask-whom":
-            return self._ask_whom(ids, seen)
-        if action not in NEEDS or action == RESTORE:
+        if action not in {*NEEDS, *_ASKS} or action == RESTORE:
             return self._answer(_("Choose what to do with the selected threads."), good=False)
-        if seen is not None:
-            return self._do_with_whole(action, seen)
+        if whole is not None:
+            return self._do_with_whole(action, whole)
+        if action in _ASKS:
+            return self._ask_about(action, self._how_many(ids, _ASKS[action]), ids)
         if action == DELETE:
             return self._delete(ids, _("The selection has been successfully deleted."))
         if action == ASSIGN:
@@ -105,7 +108,7 @@ class ThreadDeeds(DeskView):
         if not ids:
             return self._answer(_GONE, good=False)
         if request.method == "GET":
-            return self._ask(ids, _("Delete"), "delete_one")
+            return self._ask(ids, self._how_many(ids, Permission.DELETE), _("Delete"), "delete_one")
         return self._delete(ids, _("Successful deletion."))
 
     @expose("/undo", methods=("POST",))
@@ -141,22 +144,33 @@ class ThreadDeeds(DeskView):
     def _state(self) -> ListState:
         return state_of(self.here)
 
-    def _do_with_whole(self, action: str, seen: int) -> ResponseReturnValue:
+    def _do_with_whole(self, action: str, whole: Whole) -> ResponseReturnValue:
         """Do something with all threads that match and are not newer than what the employee has seen: in the background, however many they are."""
-        here, state = self.here, self._state()
+        here, state, session = self.here, self._state(), self.here.desk.session()
         wanted, wrong = state.asked(surroundings(here).choices, here.actor().employee.id)
-        scope = here.scope(NEEDS[action]) & here.scope(state.view.needs)
-        if wrong:
-            # A field that cannot be read narrows nothing: what is shown for a look must not be deleted for it.
-            return self._answer(_("Nothing was changed: correct the search first."), good=False)
-        if scope.shops == frozenset():
-            return self._answer(_GONE, good=False)
-        if action == ASSIGN:
-            colleagues = {one.id for one in assignable(here)}
-            if _assignee() is not None and _assignee() not in colleagues:
-                return self._answer(CANNOT_TAKE, good=False)
-        let_go(here.desk.session())
-        return self._put(action, scope, wanted, seen)
+        let_go(session)
+        viewed = here.scope(state.view.needs)
+        refused = _CORRECT if wrong or view_is_gone(state) else self._not_as_drawn(whole, wanted, viewed)
+        scope = viewed & here.scope(_ASKS[action] if action in _ASKS else NEEDS[action])
+        if not refused and scope.shops == frozenset():
+            refused = _GONE
+        if not refused and action == ASSIGN and _assignee() not in {None, *(one.id for one in assignable(here))}:
+            refused = CANNOT_TAKE
+        if refused:
+            return self._answer(refused, good=False)
+        if action not in _ASKS:
+            return self._put(action, scope, wanted, whole.up_to)
+        count = walk.count_up_to(session, scope, wanted, whole.up_to)
+        let_go(session)
+        return self._ask_about(action, count, whole=str(whole))
+
+    def _not_as_drawn(self, whole: Whole, wanted: ThreadFilter, viewed: Scope) -> str:
+        """Return why what the employee saw is not what the address means now; empty where it is."""
+        here = self.here
+        # The address of a shop that was taken away meanwhile means all of theirs: threads that were never on the screen.
+        if len(here.visible_shops) > 1 and request.args.get("shop", str(here.context)) != str(here.context):
+            return _GONE
+        return "" if whole.is_still(wanted, viewed) else _EXPIRED
 
     def _put(self, action: str, scope: Scope, wanted: ThreadFilter, seen: int, moment: dt.datetime | None = None) -> ResponseReturnValue:
         """Let something be done in the background; the list says how far it is."""
@@ -233,42 +247,44 @@ class ThreadDeeds(DeskView):
         (say_good if good else say_bad)(text)
         return redirect(list_url(self._state()), 303)
 
-    def _ask(self, ids: Sequence[int], title: str, endpoint: str, seen: int | None = None) -> ResponseReturnValue:
+    def _ask(self, ids: Sequence[int], count: int, title: str, endpoint: str, whole: str = "") -> ResponseReturnValue:
         """Show the question on a page of its own, for whoever has no scripts."""
         state = self._state()
-        count = self._how_many(ids, seen, Permission.DELETE)
         if not count:
             return self._answer(_GONE, good=False)
         return self.page(
             "delete.html",
             title=self.say(title),
             ids=ids,
-            seen=seen,
+            seen=whole,
             count=count,
             action=url_for(f".{endpoint}") + list_query(state),
             back=list_url(state),
         )
 
-    def _ask_whom(self, ids: Sequence[int], seen: int | None) -> ResponseReturnValue:
-        """Ask to whom threads shall be given, on a page of its own, for whoever has no scripts."""
+    def _ask_about(self, action: str, count: int, ids: Sequence[int] = (), whole: str = "") -> ResponseReturnValue:
+        """Ask before a deletion, or to whom threads shall be given: those that were chosen, or all that match."""
+        if action == "ask":
+            return self._ask(ids, count, _("Delete selection"), "bulk", whole)
         state = self._state()
-        count = self._how_many(ids, seen, Permission.REPLY)
         if not count:
             return self._answer(_GONE, good=False)
+        let_go(self.here.desk.session())
         employees, me = assignable(self.here), self.here.actor().employee
         action = url_for(".bulk") + list_query(state)
-        return self.page("assign.html", ids=ids, seen=seen, count=count, employees=employees, me=me, action=action, back=list_url(state))
+        return self.page("assign.html", ids=ids, seen=whole, count=count, employees=employees, me=me, action=action, back=list_url(state))
 
-    def _how_many(self, ids: Sequence[int], seen: int | None, permission: Permission) -> int:
-        """Return how many threads a question is about: of those that were chosen, or of all that match."""
-        here, state, session = self.here, self._state(), self.here.desk.session()
-        if seen is None:
-            number = len(threads.among(session, Scope(here.grants.shops(permission)), ids))
-        else:
-            wanted, _wrong = state.asked(surroundings(here).choices, here.actor().employee.id)
-            number = walk.count_up_to(session, here.scope(permission) & here.scope(state.view.needs), wanted, seen)
+    def _how_many(self, ids: Sequence[int], permission: Permission) -> int:
+        """Return how many of the chosen threads a question is about."""
+        here, session = self.here, self.here.desk.session()
+        number = len(threads.among(session, Scope(here.grants.shops(permission)), ids))
         let_go(session)
         return number
+
+
+def view_is_gone(state: ListState) -> bool:
+    """Say whether the URL names a saved view that is no longer there, or another's: the list then shows all threads, and nobody asked for those."""
+    return ListState.of(request.args).saved_id is not None and state.saved is None
 
 
 def _assignee() -> str | None:

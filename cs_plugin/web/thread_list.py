@@ -38,6 +38,7 @@ from cs_plugin.web.sql_query import wheel_of
 from cs_plugin.web.status_words import BULK_WORDS
 from cs_plugin.web.status_words import STATUS_WORDS as STATUS_WORDS
 from cs_plugin.web.thread_deeds import SIZE, ThreadDeeds
+from cs_plugin.web.whole_list import Whole
 from cs_plugin.web.worker_notice import no_worker
 
 _FIRST_CHARACTERS = 40
@@ -74,12 +75,13 @@ class ThreadListPages(ThreadDeeds):
         size = state.size or _remembered_size(here)
         wanted, wrong = state.asked(around.choices, here.actor().employee.id)
         scope = here.scope(state.view.needs)
+        # What comes in from here on was neither counted nor shown: it does not belong to "all that match". So this is read first.
+        highest = 0 if wrong else walk.highest_id(session, scope)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
         notice, only_words = no_worker(here, session), finds_only_words(session)
         bulks = bulks_told(here, session)
         saved = saved_words(views_of(session, here.actor().employee.id), state, ListState.of(request.args).saved_id)
-        # What comes in while somebody looks at this page does not belong to "all that match".
-        seen = walk.highest_id(session, scope) if page.total > len(page.rows) and not wrong else 0
+        seen = Whole.drawn(highest, wanted, scope) if page.total > len(page.rows) and not wrong else None
         above = panel(here, session, around.in_their_order)
         let_go(session)
         words = self._words(state.at(page.number), page, around, wrong)
@@ -132,7 +134,7 @@ class ThreadListPages(ThreadDeeds):
             "day_type": lambda name: "text" if name in wrong and not is_day(state.search[name]) else "date",
             "first": min(page.total, (page.number - 1) * page.size + 1),
             "last": (page.number - 1) * page.size + len(page.rows),
-            "employees": assignable(here, around.employees.values()),
+            "employees": assignable(here) if able(here, Permission.REPLY) else [],
             "me": here.actor().employee,
             "in_spam": state.view is SPAM,
             "may_reply": able(here, Permission.REPLY),

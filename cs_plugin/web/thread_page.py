@@ -34,6 +34,7 @@ from cs_plugin.web.desk_view import DeskView, guarded
 from cs_plugin.web.downloads import FileGoneError, send_attachment
 from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
 from cs_plugin.web.list_state import ListState
+from cs_plugin.web.list_surroundings import MOST_ASKED
 from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.predefined_choice import OVERWRITE
 from cs_plugin.web.reading import form_is_genuine
@@ -42,7 +43,6 @@ from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits
 
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
-_MOST_ASKED = 50
 _TO_LINK = ("/", "?", "#", "http://", "https://")
 
 
@@ -361,7 +361,7 @@ class ThreadPages(DeskView):
         host, me = self.here.desk.host, self.here.actor().employee
         listed = host.employees() or sheet.seen_employees
         others = [one for one in listed if one.active and one.id != me.id]
-        if len(self.here.shops) > 1 and len(others) <= _MOST_ASKED:
+        if len(self.here.shops) > 1 and len(others) <= MOST_ASKED:
             others = [one for one in others if host.told_grants(one).grants.allow(Permission.VIEW, sheet.facts.shop_id)]
         assignee = sheet.facts.assignee_id
         if assignee is None or assignee in {one.id for one in (me, *others)}:
