@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, event, insert, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk, jobs
@@ -199,6 +199,28 @@ def test_key_figures_are_as_worked_out_by_hand(tabled: Store) -> None:
     assert everywhere["messages"].value == pytest.approx(15 / 8)
     nobody = calculated(tabled, NOWHERE)
     assert (nobody["pending"].value, nobody["response"].value, nobody["messages"].value) == (0, None, None)
+
+
+@pytest.mark.parametrize("scope", [EVERYTHING, PARIS, Scope(frozenset({"1", "2"}))], ids=["all", "one shop", "two shops"])
+def test_a_span_is_read_from_its_indexes_alone(store: Store, scope: Scope) -> None:
+    """Whatever the scope: what was written before costs nothing."""
+    asked: list[tuple[str, object]] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        asked.append((statement, parameters))
+
+    engine = store.desk.sessions.kw["bind"]
+    event.listen(engine, "before_cursor_execute", listen)
+    try:
+        look(store, lambda session: daily.span(session, scope, NOW - WINDOW, NOW))
+    finally:
+        event.remove(engine, "before_cursor_execute", listen)
+    [(statement, parameters)] = [one for one in asked if one[0].startswith("SELECT")]
+    with engine.connect() as connection:
+        plan = "\n".join(str(row[3]) for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters))
+    assert "SEARCH cs_message USING COVERING INDEX ix_cs_message_span (created_at>? AND created_at<?)" in plan
+    assert "SEARCH cs_message USING COVERING INDEX ix_cs_message_answer (released_at>? AND released_at<?)" in plan
+    assert "SCAN cs_" not in plan
 
 
 @pytest.mark.shows("6.3")
