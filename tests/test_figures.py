@@ -20,7 +20,7 @@ from cs_plugin.store import daily, figures, tally, threads
 from cs_plugin.store.daily import Span
 from cs_plugin.store.figures import KEPT_FOR, KPIS, STATISTICS, TREND_DAYS, WINDOW, Figure
 from cs_plugin.store.locking import lock_threads
-from cs_plugin.store.models import ContactShop, DailyTotal, ErasedMessage, KeptFigure, Message, Thread, ThreadApart, ThreadTotal
+from cs_plugin.store.models import ContactShop, DailyTotal, ErasedMessage, KeptFigure, Message, RangeMark, Thread, ThreadApart, ThreadTotal
 from cs_plugin.store.options import set_option
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web import rounds
@@ -545,8 +545,12 @@ def test_the_worker_counts_what_has_piled_up(any_store: Store, monkeypatch: pyte
             begin(any_store, f"Thread {number}")
         assert rounds.queue_chores(any_store.desk) == ["fold"]
         assert rounds.queue_chores(any_store.desk) == []
+        rounds.bring_up_totals(any_store.desk)
+        before = look(any_store, lambda session: session.scalars(select(Thread.version).order_by(Thread.id)).all())
         assert rounds.do_jobs(any_store.desk) == 1
     assert look(any_store, lambda session: session.query(ThreadApart).count()) == 0
+    assert look(any_store, lambda session: session.query(RangeMark).count()) == 0, "nothing has changed that lists would have to count anew"
+    assert look(any_store, lambda session: session.scalars(select(Thread.version).order_by(Thread.id)).all()) == before
     assert counts(any_store) == tally.Counts(3, 3, 0, 3, 0)
 
 

@@ -21,7 +21,7 @@ from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
 from cs_plugin.store import daily, figures, files, notices, posts, tally, totals, workers
 from cs_plugin.store.files import Swept
-from cs_plugin.store.locking import committed, lock_threads, only_reads, wait_for_turn
+from cs_plugin.store.locking import committed, has_one_writer, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.types import can_be_id
@@ -33,7 +33,7 @@ from cs_plugin.web.mounted import Mounted
 DAILY = ("sweep", "purge", "retention", "tidy", "totals")
 _MAILS_AT_ONCE = 50
 # Threads that are counted in one transaction, and how many that are counted live call for it before the day is over.
-_FOLDED_AT_ONCE, _MANY_APART = 200, 2_000
+_FOLDED_AT_ONCE, _FOLDED_BY_ONE_WRITER, _MANY_APART = 200, 50, 2_000
 
 Stopping = Callable[[], bool]
 Result = TypeVar("Result")
@@ -201,8 +201,9 @@ def _fold(_here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     """Bring the threads that are counted live into the totals."""
 
     def some(session: Session) -> Progress:
-        ids = tally.threads_apart(session, after=job.progress.kept.get("after", 0), most=_FOLDED_AT_ONCE)
-        lock_threads(session, EVERYTHING, ids)
+        most = _FOLDED_BY_ONE_WRITER if has_one_writer(session) else _FOLDED_AT_ONCE
+        ids = tally.threads_apart(session, after=job.progress.kept.get("after", 0), most=most)
+        lock_threads(session, EVERYTHING, ids, changes=False)
         tally.fold(session, ids)
         return Progress(job.progress.done + len(ids), None, {**job.progress.kept, "after": ids[-1] if ids else None})
 
