@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -407,6 +408,22 @@ def test_counting_anew_finds_what_was_written_past_the_desk(tabled: Store) -> No
     assert counts(tabled) == PARIS_COUNTS + BERLIN_COUNTS
     do(tabled, lambda bench: tally.recount(bench.session))
     assert counts(tabled) == PARIS_COUNTS + BERLIN_COUNTS
+
+
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+def test_counting_anew_waits_for_whoever_has_locked_a_thread(any_store: Store) -> None:
+    """Also where that thread is counted live already, and nothing of it has been written yet."""
+    thread_id = begin(any_store, "A thread")
+    recounted = threading.Thread(target=lambda: do(any_store, lambda bench: tally.recount(bench.session)))
+    with any_store.desk.sessions() as session:
+        [thread] = lock_threads(session, EVERYTHING, [thread_id])
+        recounted.start()
+        recounted.join(0.5)
+        thread.status = Status.CLOSED
+        session.commit()
+    recounted.join(20)
+    assert not recounted.is_alive()
+    assert counts(any_store) == worked_out(any_store) == tally.Counts(1, 0, 0, 1, 0)
 
 
 def test_totals_are_few_again_once_they_are_compacted(tabled: Store) -> None:
