@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy import delete, event, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk, jobs
@@ -25,7 +25,7 @@ from cs_plugin.store.models import ContactShop, DailyTotal, ErasedMessage, KeptF
 from cs_plugin.store.options import set_option
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web import rounds
-from tests.hosts.store import Store
+from tests.hosts.store import MARIE, Store
 from tests.hosts.writing import begin, contact_id, do, look, receive, token_of
 
 PARIS, BERLIN, NOWHERE = Scope(frozenset({"1"})), Scope(frozenset({"2"})), Scope(frozenset())
@@ -598,6 +598,21 @@ def test_figures_are_kept_for_exactly_these_shops_and_for_a_while(any_store: Sto
     any_store.clock.forward(days=2)
     run_totals(any_store)
     assert look(any_store, lambda session: session.query(KeptFigure).count()) == 0
+
+
+@pytest.mark.shows("6.2")
+def test_figures_that_cannot_be_kept_are_shown_all_the_same(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """The list opens where the database takes no writing just now, and the log tells of it."""
+    begin(store)
+    refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cs_figure BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    do(store, lambda bench: bench.session.execute(text(refuse)))
+    answer = store.client(employee=MARIE).get("/cs-admin/customer-service/")
+    assert answer.status_code == 200
+    assert "Pending discussion threads" in answer.text
+    assert "calculated figures could not be kept" in caplog.text
+    do(store, lambda bench: bench.session.execute(text("DROP TRIGGER refuse")))
+    assert store.client(employee=MARIE).get("/cs-admin/customer-service/").status_code == 200
+    assert look(store, lambda session: session.query(KeptFigure).count()) == len(KPIS)
 
 
 def test_names_and_words_of_figures_are_those_that_are_written() -> None:
