@@ -73,6 +73,18 @@ def bring_up_totals(here: Mounted, *, stopping: Stopping = never) -> None:
             return
 
 
+def bring_back(here: Mounted, *, stopping: Stopping = never) -> None:
+    """Bring the threads that are counted live into the totals where they have piled up: for whoever calls no jobs."""
+    with here.sessions() as session:
+        piled_up = tally.are_many_apart(only_reads(session), _MANY_APART)
+    after: int | None = 0 if piled_up else None
+    while after is not None and not stopping():
+        ids = _in_own(here, partial(_fold_some, after=after))
+        after = ids[-1] if ids else None
+    if piled_up:
+        _in_own(here, tally.compact)
+
+
 def queue_chores(here: Mounted) -> list[str]:
     """Queue what is to be done daily and has not been queued today, and what has piled up, and return the kinds of it."""
     with here.sessions() as session:
@@ -201,10 +213,7 @@ def _fold(_here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     """Bring the threads that are counted live into the totals."""
 
     def some(session: Session) -> Progress:
-        most = _FOLDED_BY_ONE_WRITER if has_one_writer(session) else _FOLDED_AT_ONCE
-        ids = tally.threads_apart(session, after=job.progress.kept.get("after", 0), most=most)
-        lock_threads(session, EVERYTHING, ids, changes=False)
-        tally.fold(session, ids)
+        ids = _fold_some(session, after=job.progress.kept.get("after", 0))
         return Progress(job.progress.done + len(ids), None, {**job.progress.kept, "after": ids[-1] if ids else None})
 
     while job.progress.kept.get("after", 0) is not None:
@@ -212,6 +221,14 @@ def _fold(_here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     folded = job.progress.done
     job.advance(lambda session: _compacted(session, job.progress))
     return {"threads": folded}
+
+
+def _fold_some(session: Session, *, after: int) -> list[int]:
+    most = _FOLDED_BY_ONE_WRITER if has_one_writer(session) else _FOLDED_AT_ONCE
+    ids = tally.threads_apart(session, after=after, most=most)
+    lock_threads(session, EVERYTHING, ids, changes=False)
+    tally.fold(session, ids)
+    return ids
 
 
 def _compacted(session: Session, progress: Progress) -> Progress:
