@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, event, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk, jobs
@@ -20,11 +21,11 @@ from cs_plugin.store import daily, figures, tally, threads
 from cs_plugin.store.daily import Span
 from cs_plugin.store.figures import KEPT_FOR, KPIS, STATISTICS, TREND_DAYS, WINDOW, Figure
 from cs_plugin.store.locking import lock_threads
-from cs_plugin.store.models import ContactShop, DailyTotal, ErasedMessage, KeptFigure, Message, Thread, ThreadApart, ThreadTotal
+from cs_plugin.store.models import ContactShop, DailyTotal, ErasedMessage, KeptFigure, Message, RangeMark, Thread, ThreadApart, ThreadTotal
 from cs_plugin.store.options import set_option
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web import rounds
-from tests.hosts.store import Store
+from tests.hosts.store import MARIE, Store
 from tests.hosts.writing import begin, contact_id, do, look, receive, token_of
 
 PARIS, BERLIN, NOWHERE = Scope(frozenset({"1"})), Scope(frozenset({"2"})), Scope(frozenset())
@@ -199,6 +200,29 @@ def test_key_figures_are_as_worked_out_by_hand(tabled: Store) -> None:
     assert everywhere["messages"].value == pytest.approx(15 / 8)
     nobody = calculated(tabled, NOWHERE)
     assert (nobody["pending"].value, nobody["response"].value, nobody["messages"].value) == (0, None, None)
+
+
+@pytest.mark.parametrize("scope", [EVERYTHING, PARIS, Scope(frozenset({"1", "2"}))], ids=["all", "one shop", "two shops"])
+def test_a_span_is_read_from_its_indexes_alone(store: Store, scope: Scope) -> None:
+    """Whatever the scope: what was written before costs nothing, and neither does what is hidden."""
+    asked: list[tuple[str, object]] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        asked.append((statement, parameters))
+
+    engine = store.desk.sessions.kw["bind"]
+    event.listen(engine, "before_cursor_execute", listen)
+    try:
+        look(store, lambda session: daily.span(session, scope, NOW - WINDOW, NOW))
+    finally:
+        event.remove(engine, "before_cursor_execute", listen)
+    [(statement, parameters)] = [one for one in asked if one[0].startswith("SELECT")]
+    with engine.connect() as connection:
+        plan = "\n".join(str(row[3]) for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters))
+    assert "SEARCH cs_message USING COVERING INDEX ix_cs_message_span (created_at>? AND created_at<?)" in plan
+    assert "SEARCH cs_message USING COVERING INDEX ix_cs_message_answer (released_at>? AND released_at<?)" in plan
+    assert "SCAN cs_" not in plan
+    assert "LIST SUBQUERY" not in plan, "what lies in spam and in the bin is read from end to end"
 
 
 @pytest.mark.shows("6.3")
@@ -376,6 +400,33 @@ def test_what_was_erased_of_the_list_stays_counted(any_store: Store) -> None:
     assert counts(any_store) == before
 
 
+@pytest.mark.shows("6.5")
+@pytest.mark.parametrize("by", ["bin", "term"])
+def test_what_was_merged_into_an_erased_thread_is_counted_again(any_store: Store, by: str) -> None:
+    """It stands alone then, wherever it rested before."""
+    do(any_store, lambda bench: set_option(bench.session, "retention_days", 5, bench.now, context=ALL_SHOPS))
+    kept, merged = begin(any_store, "kept"), begin(any_store, "merged")
+    do(any_store, lambda bench: merge(bench, kept, merged))
+    if by == "bin":
+        do(any_store, lambda bench: desk.delete(bench, any_store.actor(), [kept]))
+    else:
+        do(any_store, lambda bench: desk.set_status(bench, any_store.actor(), [kept], Status.CLOSED))
+    with any_store.app.app_context():
+        any_store.desk.office.deliver(most=100)
+    folded(any_store)
+    any_store.clock.forward(days=40)
+    before = counts(any_store)
+    if by == "bin":
+        assert do(any_store, lambda bench: desk.purge_bin(bench, older_than=desk.BIN_KEEPS)) == 1
+    else:
+        assert do(any_store, lambda bench: desk.purge_closed(bench).erased) == 1
+    assert look(any_store, lambda session: session.get_one(Thread, merged).merged_into_id) is None
+    alone = tally.Counts(1, 1, 0, 0, 0)
+    assert counts(any_store) == before + alone
+    folded(any_store)
+    assert counts(any_store) == before + alone
+
+
 def test_counting_anew_finds_what_was_written_past_the_desk(tabled: Store) -> None:
     """Where another program has written threads, or a copy was put back."""
     do(tabled, lambda bench: bench.session.execute(delete(ThreadApart)))
@@ -384,6 +435,22 @@ def test_counting_anew_finds_what_was_written_past_the_desk(tabled: Store) -> No
     assert counts(tabled) == PARIS_COUNTS + BERLIN_COUNTS
     do(tabled, lambda bench: tally.recount(bench.session))
     assert counts(tabled) == PARIS_COUNTS + BERLIN_COUNTS
+
+
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+def test_counting_anew_waits_for_whoever_has_locked_a_thread(any_store: Store) -> None:
+    """Also where that thread is counted live already, and nothing of it has been written yet."""
+    thread_id = begin(any_store, "A thread")
+    recounted = threading.Thread(target=lambda: do(any_store, lambda bench: tally.recount(bench.session)))
+    with any_store.desk.sessions() as session:
+        [thread] = lock_threads(session, EVERYTHING, [thread_id])
+        recounted.start()
+        recounted.join(0.5)
+        thread.status = Status.CLOSED
+        session.commit()
+    recounted.join(20)
+    assert not recounted.is_alive()
+    assert counts(any_store) == worked_out(any_store) == tally.Counts(1, 0, 0, 1, 0)
 
 
 def test_totals_are_few_again_once_they_are_compacted(tabled: Store) -> None:
@@ -522,8 +589,12 @@ def test_the_worker_counts_what_has_piled_up(any_store: Store, monkeypatch: pyte
             begin(any_store, f"Thread {number}")
         assert rounds.queue_chores(any_store.desk) == ["fold"]
         assert rounds.queue_chores(any_store.desk) == []
+        rounds.bring_up_totals(any_store.desk)
+        before = look(any_store, lambda session: session.scalars(select(Thread.version).order_by(Thread.id)).all())
         assert rounds.do_jobs(any_store.desk) == 1
     assert look(any_store, lambda session: session.query(ThreadApart).count()) == 0
+    assert look(any_store, lambda session: session.query(RangeMark).count()) == 0, "nothing has changed that lists would have to count anew"
+    assert look(any_store, lambda session: session.scalars(select(Thread.version).order_by(Thread.id)).all()) == before
     assert counts(any_store) == tally.Counts(3, 3, 0, 3, 0)
 
 
@@ -554,6 +625,21 @@ def test_figures_are_kept_for_exactly_these_shops_and_for_a_while(any_store: Sto
     any_store.clock.forward(days=2)
     run_totals(any_store)
     assert look(any_store, lambda session: session.query(KeptFigure).count()) == 0
+
+
+@pytest.mark.shows("6.2")
+def test_figures_that_cannot_be_kept_are_shown_all_the_same(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """The list opens where the database takes no writing just now, and the log tells of it."""
+    begin(store)
+    refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cs_figure BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    do(store, lambda bench: bench.session.execute(text(refuse)))
+    answer = store.client(employee=MARIE).get("/cs-admin/customer-service/")
+    assert answer.status_code == 200
+    assert "Pending discussion threads" in answer.text
+    assert "calculated figures could not be kept" in caplog.text
+    do(store, lambda bench: bench.session.execute(text("DROP TRIGGER refuse")))
+    assert store.client(employee=MARIE).get("/cs-admin/customer-service/").status_code == 200
+    assert look(store, lambda session: session.query(KeptFigure).count()) == len(KPIS)
 
 
 def test_names_and_words_of_figures_are_those_that_are_written() -> None:

@@ -16,13 +16,14 @@ from flask_migrate import Migrate
 from sqlalchemy import event, text, update
 
 from cs_plugin import Customer, Employee, Shop, health, hookimpl, hookspecs
-from cs_plugin.health import Finding, Severity, hooks
+from cs_plugin.health import Finding, Severity, hooks, work
 from cs_plugin.mail.transport import SmtpTransport
 from cs_plugin.plugins import Kind, hook_names
 from cs_plugin.store import schema
-from cs_plugin.store.models import Contact, Job, JobState, OutboxItem, OutboxState, Worker
+from cs_plugin.store.models import Contact, Job, JobState, OutboxItem, OutboxState, RangeMark, ThreadApart, Worker
+from cs_plugin.web import rounds
 from tests.hosts.store import MARIE, Store, make_store
-from tests.hosts.writing import begin, do
+from tests.hosts.writing import begin, do, look
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
 from tests.servers.smtp import SMTPServer
@@ -193,6 +194,19 @@ def test_jobs_that_do_not_end_are_wrong(store: Store) -> None:
     findings = checked(store)
     assert bad(findings) == ["2 jobs should have been done long ago."]
     assert one(findings, "1 jobs have failed")
+
+
+def test_changes_that_nobody_counts_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once they are many; whoever delivers from cron counts them too."""
+    monkeypatch.setattr(work, "MANY_MARKS", 2)
+    monkeypatch.setattr(rounds, "_MANY_APART", 1)
+    for number in range(3):
+        begin(store, f"Thread {number}")
+    assert one(checked(store), "changes of threads have not been counted").severity is Severity.WARNING
+    assert store.app.test_cli_runner().invoke(args=["cs", "deliver"]).exit_code == 0
+    assert not [found for found in checked(store) if "have not been counted" in found.what]
+    for row in (RangeMark, ThreadApart):
+        assert look(store, lambda session, row=row: session.query(row).count()) == 0  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("background", "words"), [(True, "each web process delivers"), (False, "web processes deliver nothing")])

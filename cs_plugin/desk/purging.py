@@ -57,7 +57,7 @@ def purge_bin(bench: Bench, *, older_than: dt.timedelta) -> int:
     """Erase some of the threads that have lain in the bin for longer than that, and return how many; 0 once none is left."""
     session, before = bench.session, bench.now - older_than
     due = select(Thread.id).where(in_the_bin(before)).order_by(Thread.id).limit(_AT_ONCE)
-    locked = lock_threads(session, EVERYTHING, session.scalars(due).all())
+    locked = _lock_to_erase(session, session.scalars(due).all())
     # Whoever held the lock before may have taken a thread out.
     ids = [thread.id for thread in locked if thread.folder is Folder.BIN and thread.binned_at is not None and thread.binned_at < before]
     if ids:
@@ -95,7 +95,7 @@ def purge_closed(bench: Bench, *, after: int = 0) -> Purged:
         return Purged(0, None)
     due = select(Thread.id).where(Thread.id > after, Thread.id <= last, _closed_for_long(kept_since)).order_by(Thread.id).limit(_AT_ONCE)
     found = session.scalars(due).all()
-    locked = lock_threads(session, EVERYTHING, found)
+    locked = _lock_to_erase(session, found)
     # Whoever held the lock before may have written in a thread, or opened it again.
     ids = [thread.id for thread in locked if thread.status is Status.CLOSED and _last_activity(thread) < kept_since[thread.shop_id]]
     left = sorted(set(ids) - _with_mail_to_send(session, ids))
@@ -157,6 +157,12 @@ def _with_mail_to_send(session: Session, ids: Collection[int]) -> set[int]:
 
 
 # --- Erasing ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _lock_to_erase(session: Session, found: Collection[int]) -> list[Thread]:
+    """Lock threads that may be erased, and return them as they are now. Those that were merged into one are locked too: they stand alone then."""
+    merged = session.scalars(select(Thread.id).where(Thread.merged_into_id.in_(found))).all() if found else []
+    return [thread for thread in lock_threads(session, EVERYTHING, [*found, *merged]) if thread.id in found]
 
 
 def _erase(session: Session, ids: Collection[int], now: dt.datetime) -> None:

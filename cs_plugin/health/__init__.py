@@ -25,6 +25,7 @@ FAST: tuple[tuple[str, Check], ...] = (
 OF_TABLES: tuple[tuple[str, Check], ...] = (
     (work.SUBJECT, work.look_at_queue),
     (work.SUBJECT, work.look_at_jobs),
+    (work.SUBJECT, work.look_at_marks),
     (work.SUBJECT, work.look_at_worker),
     (work.SUBJECT, work.look_at_people),
     (secrets.SUBJECT, secrets.look_at_secrets),

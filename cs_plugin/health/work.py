@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.health.findings import Finding, advice, good, kept_from_the_log, warning, wrong
 from cs_plugin.store.contacts import contacts_in
-from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, Worker
+from cs_plugin.store.models import Job, JobState, OutboxItem, OutboxState, RangeMark, Worker
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.workers import workers_alive
 from cs_plugin.web.mounted import Mounted
@@ -18,6 +18,8 @@ from cs_plugin.web.mounted import Mounted
 SUBJECT = "Mail and jobs"
 # Mail that has been due for so long is delivered by nobody; a job's lease that ended so long ago, or one that nobody has begun, likewise.
 LATE = dt.timedelta(minutes=15)
+# Changes of threads that nobody has counted; whoever counts takes thousands at once.
+MANY_MARKS = 100_000
 _WORK = "flask cs work"
 
 
@@ -74,6 +76,19 @@ def look_at_jobs(here: Mounted) -> Iterator[Finding]:
         yield wrong(SUBJECT, f"{stuck} jobs should have been done long ago.", "What employees or the clock have begun does not end.", _WORK)
     if failed:
         yield warning(SUBJECT, f"{failed} jobs have failed.", "What they were to do is not done; the log of that time says why.")
+
+
+def look_at_marks(here: Mounted) -> Iterator[Finding]:
+    """Say where nobody counts anew what has changed in lists."""
+    with here.sessions() as session:
+        many = session.scalar(select(RangeMark.id).order_by(RangeMark.id).offset(MANY_MARKS).limit(1)) is not None
+    if many:
+        yield warning(
+            SUBJECT,
+            f"More than {MANY_MARKS:,} changes of threads have not been counted: nobody does it.",
+            "Each look at a list counts all its threads, and what is to be counted takes up more and more of the database.",
+            _WORK,
+        )
 
 
 def look_at_worker(here: Mounted) -> Iterator[Finding]:

@@ -48,22 +48,29 @@ def begin_immediately(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def lock_threads(session: Session, scope: Scope, ids: Collection[int]) -> Sequence[Thread]:
+def lock_threads(session: Session, scope: Scope, ids: Collection[int], *, changes: bool = True) -> Sequence[Thread]:
     """Lock threads in the order of their ids, so that two writers never wait for each other, and return them as they are now.
 
     Ids outside the scope are left out. The rows are read by the lock itself: on MariaDB a plain SELECT after it would show an older snapshot.
-    Figures count a locked thread as it stands from here on (`store.tally`).
+    Figures count a locked thread as it stands from here on (`store.tally`), and so do lists, unless nothing of it `changes` under this lock.
     """
     wanted = sorted({one for one in ids if can_be_id(one)})
     chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))
     if _dialect(session) == "sqlite":
         # SQLite has no row locks: the first write takes the database's only one.
-        session.execute(update(Thread).where(*chosen).values(version=Thread.version + 1), execution_options={"synchronize_session": False})
+        version = Thread.version + int(changes)
+        session.execute(update(Thread).where(*chosen).values(version=version), execution_options={"synchronize_session": False})
     locked = session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
-    # Whatever becomes of them now, figures and counts see it.
-    tally.set_apart(session, locked)
-    mark(session, [thread.id for thread in locked])
+    if changes:
+        # Whatever becomes of them now, figures and counts see it.
+        tally.set_apart(session, locked)
+        mark(session, [thread.id for thread in locked])
     return locked
+
+
+def has_one_writer(session: Session) -> bool:
+    """Say whether the database lets only one transaction write at a time, so that a long one keeps all others waiting."""
+    return _dialect(session) == "sqlite"
 
 
 def mark(session: Session, ids: Collection[int]) -> None:

@@ -17,7 +17,7 @@ class Scope:
 
     shops: Shops
 
-    def covers(self, column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    def covers(self, column: InstrumentedAttribute[str] | ColumnElement[str]) -> ColumnElement[bool]:
         """Return the clause that holds for rows of these shops."""
         if not isinstance(self.shops, frozenset):
             return true()

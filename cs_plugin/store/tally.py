@@ -232,11 +232,13 @@ def compact(session: Session) -> None:
 def recount(session: Session) -> None:
     """Count every thread anew, in one transaction in which nobody else writes a thread; what was erased stays as it was counted.
 
-    It is for tables that were written past the desk: put back from a copy, or filled by another program.
+    It is for tables that were written past the desk: put back from a copy, or filled by another program. MariaDB needs its own isolation level for
+    it, REPEATABLE READ: only there DELETE and INSERT … SELECT lock all that they read, with what lies between. Whoever waits for the other is told of
+    a deadlock then, so call it in `store.locking.committed`.
     """
-    # MariaDB's INSERT … SELECT locks what it reads, and SQLite has one writer anyway.
+    # Whoever has locked a thread, and not yet written it, is waited for too: their row apart would be gone by then. SQLite has one writer anyway.
     if session.get_bind(Thread).dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE cs_thread IN SHARE ROW EXCLUSIVE MODE"), bind_arguments={"mapper": Thread})
+        session.execute(text("LOCK TABLE cs_thread IN EXCLUSIVE MODE"), bind_arguments={"mapper": Thread})
     session.execute(delete(ThreadApart), execution_options=_QUIET)
     session.execute(delete(ThreadTotal).where(ThreadTotal.erased.is_(False)), execution_options=_QUIET)
     every = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0), false(), *(func.sum(one) for one in _state()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from flask import current_app, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
@@ -18,7 +20,7 @@ from cs_plugin.rules.status import Status
 from cs_plugin.store import figures, tally
 from cs_plugin.store.contacts import ContactWords
 from cs_plugin.store.figures import KPIS, STATISTICS, Block, Figure, Kpi
-from cs_plugin.store.locking import let_go
+from cs_plugin.store.locking import committed, let_go
 from cs_plugin.store.preferences import set_preference
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.tally import Counts
@@ -28,6 +30,7 @@ from cs_plugin.web.reading import Visit, form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
 from cs_plugin.web.sparklines import Sparkline, sparkline
 
+log = logging.getLogger(__name__)
 _FOLD = "figures_open"   # the name under which it is remembered whether statistics and meanings are unfolded
 _ALL = "all"
 _NO_TYPE = "none"
@@ -84,7 +87,7 @@ class FiguresPages(DeskView):
             return self._figures_answer(_("Choose a figure of the page."), good=False)
         session, scope = here.desk.session(), here.scope()
         anew = figures.calculate(session, scope, figures.total(tally.counts_by_contact(session, scope)), here.now)
-        _keep(here, scope, {name: anew[name] for name in wanted})
+        _keep(session, scope, {name: anew[name] for name in wanted})
         return self._figures_answer(_("Calculated anew."), good=True)
 
     @expose("/figures-fold", methods=("POST",))
@@ -154,12 +157,18 @@ def _cards(here: Visit, session: Session, counts: Mapping[int, Counts]) -> list[
     if missing:
         anew = figures.calculate(session, scope, figures.total(counts), here.now)
         shown |= {name: anew[name] for name in missing}
-        _keep(here, scope, {name: anew[name] for name in missing})
+        try:
+            _keep(session, scope, {name: anew[name] for name in missing})
+        except SQLAlchemyError:
+            # They are shown all the same: whoever looks next calculates them again.
+            log.exception("calculated figures could not be kept")
     return [_card(here, kpi, shown[kpi.name]) for kpi in KPIS]
 
 
-def _keep(here: Visit, scope: Scope, anew: Mapping[str, Figure]) -> None:
-    here.desk.do(lambda bench: figures.keep(bench.session, scope, anew))
+def _keep(session: Session, scope: Scope, anew: Mapping[str, Figure]) -> None:
+    # A transaction of its own, for which nobody has to ask the host: what was read to calculate them is over.
+    let_go(session)
+    committed(session, lambda: figures.keep(session, scope, anew))
 
 
 def _card(here: Visit, kpi: Kpi, figure: Figure) -> Card:

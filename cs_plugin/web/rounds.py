@@ -21,7 +21,7 @@ from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
 from cs_plugin.store import daily, figures, files, notices, posts, tally, totals, workers
 from cs_plugin.store.files import Swept
-from cs_plugin.store.locking import committed, lock_threads, only_reads, wait_for_turn
+from cs_plugin.store.locking import committed, has_one_writer, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.types import can_be_id
@@ -33,7 +33,7 @@ from cs_plugin.web.mounted import Mounted
 DAILY = ("sweep", "purge", "retention", "tidy", "totals")
 _MAILS_AT_ONCE = 50
 # Threads that are counted in one transaction, and how many that are counted live call for it before the day is over.
-_FOLDED_AT_ONCE, _MANY_APART = 200, 2_000
+_FOLDED_AT_ONCE, _FOLDED_BY_ONE_WRITER, _MANY_APART = 200, 50, 2_000
 
 Stopping = Callable[[], bool]
 Result = TypeVar("Result")
@@ -71,6 +71,18 @@ def bring_up_totals(here: Mounted, *, stopping: Stopping = never) -> None:
         _in_own(here, partial(totals.write_down, looked=looked))
         if not looked.more:
             return
+
+
+def bring_back(here: Mounted, *, stopping: Stopping = never) -> None:
+    """Bring the threads that are counted live into the totals where they have piled up: for whoever calls no jobs."""
+    with here.sessions() as session:
+        piled_up = tally.are_many_apart(only_reads(session), _MANY_APART)
+    after: int | None = 0 if piled_up else None
+    while after is not None and not stopping():
+        ids = _in_own(here, partial(_fold_some, after=after))
+        after = ids[-1] if ids else None
+    if piled_up:
+        _in_own(here, tally.compact)
 
 
 def queue_chores(here: Mounted) -> list[str]:
@@ -201,9 +213,7 @@ def _fold(_here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     """Bring the threads that are counted live into the totals."""
 
     def some(session: Session) -> Progress:
-        ids = tally.threads_apart(session, after=job.progress.kept.get("after", 0), most=_FOLDED_AT_ONCE)
-        lock_threads(session, EVERYTHING, ids)
-        tally.fold(session, ids)
+        ids = _fold_some(session, after=job.progress.kept.get("after", 0))
         return Progress(job.progress.done + len(ids), None, {**job.progress.kept, "after": ids[-1] if ids else None})
 
     while job.progress.kept.get("after", 0) is not None:
@@ -211,6 +221,14 @@ def _fold(_here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     folded = job.progress.done
     job.advance(lambda session: _compacted(session, job.progress))
     return {"threads": folded}
+
+
+def _fold_some(session: Session, *, after: int) -> list[int]:
+    most = _FOLDED_BY_ONE_WRITER if has_one_writer(session) else _FOLDED_AT_ONCE
+    ids = tally.threads_apart(session, after=after, most=most)
+    lock_threads(session, EVERYTHING, ids, changes=False)
+    tally.fold(session, ids)
+    return ids
 
 
 def _compacted(session: Session, progress: Progress) -> Progress:

@@ -72,9 +72,8 @@ def upgrade() -> None:
         **TABLE,
     )
     op.create_index("ix_cs_figure_calculated", "cs_figure", ["calculated_at"], unique=False)
-    op.drop_index("ix_cs_message_written", table_name="cs_message")
     op.drop_index("ix_cs_message_answer", table_name="cs_message")
-    op.create_index("ix_cs_message_written", "cs_message", ["created_at", "author_kind", "private", "shop_id", "thread_id"], unique=False)
+    op.create_index("ix_cs_message_span", "cs_message", ["created_at", "author_kind", "private", "shop_id", "thread_id"], unique=False)
     op.create_index("ix_cs_message_answer", "cs_message", ["released_at", "shop_id", "thread_id", "response_seconds"], unique=False)
     op.create_index("ix_cs_event_kind", "cs_event", ["kind", "created_at"], unique=False)
     _count_what_is_there()
@@ -99,8 +98,7 @@ def _count_what_is_there() -> None:
 def downgrade() -> None:
     op.drop_index("ix_cs_event_kind", table_name="cs_event")
     op.drop_index("ix_cs_message_answer", table_name="cs_message")
-    op.drop_index("ix_cs_message_written", table_name="cs_message")
-    op.create_index("ix_cs_message_written", "cs_message", ["shop_id", "created_at", "id"], unique=False)
+    op.drop_index("ix_cs_message_span", table_name="cs_message")
     op.create_index("ix_cs_message_answer", "cs_message", ["shop_id", "released_at", "id"], unique=False)
     for name in ("cs_figure", "cs_erased_message", "cs_thread_apart", "cs_thread_total"):
         op.drop_table(name)
