@@ -15,7 +15,7 @@ from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import threads
 from cs_plugin.store.models import Job, JobState, OutboxItem, Thread, ThreadEvent
 from cs_plugin.web import bulk_job, rounds
-from tests.hosts.store import EVERYTHING, JOHN, LAYLA, MARIE, Store
+from tests.hosts.store import EVERYTHING, JOHN, MARIE, Store
 from tests.letterbox import LETTERS, fill, many
 from tests.listed import crowd
 from tests.test_jobs import do_all

@@ -34,6 +34,7 @@ from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_good
 from cs_plugin.web.sql_access import Off, bounds_of, host_manager, off_by, sql_manager
 
+_OF_SHOPS = "cs_contact_shop"   # a view that says nothing where there is one shop
 _MOST_SHOWN = 500   # characters of a cell
 MOST_EXPORTED = 50_000
 _LARGEST_EXPORT = 100_000_000   # characters or bytes of its values
@@ -178,7 +179,7 @@ class SqlManagerView(DeskView, BaseView):
             typed=typed,
             saved=saved,
             off=off,
-            views=VIEWS,
+            views=[one for one in VIEWS if len(here.shops) > 1 or one.name != _OF_SHOPS],
             functions=sorted(FUNCTIONS[found.language]) if not isinstance(found, Off) else (),
             bounds=bounds_of(here.desk.app),
             longest=LONGEST,
