@@ -96,9 +96,16 @@ def fits(page: Page, width: int) -> None:
 
 
 def ask_again(page: Page) -> None:
-    """Let the time pass after which the bell asks again, and see that it does."""
+    """Let the time pass after which the bell asks again, and see that it does, and that it has planned when to ask the next time."""
     with page.expect_response(NEWS):
+        has_heard(page)
         page.clock.fast_forward(LONGER_THAN_A_PAUSE)
+    has_heard(page)
+
+
+def has_heard(page: Page) -> None:
+    """See that the bell is not waiting for an answer."""
+    expect(page.locator(".cs-bell-body")).not_to_have_attribute("aria-busy", "true")
 
 
 def test_news_comes_without_a_reload_and_goes_for_whoever_clicked(shown: Shown) -> None:

@@ -44,6 +44,7 @@ def shown(tmp_path: Path, browser: Browser) -> Iterator[ShownList]:
 
 def numbers(page: Page) -> list[int]:
     """Return the threads on a page that has been seen to be the one wanted, in their order."""
+    page.wait_for_load_state("load")
     return [int(text) for text in page.locator(".cs-thread-id > a").all_inner_texts()]
 
 

@@ -81,6 +81,7 @@
   async function ask() {
     if (asking || stopped || document.hidden) return;
     asking = true;
+    body.setAttribute("aria-busy", "true");
     try {
       const headers = tag ? { "If-None-Match": tag } : {};
       const answer = await fetch(address, { headers, credentials: "same-origin", redirect: "manual", cache: "no-store" });
@@ -98,6 +99,7 @@
       wait = Math.min(2 * wait, SELDOM);
     } finally {
       asking = false;
+      body.removeAttribute("aria-busy");
       plan();
     }
   }
