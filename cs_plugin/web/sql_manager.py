@@ -92,8 +92,8 @@ class SqlManagerView(DeskView, BaseView):
     @expose("/run", methods=("POST",))
     def run(self) -> ResponseReturnValue:
         """Run a query and show what it gives."""
-        typed, bounds = _typed(), bounds_of(self.here.desk.app)
-        if not form_is_genuine():
+        genuine, typed, bounds = form_is_genuine(), _typed(), bounds_of(self.here.desk.app)
+        if not genuine:
             return self._page(replace(typed, wrong=self.say(EXPIRED)), 422)
         begun = time.monotonic()
         try:
@@ -105,10 +105,11 @@ class SqlManagerView(DeskView, BaseView):
     @expose("/export", methods=("POST",))
     def export(self) -> ResponseReturnValue:
         """Run a query and give what it gives as a CSV file."""
-        typed, bounds = _typed(), replace(bounds_of(self.here.desk.app), rows=MOST_EXPORTED, size=_LARGEST_EXPORT)
-        if not form_is_genuine():
+        genuine, typed = form_is_genuine(), _typed()
+        if not genuine:
             return self._page(replace(typed, wrong=self.say(EXPIRED)), 422)
         try:
+            bounds = replace(bounds_of(self.here.desk.app), rows=MOST_EXPORTED, size=_LARGEST_EXPORT)
             result = self._result(typed.sql, bounds, export=True)
         except RefusedQueryError as error:
             return self._page(replace(typed, wrong=self.say(error.message, **error.values)), 422)
@@ -122,8 +123,8 @@ class SqlManagerView(DeskView, BaseView):
     @expose("/save", methods=("POST",))
     def save(self) -> ResponseReturnValue:
         """Keep a query under its name."""
-        here, typed = self.here, _typed()
-        if not form_is_genuine():
+        here, genuine, typed = self.here, form_is_genuine(), _typed()
+        if not genuine:
             return self._page(replace(typed, wrong=self.say(EXPIRED)), 422)
         try:
             replaced = here.desk.do(lambda bench: save_query(bench, here.actor(), typed.name, typed.sql))
@@ -209,6 +210,7 @@ def _moment(value: dt.datetime) -> str:
 
 
 def _typed() -> Typed:
+    """Return what was typed. `form_is_genuine` is asked first: it bounds the form before anything of it is read."""
     return Typed(request.form.get("sql", "")[: LONGEST + 1], request.form.get("name", "")[: MAX_QUERY_NAME * 2])
 
 
