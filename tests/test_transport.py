@@ -145,7 +145,8 @@ def test_a_server_that_says_no_goodbye_is_left_soon(smtp_server: SMTPServer) -> 
     with transport(smtp_server, timeout=1.0).connect() as connection:
         connection.send(message(), SENDER, [JAN])
         handed_over = time.monotonic()
-    assert time.monotonic() - handed_over < 3
+    # Far from the half minute for which it stalls, however busy the machine is.
+    assert time.monotonic() - handed_over < 15
     assert len(smtp_server.received) == 1
 
 
