@@ -113,9 +113,16 @@ def bring_up(store: Store) -> None:
     if "reindex" in cs.commands:
         done = store.app.test_cli_runner().invoke(args=["cs", "reindex"])
         assert done.exit_code == 0, done.output
-    rounds.queue_chores(store.desk)
-    rounds.do_jobs(store.desk)
+    let_a_worker_look(store)
     analyse(store.desk.engine)
+
+
+def let_a_worker_look(store: Store) -> None:
+    """Do what a worker does beside the web processes all day: its chores, and the totals of what has changed since its last look."""
+    rounds.queue_chores(store.desk)
+    while rounds.do_jobs(store.desk):
+        pass
+    rounds.bring_up_totals(store.desk)
 
 
 def _searched(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -393,6 +393,22 @@ def test_a_purged_thread_leaves_nothing_behind(any_store: Store) -> None:
         assert look(store, lambda session, row=row: session.scalar(select(func.count()).select_from(row))) == 0  # type: ignore[misc]
 
 
+def test_what_is_older_than_hundreds_of_opened_threads_still_rings(any_store: Store) -> None:
+    """Somebody who opens the newest one by one, day after day, and never clears the bell."""
+    store = any_store
+    old = poured(store, 3, ago=dt.timedelta(days=2))
+
+    def see(bench: desk.Bench) -> None:
+        seen = write(bench.session, bench.now, 260)
+        bench.session.add_all(
+            NoticeOpened(employee_id=MARIE.id, thread_id=thread_id, seen_message_id=message_id, changed_at=bench.now) for thread_id, message_id in seen
+        )
+
+    do(store, see)
+    assert sorted(under(store)) == old
+    assert bell(store, JOHN.id).more
+
+
 # --- What it costs ----------------------------------------------------------------------------------------------------------------------------------
 
 

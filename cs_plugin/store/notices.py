@@ -10,17 +10,34 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, and_, delete, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Insert,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import Base, Message, Notice, NoticeOpened, NoticeRung, Thread
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.types import Id, UtcDateTime, can_be_id
+from cs_plugin.store.types import HostId, Id, UtcDateTime, can_be_id
 
 MOST_COUNTED = 99
 SHOWN = 5
@@ -30,6 +47,9 @@ NEWS_LASTS = dt.timedelta(days=30)
 # No transaction that writes a message stays open for longer. The marker is set to so long ago, and what is younger is marked thread by thread:
 # a message that is committed late, under a number that others have passed, still rings.
 SETTLES = dt.timedelta(minutes=10)
+
+# How many of the newest messages are looked at, and how many times more where too few of them ring.
+_FIRST_LOOK, _FURTHER = 250, 8
 
 _SHOPS_AT_ONCE = 400
 _ROWS_AT_ONCE = 500
@@ -79,9 +99,15 @@ class _Rung:
 
 
 def bell_of(session: Session, scope: Scope, shops: Collection[str], employee_id: str, now: dt.datetime) -> Bell:
-    """Return what is new for an employee in those of these shops that are of the scope. Costs two queries, whatever the tables hold."""
-    # A thread may be there twice, by a message and by a ring of its own.
-    rung = _by_thread(_rung(session, _ringing(scope, shops, employee_id, now, most=MOST_COUNTED + 1), 2 * (MOST_COUNTED + 1)))
+    """Return what is new for an employee in those of these shops that are of the scope.
+
+    Costs two queries, and more of them only for somebody who has opened the newest threads one by one and left many older ones.
+    """
+    shops, most = tuple(_within(scope, shops)), _FIRST_LOOK
+    rung, whole = _rung(session, _looks(scope, shops, most), employee_id, now, most)
+    while len(rung) <= MOST_COUNTED and not whole:
+        most *= _FURTHER
+        rung, whole = _rung(session, _looks(scope, shops, most), employee_id, now, most)
     more = len(rung) > MOST_COUNTED
     named = not more
     shown = Shown(
@@ -96,8 +122,8 @@ def rings(session: Session, scope: Scope, employee_id: str, thread_id: int, now:
     """Say whether a thread of the scope stands under an employee's bell."""
     if not can_be_id(thread_id):
         return False
-    by_message, by_ring = _rings_by_message(scope, employee_id, now), _rings_by_itself(scope, employee_id, now)
-    marker = _seen_until(employee_id, Thread.shop_id, now)
+    by_message, by_ring = _rings_by_message(scope, employee_id, now), _rings_by_itself(scope, employee_id, now - NEWS_LASTS)
+    marker = _seen_until(employee_id, Thread.shop_id, now - NEWS_LASTS)
     newer = select(Message.id).where(Message.thread_id == Thread.id, Message.created_at > marker, *by_message).correlate(Thread).exists()
     own = select(NoticeRung.id).where(NoticeRung.thread_id == Thread.id, *by_ring).correlate(Thread).exists()
     return session.scalar(select(Thread.id).where(Thread.id == thread_id, scope.covers(Thread.shop_id), or_(newer, own))) is not None
@@ -155,7 +181,11 @@ def forget(session: Session, before: dt.datetime, *, most: int = 500) -> int:
 # --- What rings ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def is_news(message: Any, employee_id: str, now: dt.datetime) -> ColumnElement[bool]:
+_Who = str | BindParameter[str]
+_When = dt.datetime | BindParameter[dt.datetime]
+
+
+def is_news(message: Any, employee_id: _Who, now: _When) -> ColumnElement[bool]:
     """Return the clause for messages that ring for an employee: a customer's, and a colleague's public one on the order page.
 
     What a machine wrote, what an outsider answered and what is private ring for nobody in general.
@@ -174,7 +204,7 @@ def is_news(message: Any, employee_id: str, now: dt.datetime) -> ColumnElement[b
 # The look-ups of each message are subqueries that give one value: no database turns them into a join over whole tables.
 
 
-def _rings_by_message(scope: Scope, employee_id: str, now: dt.datetime) -> tuple[ColumnElement[bool], ...]:
+def _rings_by_message(scope: Scope, employee_id: _Who, now: _When) -> tuple[ColumnElement[bool], ...]:
     opened = select(NoticeOpened.seen_message_id).where(NoticeOpened.employee_id == employee_id, NoticeOpened.thread_id == Message.thread_id)
     return (
         is_news(Message, employee_id, now),
@@ -184,11 +214,11 @@ def _rings_by_message(scope: Scope, employee_id: str, now: dt.datetime) -> tuple
     )
 
 
-def _rings_by_itself(scope: Scope, employee_id: str, now: dt.datetime) -> tuple[ColumnElement[bool], ...]:
+def _rings_by_itself(scope: Scope, employee_id: _Who, oldest: _When) -> tuple[ColumnElement[bool], ...]:
     return (
         NoticeRung.employee_id == employee_id,
         scope.covers(NoticeRung.shop_id),
-        NoticeRung.created_at > now - NEWS_LASTS,
+        NoticeRung.created_at > oldest,
         _folder_of(NoticeRung.thread_id, NoticeRung) == Folder.LIST,
     )
 
@@ -197,57 +227,73 @@ def _folder_of(thread_id: Any, row: Any) -> Any:
     return select(Thread.folder).where(Thread.id == thread_id).correlate(row).scalar_subquery()
 
 
-def _seen_until(employee_id: str, shop_id: Any, now: dt.datetime) -> ColumnElement[dt.datetime]:
+def _seen_until(employee_id: _Who, shop_id: Any, oldest: _When) -> ColumnElement[dt.datetime]:
     """Return until when an employee has seen a shop: as their marker says, and as long ago as news last at most."""
-    oldest = now - NEWS_LASTS
     mark = select(Notice.seen_until).where(Notice.employee_id == employee_id, Notice.shop_id == shop_id, Notice.seen_until > oldest)
     if not isinstance(shop_id, str):
         mark = mark.correlate(Thread)
-    return func.coalesce(mark.scalar_subquery(), literal(oldest, UtcDateTime()))
+    return func.coalesce(mark.scalar_subquery(), oldest if isinstance(oldest, BindParameter) else literal(oldest, UtcDateTime()))
 
 
-def _ringing(scope: Scope, shops: Collection[str], employee_id: str, now: dt.datetime, *, most: int | None) -> list[Select[Any]]:
-    """Return the queries of what rings, each bounded by itself: one for each shop, over its index, and one for the employee's own rings.
+# The bell stands on every page, and to put these queries together takes longer than to ask them: they are kept, each for its shops, and only the
+# values below differ from look to look.
+_EMPLOYEE = bindparam("employee_id", type_=HostId)
+_NOW, _OLDEST = bindparam("now", type_=UtcDateTime()), bindparam("oldest", type_=UtcDateTime())
 
-    Of each thread the newest message that rings is found, and no other.
+
+@lru_cache(maxsize=64)
+def _looks(scope: Scope, shops: tuple[str, ...], most: int) -> tuple[Select[Any], ...]:
+    """Return the queries that look at the newest messages in shops of a scope, and at the employee's own rings there; each row says whether it rings.
+
+    Of each shop the newest are found over its index, and only the newest of them all are looked up: what rings is not worked out for all there is.
     """
-    newer = aliased(Message)
-    later = select(newer.id).where(newer.thread_id == Message.thread_id, newer.id > Message.id, is_news(newer, employee_id, now)).limit(1)
-    newest = later.correlate(Message).scalar_subquery().is_(None)
-    by_message = (*_rings_by_message(scope, employee_id, now), newest)
+    # SQLite takes no more than 500 parts in a union.
+    return tuple(_look_at(scope, some, most) for some in _pieces(shops, _SHOPS_AT_ONCE)) or (_look_at(scope, (), most),)
+
+
+def _look_at(scope: Scope, shops: Sequence[str], most: int) -> Select[Any]:
+    # Written into the statement: PostgreSQL plans without the values of parameters once it has been asked a few times.
+    limit = literal_column(str(most), Id)
+
+    columns: list[Any] = [Message.thread_id, Message.created_at.label("at"), Message.id.label("message_id")]
 
     def of_shop(shop_id: str) -> Select[Any]:
-        columns: list[Any] = [Message.thread_id, Message.created_at.label("at"), Message.id.label("message_id"), literal(None, Id).label("ring_id")]
-        marker = _seen_until(employee_id, shop_id, now)
-        query = select(*columns).where(Message.shop_id == shop_id, Message.created_at > marker, *by_message)
-        return query.order_by(Message.created_at.desc(), Message.id.desc()).limit(most)
+        marker = _seen_until(_EMPLOYEE, shop_id, _OLDEST)
+        unseen = Message.shop_id == shop_id, scope.covers(Message.shop_id), Message.created_at > marker
+        query = select(*columns).where(*unseen, is_news(Message, _EMPLOYEE, _NOW))
+        return query.order_by(Message.created_at.desc(), Message.id.desc()).limit(limit)
 
-    columns: list[Any] = [
-        NoticeRung.thread_id, NoticeRung.created_at.label("at"), literal(None, Id).label("message_id"), NoticeRung.id.label("ring_id")
-    ]  # fmt: skip
-    shops = _within(scope, shops)
-    own = select(*columns).where(*_rings_by_itself(scope, employee_id, now), NoticeRung.shop_id.in_(shops))
-    return [*map(of_shop, shops), own.order_by(NoticeRung.created_at.desc(), NoticeRung.id.desc()).limit(most)]
-
-
-def _rung(session: Session, queries: Sequence[Select[Any]], most: int | None) -> Iterator[_Rung]:
-    # A bounded query is a part of a union on all databases only inside one of its own; and SQLite takes no more than 500 parts.
-    for some in _pieces(queries, _SHOPS_AT_ONCE):
-        parts = [query.subquery() for query in some]
-        whole = union_all(*(select(part) for part in parts)).subquery()
-        query = select(whole).order_by(whole.c.at.desc(), whole.c.message_id.desc()).limit(most)
-        # A host may route our models to a database of their own, and a union names none.
-        for row in session.execute(query, bind_arguments={"mapper": Message}):
-            yield _Rung(row.thread_id, row.at, row.message_id, row.ring_id)
+    no_message, no_ring = literal(None, Id).label("message_id"), literal(None, Id).label("ring_id")
+    own: list[Any] = [NoticeRung.thread_id, NoticeRung.created_at.label("at"), no_message, NoticeRung.id.label("ring_id"), true().label("rings")]
+    in_shops = or_(false(), *(NoticeRung.shop_id == shop for shop in shops))
+    rung = select(*own).where(*_rings_by_itself(scope, _EMPLOYEE, _OLDEST), in_shops)
+    if not shops:
+        return rung
+    # A bounded query is a part of a union on all databases only inside one of its own.
+    of_all = union_all(*(select(of_shop(shop).subquery()) for shop in shops)).subquery()
+    newest = select(of_all).order_by(of_all.c.at.desc(), of_all.c.message_id.desc()).limit(limit).subquery()
+    opened = select(NoticeOpened.seen_message_id).where(NoticeOpened.employee_id == _EMPLOYEE, NoticeOpened.thread_id == newest.c.thread_id)
+    unseen = func.coalesce(opened.correlate(newest).scalar_subquery(), 0) < newest.c.message_id
+    rings = and_(_folder_of(newest.c.thread_id, newest) == Folder.LIST, unseen)
+    by_message = select(newest.c.thread_id, newest.c.at, newest.c.message_id, no_ring, rings.label("rings"))
+    return select(union_all(by_message, rung).subquery())
 
 
-def _by_thread(rung: Iterator[_Rung]) -> list[_Rung]:
-    """Return each thread once, the newest first."""
+def _rung(session: Session, looks: Sequence[Select[Any]], employee_id: str, now: dt.datetime, most: int) -> tuple[list[_Rung], bool]:
+    """Return each thread that rings once, the newest first, and whether there are no messages beyond those that were looked at."""
+    values = {"employee_id": employee_id, "now": now, "oldest": now - NEWS_LASTS}
     found: dict[int, _Rung] = {}
-    for one in rung:
-        known = found.get(one.thread_id, one)
-        found[one.thread_id] = _Rung(one.thread_id, max(one.at, known.at), known.message_id or one.message_id, known.ring_id or one.ring_id)
-    return sorted(found.values(), key=lambda one: (one.at, one.message_id or 0), reverse=True)[: MOST_COUNTED + 1]
+    whole = True
+    for look in looks:
+        # A host may route our models to a database of their own, and a union names none.
+        rows = session.execute(look, values, bind_arguments={"mapper": Message}).all()
+        whole = whole and sum(row.message_id is not None for row in rows) < most
+        for row in rows:
+            if row.rings:
+                known = found.get(row.thread_id) or _Rung(row.thread_id, row.at, None, None)
+                message_id = max(known.message_id or 0, row.message_id or 0) or None
+                found[row.thread_id] = _Rung(row.thread_id, max(row.at, known.at), message_id, known.ring_id or row.ring_id)
+    return sorted(found.values(), key=lambda one: (one.at, one.message_id or 0), reverse=True)[: MOST_COUNTED + 1], whole
 
 
 def _news(session: Session, scope: Scope, rung: Sequence[_Rung]) -> tuple[News, ...]:

@@ -80,7 +80,8 @@ def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
     parts = (
         select(ThreadTotal.shop_id, ThreadTotal.contact_id, *held).where(scope.covers(ThreadTotal.shop_id)),
         select(ThreadApart.shop_id, ThreadApart.contact_id, *taken).where(scope.covers(ThreadApart.shop_id)),
-        live.join(ThreadApart, ThreadApart.thread_id == Thread.id).where(scope.covers(Thread.shop_id)),
+        # Not as a join: SQLite, which does not know how few they are, may read every thread for it.
+        live.where(Thread.id.in_(select(ThreadApart.thread_id)), scope.covers(Thread.shop_id)),
     )
     every = union_all(*parts).subquery()
     sums = select(every.c.shop_id, every.c.contact_id, *(func.sum(every.c[name]).label(name) for name in NUMBERS))
