@@ -49,7 +49,7 @@ NEWS_LASTS = dt.timedelta(days=30)
 SETTLES = dt.timedelta(minutes=10)
 
 # How many of the newest messages are looked at, and how many times more where too few of them ring.
-_FIRST_LOOK, _FURTHER = 250, 8
+_FIRST_LOOK, _FURTHER = 400, 8
 
 _SHOPS_AT_ONCE = 400
 _ROWS_AT_ONCE = 500

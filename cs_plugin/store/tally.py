@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -74,6 +75,15 @@ NONE = Counts()
 
 def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
     """Return the counts of each contact, 0 for threads of none; a contact that a thread's shop has no longer is none. One query."""
+    found: dict[int, Counts] = {}
+    for contact_id, *numbers in session.execute(_sums_by_contact(scope)):
+        found[int(contact_id)] = found.get(int(contact_id), NONE) + Counts(*(int(number) for number in numbers))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _sums_by_contact(scope: Scope) -> Select[Any]:
+    """Return the query of the counts; it is kept, since every look at the page asks it and putting it together takes longer than that."""
     held = (getattr(ThreadTotal, name) for name in NUMBERS)
     taken = ((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)
     live = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
@@ -88,11 +98,8 @@ def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
     by_shop = sums.group_by(every.c.shop_id, every.c.contact_id).subquery()
     offered = (ContactShop.contact_id == by_shop.c.contact_id) & (ContactShop.shop_id == by_shop.c.shop_id)
     contact = case((ContactShop.id.is_(None), 0), else_=by_shop.c.contact_id)
-    query = select(contact, *(func.sum(by_shop.c[name]) for name in NUMBERS)).select_from(by_shop).outerjoin(ContactShop, offered).group_by(contact)
-    found: dict[int, Counts] = {}
-    for contact_id, *numbers in session.execute(query):
-        found[int(contact_id)] = found.get(int(contact_id), NONE) + Counts(*(int(number) for number in numbers))
-    return found
+    of_all = select(contact, *(func.sum(by_shop.c[name]) for name in NUMBERS))
+    return of_all.select_from(by_shop).outerjoin(ContactShop, offered).group_by(contact)
 
 
 def _state() -> tuple[ColumnElement[int], ...]:
