@@ -38,9 +38,9 @@ from cs_plugin.jobs import put as put_job
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import notices
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, Job, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.of_shops import OfShopsView
 from cs_plugin.web.posting import FormKey
@@ -874,7 +874,9 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "list_page": lambda world: leaks_of_listings(world, ("threads",), FEW_CONTEXTS),
     "ordered_ids": lambda world: leaks_of_readers(world, ("ordered_ids",)),
     "counted": lambda world: leaks_of_readers(world, ("counted",)),
-    "count": lambda world: leaks_of_readers(world, ("count",)),
+    "counted_by_ranges": lambda world: leaks_of_readers(world, ("counted_by_ranges",)),
+    "ids_by_ranges": lambda world: leaks_of_readers(world, ("ids_by_ranges",)),
+    "matching_ids": lambda world: leaks_of_readers(world, ("matching_ids",)),
     "get": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
     "among": lambda world: leaks_of_question(world),
     "rows": lambda world: leaks_of_readers(world, ("rows",)),

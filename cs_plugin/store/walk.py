@@ -15,10 +15,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.status import Folder
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.locking import only_reads
 from cs_plugin.store.models import Thread
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import Ranks, Sort, ThreadFilter, ordered_ids
+from cs_plugin.store.sorting import Ranks, Sort, ordered_ids
 from cs_plugin.store.types import MOST_ID
 
 _FETCHED = 5_000   # ids that are in memory at once

@@ -22,11 +22,11 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import ALL, NO_GRANTS, Actor, Permission
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.kept_filter import keep_filter, read_filter
 from cs_plugin.store.locking import only_reads
 from cs_plugin.store.models import Job
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web.mounted import Mounted
 
 JOB = "bulk"

@@ -20,22 +20,28 @@ from cs_plugin.store import (
     contacts,
     daily,
     figures,
+    list_rows,
     locking,
+    matches,
     matching,
     notices,
     opinions,
     order_threads,
     predefined,
+    ranges,
     reopening,
+    sorting,
     tally,
     threads,
     totals,
     undelivered,
     walk,
 )
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, ListRange, PredefinedShop, Thread
+from cs_plugin.store.ranges import Counted
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import Ranks, Sort, ordered_ids
 from cs_plugin.web.posting import FormKey
 from tests.hosts.store import JAN
 from tests.hosts.writing import look
@@ -566,6 +572,15 @@ def _written_down(_session: Session, scope: Scope, world: World) -> set[int]:
     return {one for piece in written.pieces(50) for one in piece}
 
 
+def _total_by_ranges(session: Session, scope: Scope) -> int:
+    session.add(ListRange(number=-1, times=1))
+    session.flush()
+    found = ranges.counted_by_ranges(session, scope, ThreadFilter(), Sort())
+    session.rollback()
+    assert found is not None
+    return found.total
+
+
 def _by_ranges(session: Session, scope: Scope) -> int:
     # A range that is counted and holds nothing: totals are read, and the rest is counted live.
     session.add(ListRange(number=-1, times=1))
@@ -585,10 +600,10 @@ READERS: Mapping[str, Reader] = {
         _listed,
     ),
     "ordered_ids": Reader(
-        threads, "thread", lambda session, scope, _world: set(session.scalars(threads.ordered_ids(scope, ThreadFilter(), Sort()))), _listed
+        sorting, "thread", lambda session, scope, _world: set(session.scalars(ordered_ids(scope, ThreadFilter(), Sort()))), _listed
     ),
     "rows": Reader(
-        threads, "thread", lambda session, scope, world: {row.id for row in threads.rows(session, scope, [one.id for one in world.of("thread")])}
+        list_rows, "thread", lambda session, scope, world: {row.id for row in list_rows.rows(session, scope, [one.id for one in world.of("thread")])}
     ),
     "highest_id": Reader(
         walk, "thread", lambda session, scope, world: len(_shop_of(world, walk.highest_id(session, scope)) - scope.shops), lambda _one: False
@@ -608,7 +623,18 @@ READERS: Mapping[str, Reader] = {
         lambda one: one.folder == "bin",
     ),
     "write_down": Reader(walk, "thread", _written_down, _listed),
-    "count": Reader(threads, "thread", lambda session, scope, _w: threads.count(session, scope, ThreadFilter(message="parcel"))[0], _listed),
+    "counted_by_ranges": Reader(ranges, "thread", lambda session, scope, _world: _total_by_ranges(session, scope), _listed),
+    "ids_by_ranges": Reader(
+        ranges, "thread",
+        lambda session, scope, _world: set(
+            ranges.ids_by_ranges(session, scope, ThreadFilter(), Counted("all", {"": {0: 99}}), Sort(), Ranks(), offset=0, size=99) or ()
+        ),
+        _listed,
+    ),
+    "matching_ids": Reader(
+        matches, "thread",
+        lambda session, scope, _w: set(matches.matching_ids(session, scope, ThreadFilter(message="parcel"), descending=True)), _listed
+    ),
     "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
     "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
     "shop_of": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.shop_of(session, one, scope))),
