@@ -882,6 +882,8 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "rows": lambda world: leaks_of_readers(world, ("rows",)),
     "highest_id": lambda world: leaks_of_readers(world, ("highest_id",)),
     "next_ids": lambda world: leaks_of_readers(world, ("next_ids",)),
+    "still_listed": lambda world: leaks_of_readers(world, ("still_listed",)),
+    "still_binned": lambda world: leaks_of_readers(world, ("still_binned",)),
     "count_up_to": lambda world: leaks_of_readers(world, ("count_up_to",)),
     "next_binned_ids": lambda world: leaks_of_readers(world, ("next_binned_ids",)),
     # What it writes down is read again in the scope, so that a file alone would not show it.

@@ -611,6 +611,19 @@ READERS: Mapping[str, Reader] = {
     "next_ids": Reader(
         walk, "thread", lambda session, scope, _w: set(walk.next_ids(session, scope, ThreadFilter(), after=0, up_to=MISSING, most=99)), _listed
     ),
+    "still_listed": Reader(
+        walk, "thread",
+        lambda session, scope, world: set(walk.still_listed(session, scope, ThreadFilter(), [one.id for one in world.of("thread")])), _listed
+    ),
+    "still_binned": Reader(
+        walk, "thread",
+        lambda session, scope, world: {
+            found
+            for one in world.of("deletion")
+            for found in walk.still_binned(session, scope, world.store.clock.now.fromisoformat(str(one.id)), [two.id for two in world.of("thread")])
+        },
+        lambda one: one.folder == "bin",
+    ),
     "count_up_to": Reader(walk, "thread", lambda session, scope, _w: walk.count_up_to(session, scope, ThreadFilter(), MISSING), _listed),
     "counted": Reader(totals, "thread", lambda session, scope, _world: _by_ranges(session, scope), _listed),
     "next_binned_ids": Reader(
