@@ -751,7 +751,7 @@ def _on_days(session: Session, scope: Scope, world: World) -> int:
     """Return by how many the totals of two days miss how many threads of the scope had a public message on each."""
     both = [world.store.clock.now.date() - dt.timedelta(days=number) for number in range(2)]
     for day in both:
-        daily.write_day(session, day, {})
+        daily.write_day(session, daily.read_day(session, day, {}))
     found = daily.days(session, scope, both[-1])
     due = {day: daily.span(session, scope, daily.start_of(day), daily.start_of(day + dt.timedelta(days=1))).threads for day in both}
     return sum(abs(due[day] - (found[day].span.threads if day in found else 0)) for day in both)
