@@ -99,6 +99,9 @@ def keep_erased(session: Session, thread_ids: Collection[int], now: dt.datetime)
     # Read without a lock, thread by thread: MariaDB's INSERT … SELECT locks all that it looks through, and whoever writes in any thread would wait.
     listed = and_(Thread.id.in_(sorted(thread_ids)), Thread.folder == Folder.LIST)
     begun = {row.id: row.created_at for row in session.execute(select(Thread.id, Thread.created_at).where(listed))}
+    if not begun:
+        # Messages of no thread are none, and SQLite would read all there are to find that out.
+        return
     of = Message
     query = select(of.thread_id, of.shop_id, of.author_kind, of.response_seconds, of.created_at, of.released_at)
     rows = []
