@@ -11,8 +11,8 @@ from flask import Flask
 
 from benchmarks import made, stock
 from cs_plugin.rules.status import Status
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.scope import EVERYTHING
-from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web import list_state
 from cs_plugin.web.whole_list import Whole
 

@@ -6,10 +6,15 @@ import datetime as dt
 from typing import Any
 
 from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import threads
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import Thread
+from cs_plugin.store.scope import Scope
+from cs_plugin.store.sorting import Ranks, Sort
 from tests.hosts.store import Store
 
 _ADDRESS = "crowd@example.com"
@@ -38,3 +43,9 @@ def crowd(store: Store, number: int, **changes: Any) -> None:
         for begun in range(0, number, 5_000):
             session.execute(insert(Thread), [row] * min(5_000, number - begun))
             session.commit()
+
+
+def total_of(session: Session, scope: Scope, wanted: ThreadFilter) -> tuple[int, bool]:
+    """The number that a list tells, and whether that is a bound."""
+    page = threads.list_page(session, scope, wanted, sort=Sort(), number=1, size=20, ranks=Ranks())
+    return page.total, page.more

@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy.orm import Session
 
 import cs_plugin
-from cs_plugin.store import threads
+from cs_plugin.store import list_rows, matches, ranges, sorting, threads
 from cs_plugin.store.models import Thread
 from cs_plugin.store.scope import Scope
 
 PACKAGE = Path(cs_plugin.__file__).parent
 EDGES = ("adapters", "cli", "extension.py", "health", "tasks.py", "web", "worker.py")
 
-# Functions of `store.threads` that take a session and neither a Scope nor a thread, each with the reason why it may.
+# Functions of these rooms that take a session and neither a Scope nor a thread, each with the reason why it may.
 UNSCOPED = {
     "public_message": "is the customer's own read, of a thread that a signed link or the customer's account has opened",
     "public_messages": "is the customer's own read, as above",
@@ -37,10 +37,12 @@ def modules() -> Iterator[ModuleType]:
 
 
 def public_functions_with_session() -> dict[str, inspect.Signature]:
-    """The public functions of `store.threads` that are given a session, with their signatures."""
+    """The public functions of the list's rooms that are given a session, with their signatures."""
     found = {}
-    for name, function in inspect.getmembers(threads, inspect.isfunction):
-        if function.__module__ != threads.__name__ or name.startswith("_"):
+    rooms = (threads, list_rows, matches, ranges, sorting)
+    functions = [found for room in rooms for found in inspect.getmembers(room, inspect.isfunction) if found[1].__module__ == room.__name__]
+    for name, function in functions:
+        if name.startswith("_"):
             continue
         signature = inspect.signature(function, eval_str=True)
         if any(one.annotation is Session for one in signature.parameters.values()):
@@ -54,7 +56,7 @@ def test_every_read_of_threads_takes_a_scope() -> None:
     An exemption is named with its reason.
     """
     functions = public_functions_with_session()
-    assert {"list_page", "get", "count", "messages"} <= set(functions)
+    assert {"list_page", "get", "matching_ids", "rows", "messages"} <= set(functions)
     without = [
         name for name, signature in functions.items() if not any(one.annotation in (Scope, Thread) for one in signature.parameters.values())
     ]

@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
-from cs_plugin import ALL, jobs
+from cs_plugin import ALL, desk, jobs
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import threads
+from cs_plugin.store import search, threads
 from cs_plugin.store.models import Job, JobState, OutboxItem, Thread, ThreadEvent
 from cs_plugin.web import bulk_job, rounds
 from tests.hosts.store import EVERYTHING, JOHN, MARIE, Store
+from tests.hosts.writing import do
 from tests.letterbox import LETTERS, fill, many
 from tests.listed import crowd
 from tests.test_jobs import do_all
@@ -341,3 +342,81 @@ def test_whoever_takes_it_over_goes_on_where_the_one_before_died(any_store: Stor
     assert set(statuses(store).values()) == {Status.CLOSED}
     assert events(store, "status") == dict.fromkeys(range(1, 61), 1)
     assert newest_job(store).result == {"reached": 60, "asked": 60}
+
+
+@pytest.mark.shows("6.11")
+def test_a_search_for_words_is_made_once_for_a_thousand_threads(any_store: Store) -> None:
+    """And not for each piece of 25, or of 200: while it is done, each thread's own words are looked at."""
+    store = any_store
+    crowd(store, 1_000)
+    crowd(store, 30, customer_name="Somebody Else", customer_sort="somebody else")
+    with store.desk.sessions() as session:
+        search.index_threads(session, session.scalars(select(Thread.id)).all())
+        session.commit()
+    whole(store.client(employee=MARIE), "closed", "?shop=all&customer=crow")
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(store.desk.engine, "before_cursor_execute", note)
+    do_all(store)
+    event.remove(store.desk.engine, "before_cursor_execute", note)
+    searches = [statement for statement in asked if "cs_search_thread" in statement and not statement.startswith("SELECT cs_search_thread.thread_id")]
+    assert len(searches) == 1
+    assert list(statuses(store).values()).count(Status.CLOSED) == 1_000
+    assert newest_job(store).result == {"reached": 1_000, "asked": 1_000}
+
+
+@pytest.mark.shows("6.11")
+def test_many_threads_are_looked_up_part_by_part(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None between two parts is left out, and none is taken twice; the number told is that of all."""
+    store = any_store
+    monkeypatch.setattr(bulk_job, "_LOOK", 20)
+    fill(store, many(65))
+    whole(store.client(employee=MARIE), "closed", "?shop=all&customer=sender")
+    do_all(store)
+    assert events(store, "status") == dict.fromkeys(range(1, 66), 1)
+    assert (newest_job(store).done, newest_job(store).total) == (65, 65)
+
+
+@pytest.mark.shows("6.11")
+@pytest.mark.parametrize("query", ["?shop=all&status=open", "?shop=all&status=open&customer=sender"])
+def test_what_a_colleague_has_changed_since_it_was_looked_up_is_left_alone(any_store: Store, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    """Whether a thread still matches is asked right before its piece."""
+    store = any_store
+    monkeypatch.setattr(bulk_job, "_AT_ONCE_ELSEWHERE", 25)
+    fill(store, many(60))
+    whole(store.client(employee=MARIE), "closed", query)
+
+    def meanwhile() -> bool:
+        if statuses(store)[55] is Status.OPEN:
+            do(store, lambda bench: desk.set_status(bench, store.actor(JOHN), [55], Status.PENDING1))
+        return False
+
+    with store.app.app_context():
+        rounds.job_office(store.desk).do_one(stopping=meanwhile)
+    assert {one for one, status in statuses(store).items() if status is not Status.CLOSED} == {55}
+    assert newest_job(store).result == {"reached": 59, "asked": 59}
+
+
+@pytest.mark.shows("6.11")
+def test_what_was_brought_back_by_hand_meanwhile_is_brought_back_once(store: Store) -> None:
+    """"Undo" of a deletion, done in the background, leaves alone what a colleague has taken out of the bin since."""
+    crowd(store, 1_050)
+    client = store.client(employee=MARIE)
+    whole(client, "delete")
+    do_all(store)
+    undo = re.search(r'name="deleted" value="(20[^"]+)"', client.get(URL).text)
+    assert undo
+    post(client, "undo", deleted=undo[1])
+
+    def meanwhile() -> bool:
+        if 1_000 not in in_list(store):
+            do(store, lambda bench: desk.restore(bench, store.actor(JOHN), [1_000]))
+        return False
+
+    with store.app.app_context():
+        rounds.job_office(store.desk).do_one(stopping=meanwhile)
+    assert len(in_list(store)) == 1_050
+    assert set(events(store, "restored").values()) == {1}

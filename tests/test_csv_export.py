@@ -15,10 +15,11 @@ from sqlalchemy import select
 
 from cs_plugin.rules.spreadsheet import csv_lines, safe_cell
 from cs_plugin.rules.status import Status
-from cs_plugin.store import threads, walk
+from cs_plugin.store import list_rows, walk
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import Audit
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import SORTS, Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import SORTS, Ranks, Sort, ordered_ids
 from cs_plugin.web.csv_export import _AT_ONCE
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store, make_store
 from tests.letterbox import LETTERS, Letter, fill, many
@@ -108,7 +109,7 @@ def test_a_list_is_written_down_in_its_order(any_store: Store, name: str) -> Non
         for descending in (True, False):
             sort = Sort(name, descending)
             with any_store.desk.sessions() as session:
-                due = list(session.scalars(threads.ordered_ids(scope, ThreadFilter(), sort)))
+                due = list(session.scalars(ordered_ids(scope, ThreadFilter(), sort)))
             written = walk.write_down(any_store.desk.sessions, scope, ThreadFilter(), sort, Ranks())
             assert [one for piece in written.pieces(700) for one in piece] == due
 
@@ -254,8 +255,8 @@ def test_a_client_that_goes_away_ends_the_work(store: Store, monkeypatch: pytest
     crowd(store, 3 * _AT_ONCE)
     read: list[int] = []
     kept: list[walk.WrittenDown] = []
-    rows, write_down = threads.rows, walk.write_down
-    monkeypatch.setattr(threads, "rows", lambda session, scope, ids: (read.append(len(ids)), rows(session, scope, ids))[1])
+    rows, write_down = list_rows.rows, walk.write_down
+    monkeypatch.setattr(list_rows, "rows", lambda session, scope, ids: (read.append(len(ids)), rows(session, scope, ids))[1])
     monkeypatch.setattr(walk, "write_down", lambda *asked: (kept.append(write_down(*asked)), kept[0])[1])
     with store.app.test_client() as client:
         answer = client.get(CSV, headers={"X-Employee": MARIE.id}, buffered=False)

@@ -533,6 +533,35 @@ def test_the_daily_job_gives_the_same_rows_again_late_and_after_a_gap(tabled: St
     assert {day for day, _shop in late} - {day for day, _shop in first} == {NOW.date() + n * DAY for n in range(4)}
 
 
+def test_a_finished_day_is_worked_out_before_anything_is_locked_for_it(tabled: Store) -> None:
+    """From BEGIN IMMEDIATE on nobody else writes to SQLite: then there is nothing left to do but to write the rows; and so it is elsewhere."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    def ended(_connection: Any) -> None:
+        statements.append("END")
+
+    engine = tabled.desk.engine
+    noted: list[tuple[str, Callable[..., None]]] = [("before_cursor_execute", note), ("commit", ended), ("rollback", ended)]
+    for name, listens in noted:
+        event.listen(engine, name, listens)
+    run_totals(tabled)
+    for name, listens in noted:
+        event.remove(engine, name, listens)
+    transactions = [one.strip().splitlines() for one in "\n".join(" ".join(one.split()) for one in statements).split("END")]
+    writing = [one for one in transactions if any("cs_daily_total" in statement for statement in one)]
+    assert len(writing) == daily.DAYS
+    for lines in writing:
+        done = lines[1:] if lines[0] == "BEGIN IMMEDIATE" else lines
+        assert (lines[0] == "BEGIN IMMEDIATE") is (engine.dialect.name == "sqlite")
+        assert {" ".join(line.split(" ")[: 3 if line.startswith("INSERT") else 2]).replace(" IGNORE", "") for line in done} <= {
+            "INSERT INTO cs_daily_total", "INSERT INTO", "UPDATE cs_daily_total", "UPDATE cs_job"
+        }, lines  # fmt: skip
+        assert not any("SELECT" in line for line in done)
+
+
 @pytest.mark.shows("6.2")
 def test_how_many_waited_at_the_end_of_a_day_is_known_later(any_store: Store) -> None:
     """It is worked out from what has become of each thread since, however late the job runs."""

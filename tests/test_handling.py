@@ -19,10 +19,11 @@ from cs_plugin.rules.inquiry import Channel
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import threads
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, Delivery, OutboxItem, OutboxState, Thread, ThreadEvent
 from cs_plugin.store.options import set_option
 from cs_plugin.store.scope import EVERYTHING
-from cs_plugin.store.threads import ThreadFilter
+from cs_plugin.store.sorting import NEWEST_FIRST, Ranks, Sort, ordered_ids
 from tests.hosts.store import JAN, JOHN, LAYLA, MARIE, Store, make_store
 from tests.hosts.writing import (
     JAN_SIGNED_IN,
@@ -37,6 +38,7 @@ from tests.hosts.writing import (
     token_of,
     worked_out,
 )
+from tests.listed import total_of
 
 
 def events(store: Store, thread_id: int) -> list[ThreadEvent]:
@@ -47,7 +49,7 @@ def events(store: Store, thread_id: int) -> list[ThreadEvent]:
 
 def listed(store: Store) -> int:
     """Return how many threads the list counts."""
-    return look(store, lambda session: threads.count(session, EVERYTHING, ThreadFilter()))[0]
+    return look(store, lambda session: total_of(session, EVERYTHING, ThreadFilter()))[0]
 
 
 def outbox(store: Store, thread_id: int) -> list[OutboxState]:
@@ -97,7 +99,7 @@ def test_a_thread_is_assigned_and_given_back(any_store: Store) -> None:
         ("2", "John Doe"), (None, ""), ("1", "Marie Dubois"),
     ]
     row = look(store, lambda session: threads.list_page(
-        session, EVERYTHING, ThreadFilter(employee="m. dubois"), sort=threads.NEWEST_FIRST, number=1, size=20, ranks=threads.Ranks())).rows[0]
+        session, EVERYTHING, ThreadFilter(employee="m. dubois"), sort=NEWEST_FIRST, number=1, size=20, ranks=Ranks())).rows[0]
     assert row.assignee is not None
     assert row.assignee.last_name == "Dubois"
 
@@ -193,7 +195,7 @@ def test_a_renamed_customer_is_found_by_the_new_name(any_store: Store) -> None:
     assert thread.customer_name.startswith("Jan Nowak Bcc: xyyy")
     assert (len(thread.customer_name), thread.address) == (200, JAN.email)
     renamed = ThreadFilter(customer="JAN NOWAK")
-    assert look(store, lambda session: session.scalars(threads.ordered_ids(EVERYTHING, renamed, threads.Sort())).all()) == [mine]
+    assert look(store, lambda session: session.scalars(ordered_ids(EVERYTHING, renamed, Sort())).all()) == [mine]
     assert thread_of(store, other).customer_name == "Ida Vogel"
 
 

@@ -38,9 +38,9 @@ from cs_plugin.jobs import put as put_job
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import notices
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, Job, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.of_shops import OfShopsView
 from cs_plugin.web.posting import FormKey
@@ -874,12 +874,16 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "list_page": lambda world: leaks_of_listings(world, ("threads",), FEW_CONTEXTS),
     "ordered_ids": lambda world: leaks_of_readers(world, ("ordered_ids",)),
     "counted": lambda world: leaks_of_readers(world, ("counted",)),
-    "count": lambda world: leaks_of_readers(world, ("count",)),
+    "counted_by_ranges": lambda world: leaks_of_readers(world, ("counted_by_ranges",)),
+    "ids_by_ranges": lambda world: leaks_of_readers(world, ("ids_by_ranges",)),
+    "matching_ids": lambda world: leaks_of_readers(world, ("matching_ids",)),
     "get": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
     "among": lambda world: leaks_of_question(world),
     "rows": lambda world: leaks_of_readers(world, ("rows",)),
     "highest_id": lambda world: leaks_of_readers(world, ("highest_id",)),
     "next_ids": lambda world: leaks_of_readers(world, ("next_ids",)),
+    "still_listed": lambda world: leaks_of_readers(world, ("still_listed",)),
+    "still_binned": lambda world: leaks_of_readers(world, ("still_binned",)),
     "count_up_to": lambda world: leaks_of_readers(world, ("count_up_to",)),
     "next_binned_ids": lambda world: leaks_of_readers(world, ("next_binned_ids",)),
     # What it writes down is read again in the scope, so that a file alone would not show it.

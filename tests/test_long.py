@@ -9,11 +9,13 @@ from sqlalchemy import func, select
 
 from cs_plugin.sample import write_sample
 from cs_plugin.store import threads
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import Message, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import NEWEST_FIRST, SORTS, Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import NEWEST_FIRST, SORTS, Ranks, Sort
 from tests.hosts.store import Store
 from tests.hosts.writing import begin, kept_columns, messages_of, thread_of, token_of, worked_out
+from tests.listed import total_of
 from tests.test_writers import EACH, at_once, in_own_session, writes
 
 pytestmark = pytest.mark.long
@@ -46,8 +48,8 @@ def test_a_hundred_thousand_threads_are_listed_whole(large: Store) -> None:
     """Counts, first, middle and last page of every sort agree with each other, for all shops and for one; kept columns are right."""
     chance = random.Random(1)
     with large.desk.sessions() as session:
-        assert threads.count(session, EVERYTHING, ThreadFilter()) == (THREADS, False)
-        per_shop = [threads.count(session, Scope(frozenset({shop.id})), ThreadFilter())[0] for shop in large.answers.shops]
+        assert total_of(session, EVERYTHING, ThreadFilter()) == (THREADS, False)
+        per_shop = [total_of(session, Scope(frozenset({shop.id})), ThreadFilter())[0] for shop in large.answers.shops]
         assert sum(per_shop) == THREADS
         for sort in (Sort(name, descending) for name in SORTS for descending in (True, False)):
             seen: set[int] = set()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column, Table, TypeDecorator, func, insert, select, text, update
+from sqlalchemy import JSON, Column, Connection, Table, TypeDecorator, event, func, insert, select, text, update
 
 from cs_plugin import desk, jobs
+from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
 from cs_plugin.rules.status import Status
 from cs_plugin.store.locking import lock_thread
@@ -20,6 +22,7 @@ from cs_plugin.store.models import (
     Delivery,
     ImportedMail,
     JobState,
+    Merge,
     Message,
     OutboxItem,
     OutboxState,
@@ -27,6 +30,7 @@ from cs_plugin.store.models import (
     SearchText,
     Thread,
     ThreadApart,
+    ThreadEvent,
     ThreadWords,
 )
 from cs_plugin.store.options import set_option
@@ -35,6 +39,7 @@ from cs_plugin.web import rounds
 from tests.hosts.store import Store, make_store
 from tests.hosts.writing import do, look
 from tests.letterbox import MARIA, YUKI, fill, many
+from tests.listed import crowd
 
 OF_THREAD = ("thread_id", "kept_thread_id", "merged_thread_id", "refers_to_id", "merged_into_id")
 OF_MESSAGE = ("message_id", "linked_message_id")
@@ -278,6 +283,78 @@ def test_erasing_keeps_no_writer_of_another_thread_waiting(mariadb_database: str
         writer.rollback()
         eraser.commit()
     assert look(store, lambda session: list(session.scalars(select(Thread.id)))) == [stays]
+
+
+# Tables that grow with each message or mail: what erases fifty threads looks through none of them.
+LONG_TABLES = ("cs_thread", "cs_message", "cs_imported_mail", "cs_attachment", "cs_event", "cs_outbox", "cs_merge")
+
+
+def whole_tables_in(connection: Connection, statement: str, values: Any) -> list[str]:
+    """Return what a statement reads from end to end, as the database plans it."""
+    dialect = connection.dialect.name
+    explain = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}.get(dialect, "EXPLAIN ")
+    plan = connection.exec_driver_sql(explain + statement, values).mappings().all()
+    if dialect == "sqlite":
+        return [row["detail"] for row in plan if row["detail"].startswith("SCAN cs_")]
+    if dialect == "postgresql":
+        lines = [str(next(iter(row.values()))) for row in plan]
+        return [line for line in lines if "Seq Scan on cs_" in line]
+    return [str(row["table"]) for row in plan if row["type"] in ("ALL", "index") and row["table"]]
+
+
+@pytest.mark.parametrize("by", ["bin", "retention"])
+def test_nothing_that_grows_is_looked_through_to_erase_a_thread(any_store: Store, by: str) -> None:
+    """On every database an index leads to what belongs to it and to what points to it."""
+    store = any_store
+    ids = fill(store, many(5))
+    crowd(store, 3_000)
+    with store.desk.sessions.begin() as session:
+        message = {"thread_id": ids[0], "home_thread_id": ids[0], "shop_id": "1", "author_kind": AuthorKind.CUSTOMER, "channel": Channel.MAIL}
+        session.execute(insert(Message), [{**message, "text": "x", "preview": "x", "language": "en", "created_at": store.clock()}] * 3_000)
+        mail = {"mailbox_id": 1, "outcome": "new", "created_at": store.clock()}
+        session.execute(insert(ImportedMail), [{**mail, "message_id": number if number % 7 else None} for number in range(9_000, 12_000)])
+        session.execute(insert(ThreadEvent), [{"thread_id": ids[0], "kind": "read", "actor_kind": "employee", "created_at": store.clock()}] * 3_000)
+        merge = {"kind": "merge", "before": {}, "created_at": store.clock()}
+        session.execute(insert(Merge), [{**merge, "kept_thread_id": one, "merged_thread_id": one + 1} for one in range(9_000, 12_000)])
+    own(store, ids[1])
+    do(store, lambda bench: bench.session.execute(update(OutboxItem).values(state=OutboxState.SENT)))
+    if by == "bin":
+        do(store, partial(deleted, store, ids[1]))
+    else:
+        close(store, [ids[1]])
+        keep_for(store, 90)
+    store.clock.forward(days=91)
+    engine = store.desk.engine
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in LONG_TABLES:
+            connection.exec_driver_sql(f"ANALYZE {table}" if engine.dialect.name in ("sqlite", "postgresql") else f"ANALYZE TABLE {table}")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        asked.append((statement, values))
+
+    event.listen(engine, "before_cursor_execute", note)
+    if by == "bin":
+        erased = do(store, lambda bench: desk.purge_bin(bench, older_than=desk.BIN_KEEPS))
+    else:
+        erased = do(store, lambda bench: desk.purge_closed(bench).erased)
+    event.remove(engine, "before_cursor_execute", note)
+    assert erased == 1
+    erasing = [one for one in asked if any(f" {table} " in f"{one[0]} ".replace("\n", " ") for table in LONG_TABLES)]
+    assert {"refers_to_id IN", "merged_into_id IN", "linked_message_id IN"} <= {
+        found for statement, _values in erasing for found in re.findall(r"\b\w+_id IN", statement)
+    }
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            # A table of a few pages is read whole whatever there is. What is read so all the same has no index.
+            connection.exec_driver_sql("SET enable_seqscan = off")
+        looked_through = {
+            statement: found
+            for statement, values in erasing
+            if statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE"))
+            and (found := [one for one in whole_tables_in(connection, statement, values) if any(table in one.split() for table in LONG_TABLES)])
+        }
+    assert looked_through == {}
 
 
 def own(store: Store, thread_id: int) -> dict[str, int]:

@@ -18,7 +18,8 @@ from cs_plugin.rules.people import Customer, Employee
 from cs_plugin.rules.permissions import ALL, DEFAULT_GRANTS, NO_GRANTS, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, read_context, shop_at
 from cs_plugin.rules.status import AFTER, Happening, Status
-from cs_plugin.store.threads import NEWEST_FIRST, Sort, ThreadFilter, read_sort
+from cs_plugin.store.filters import ThreadFilter
+from cs_plugin.store.sorting import NEWEST_FIRST, Sort, read_sort
 
 PARIS = Shop("1", "Paris", "https://shop.example/fr", group_id="1")
 BERLIN = Shop("2", "Berlin", "https://shop.example", group_id="1")

@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from cs_plugin import ALL, Employee, hookimpl
 from cs_plugin.rules.status import Status
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import SavedView
 from cs_plugin.store.saved_views import MOST, count_each
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import ThreadFilter
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store
 from tests.letterbox import LETTERS, fill, many
 from tests.listed import crowd

@@ -16,9 +16,11 @@ from cs_plugin.rules.inquiry import Channel
 from cs_plugin.rules.permissions import ALL, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import matching, threads, walk
+from cs_plugin.store import list_rows, matches, matching, ranges, sorting, threads, walk
+from cs_plugin.store.filters import ThreadFilter
+from cs_plugin.store.models import ListRange
 from cs_plugin.store.scope import EVERYTHING, Scope, scope_of
-from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import Ranks, Sort, ordered_ids
 from tests.hosts.store import BERLIN, DUBAI, JOHN, PARIS, Store
 from tests.hosts.writing import JAN_SIGNED_IN, begin, do, look, receive, thread_of, token_of
 
@@ -40,14 +42,28 @@ def two_shops(any_store: Store) -> tuple[Store, int, int]:
     return store, ids[0], ids[1]
 
 
+def by_ranges(session: Session, scope: Scope) -> int:
+    """How many threads a list holds by its ranges: one that is counted and holds nothing, and the rest live."""
+    session.add(ListRange(number=-1, times=1))
+    session.flush()
+    found = ranges.counted_by_ranges(session, scope, ThreadFilter(), Sort())
+    session.rollback()
+    assert found is not None
+    return found.total
+
+
 # What each function that reads threads gives to somebody whose scope is `scope`, as a set of thread ids.
 READERS: dict[str, Callable[[Session, Scope, list[int]], set[int]]] = {
     "list_page": lambda session, scope, _ids: {
         row.id for row in threads.list_page(session, scope, ThreadFilter(), sort=Sort(), number=1, size=20, ranks=Ranks()).rows
     },
-    "rows": lambda session, scope, ids: {row.id for row in threads.rows(session, scope, ids)},
-    "ordered_ids": lambda session, scope, _ids: set(session.scalars(threads.ordered_ids(scope, ThreadFilter(), Sort("customer")))),
-    "count": lambda session, scope, ids: set(ids[: threads.count(session, scope, ThreadFilter())[0]]),
+    "rows": lambda session, scope, ids: {row.id for row in list_rows.rows(session, scope, ids)},
+    "ordered_ids": lambda session, scope, _ids: set(session.scalars(ordered_ids(scope, ThreadFilter(), Sort("customer")))),
+    "counted_by_ranges": lambda session, scope, ids: set(ids[: by_ranges(session, scope)]),
+    "ids_by_ranges": lambda session, scope, _ids: set(
+        ranges.ids_by_ranges(session, scope, ThreadFilter(), ranges.Counted("all", {"": {0: 99}}), Sort(), Ranks(), offset=0, size=99) or ()
+    ),
+    "matching_ids": lambda session, scope, _ids: set(matches.matching_ids(session, scope, ThreadFilter(message="from shop"), descending=True)),
     "get": lambda session, scope, ids: {found.id for one in ids if (found := threads.get(session, scope, one)) is not None},
     "among": lambda session, scope, ids: threads.among(session, scope, ids),
     "shop_of": lambda session, scope, ids: {one for one in ids if threads.shop_of(session, one, scope) is not None},
@@ -60,7 +76,7 @@ READERS: dict[str, Callable[[Session, Scope, list[int]], set[int]]] = {
     "longest_waiting": lambda session, scope, _ids: {found} if (found := threads.longest_waiting(session, scope)) is not None else set(),
 }
 # These two answer with a number or with one thread only: a scope of the first shop shows the first.
-PUTS_FIRST = {"count", "counts_of_person", "longest_waiting"}
+PUTS_FIRST = {"counted_by_ranges", "counts_of_person", "longest_waiting"}
 
 
 @pytest.mark.shows("9.1")
@@ -132,7 +148,7 @@ def test_every_function_that_reads_threads_takes_a_scope() -> None:
     """There is no unscoped way to a thread but the few that say why, and every scoped one is tried above."""
     signatures = {
         name: inspect.signature(function).parameters
-        for module in (threads, matching)
+        for module in (threads, list_rows, matches, matching, ranges, sorting)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }

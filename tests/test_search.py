@@ -18,9 +18,12 @@ from cs_plugin.rules.inquiry import Sender, address_key
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import fulltext, reindexing, schema, search, threads, words
+from cs_plugin.store.filters import ThreadFilter
+from cs_plugin.store.matches import COUNT_BOUND
 from cs_plugin.store.models import Base, Message, SearchText, Thread, ThreadWords
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import COUNT_BOUND, Page, Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import Ranks, Sort, ordered_ids
+from cs_plugin.store.threads import Page
 from tests.hosts.store import MARIE, Store
 from tests.hosts.writing import JAN_SIGNED_IN, begin, do, look
 
@@ -36,7 +39,7 @@ def page(store: Store, wanted: ThreadFilter, scope: Scope = EVERYTHING, **how: A
 def found(store: Store, wanted: ThreadFilter, scope: Scope = EVERYTHING) -> list[int]:
     """Return what is found, in order, by the page and by the whole list: they must agree."""
     listed = [row.id for row in page(store, wanted, scope, size=1000).rows]
-    whole: list[Any] = look(store, lambda session: list(session.scalars(threads.ordered_ids(scope, wanted, Sort()))))
+    whole: list[Any] = look(store, lambda session: list(session.scalars(ordered_ids(scope, wanted, Sort()))))
     assert listed == whole
     return listed
 
@@ -198,7 +201,7 @@ def test_a_sort_over_more_than_5000_sorts_the_newest_and_says_so(any_store: Stor
     assert [row.id for row in by_date.rows][:2] == [21, 22]
     oldest = page(store, ThreadFilter(message="kettle"), sort=Sort("id", descending=False))
     assert (oldest.newest_sorted, [row.id for row in oldest.rows][:2]) == (False, [1, 2])
-    whole = look(store, lambda session: session.scalars(threads.ordered_ids(EVERYTHING, ThreadFilter(message="kettle"), Sort("customer"))).all())
+    whole = look(store, lambda session: session.scalars(ordered_ids(EVERYTHING, ThreadFilter(message="kettle"), Sort("customer"))).all())
     assert len(whole) == number
 
 
@@ -403,7 +406,7 @@ def test_the_migration_fills_in_what_is_there_and_goes_down_again(database_url: 
         schema.upgrade(engine)
         with Session(engine) as session:
             for typed in ("zora", "example", "pegs", "ord-7", "violin"):
-                query = threads.ordered_ids(EVERYTHING, ThreadFilter(q=typed), Sort())
+                query = ordered_ids(EVERYTHING, ThreadFilter(q=typed), Sort())
                 listed: list[Any] = [*session.scalars(query)]
                 assert listed == [1], typed
             assert session.scalar(sa.select(Thread.message_sort)) == "the violin is broken"

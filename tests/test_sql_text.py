@@ -14,12 +14,13 @@ from sqlalchemy import select
 from cs_plugin.rules.inquiry import AuthorKind, address_key, fold
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import search, threads, words
+from cs_plugin.store.filters import FILTERS, NO_CONTACT, ThreadFilter
 from cs_plugin.store.models import Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
+from cs_plugin.store.sorting import NEWEST_FIRST, SORTS, Ranks, Sort, ordered_ids
 from cs_plugin.store.sql_parser import checked
 from cs_plugin.store.sql_results import Bounds, Manager
 from cs_plugin.store.sql_text import as_text, formatted, language_of, readable
-from cs_plugin.store.threads import FILTERS, NO_CONTACT, SORTS, Ranks, Sort, ThreadFilter
 from tests.hosts.fixtures import DATABASES
 from tests.hosts.store import MARIE, Store, make_store
 from tests.hosts.writing import contact_id, do, look
@@ -42,9 +43,9 @@ class Shown:
     manager: Manager
     ranks: Ranks
 
-    def agrees(self, wanted: ThreadFilter, sort: Sort = threads.NEWEST_FIRST, scope: Scope = EVERYTHING) -> list[int]:
+    def agrees(self, wanted: ThreadFilter, sort: Sort = NEWEST_FIRST, scope: Scope = EVERYTHING) -> list[int]:
         """Return the ids that a list holds, and see that its shown SQL gives the same, in the same order."""
-        query = threads.ordered_ids(scope, wanted, sort, self.ranks)
+        query = ordered_ids(scope, wanted, sort, self.ranks)
         listed = look(self.store, lambda session: list(session.scalars(query)))
         database = self.store.desk.engine.dialect.name
         given = self.manager.run(checked(readable(query, database), language_of(database), 10_001), Bounds(30, 10_000))
@@ -151,7 +152,7 @@ def test_everything_at_once(shown: Shown) -> None:
 
 def test_the_shown_sql_has_a_line_for_each_condition(shown: Shown) -> None:
     """People read it: no value is left out, each clause and condition begins a line, and nothing in quotes is touched."""
-    query = threads.ordered_ids(EVERYTHING, ThreadFilter(customer="a FROM b  AND (c", language="fr", folder=Folder.LIST), Sort("email"))
+    query = ordered_ids(EVERYTHING, ThreadFilter(customer="a FROM b  AND (c", language="fr", folder=Folder.LIST), Sort("email"))
     lines = readable(query, shown.store.desk.engine.dialect.name).splitlines()
     begins = [line.split()[0] for line in lines if not line.startswith(("    ", "  cs_"))]
     assert [one for one in begins if one.isupper()] == ["SELECT", "FROM", "WHERE", "AND", "AND", "ORDER"]

@@ -17,12 +17,15 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import search, threads
 from cs_plugin.store.employees import remember
+from cs_plugin.store.filters import NO_CONTACT, ThreadFilter
+from cs_plugin.store.matches import COUNT_BOUND
 from cs_plugin.store.models import EmployeeName, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import COUNT_BOUND, NO_CONTACT, SORTS, Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import SORTS, Ranks, Sort, ordered_ids
 from tests.hosts.fixtures import DATABASES
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store, make_store
 from tests.hosts.writing import A_VISITOR, begin, contact_id, do, look, messages_of, receive, thread_of, token_of
+from tests.listed import total_of
 
 PARIS_ONLY, NOWHERE = Scope(frozenset({"1"})), Scope(frozenset())
 STATUSES = tuple(Status)
@@ -221,7 +224,7 @@ def test_each_filter_finds_its_threads_and_no_other(filled: Filled, wanted: Thre
     """What a filter finds, and what it counts, is what Python finds among all threads."""
     expected = [one.id for one in sorted(every_thread(filled), key=lambda one: -one.id) if fits(one)]
     assert ids_of(filled, Sort(), wanted=wanted) == expected
-    assert look(filled.store, lambda session: threads.count(session, EVERYTHING, wanted)) == (len(expected), False)
+    assert look(filled.store, lambda session: total_of(session, EVERYTHING, wanted)) == (len(expected), False)
 
 
 @pytest.mark.shows("6.7")
@@ -283,7 +286,7 @@ def test_the_first_page_of_a_large_list_walks_an_index(any_store: Store, sort: S
         session.commit()
         kind = session.get_bind().dialect.name
         session.execute(sa.text("ANALYZE TABLE cs_thread" if kind == "mysql" else "ANALYZE cs_thread"))
-        query = threads.ordered_ids(EVERYTHING, ThreadFilter(), sort).limit(20)
+        query = ordered_ids(EVERYTHING, ThreadFilter(), sort).limit(20)
         written = str(query.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
         explain = "EXPLAIN QUERY PLAN " if kind == "sqlite" else "EXPLAIN "
         return "\n".join(str(tuple(row)) for row in session.execute(sa.text(explain + written)))
@@ -325,12 +328,12 @@ def test_words_are_found_in_any_case_and_alphabet(any_store: Store) -> None:
         ids[text] = begin(store, text, sender=sender)
     for text, wanted in LETTERS:
         for chosen in (ThreadFilter(message=wanted), ThreadFilter(customer=wanted)):
-            found = look(store, lambda session, chosen=chosen: session.scalars(threads.ordered_ids(EVERYTHING, chosen, Sort())).all())
+            found = look(store, lambda session, chosen=chosen: session.scalars(ordered_ids(EVERYTHING, chosen, Sort())).all())
             assert ids[text] in found, (text, chosen)
             assert len(found) <= 2, (text, chosen)
     for sign in ("😡", "%o", "_i_", "e"):
         wanted = ThreadFilter(message=sign)
-        found = set(look(store, lambda session, wanted=wanted: session.scalars(threads.ordered_ids(EVERYTHING, wanted, Sort())).all()))
+        found = set(look(store, lambda session, wanted=wanted: session.scalars(ordered_ids(EVERYTHING, wanted, Sort())).all()))
         assert found == {ids[text] for text, _wanted in LETTERS if fold(sign) in fold(text)}, sign
 
 
@@ -342,8 +345,8 @@ def clean(text: str) -> str:
 def test_an_accent_is_a_letter_of_its_own(any_store: Store) -> None:
     """"e" does not find "é": all databases agree on that, MariaDB's usual collation does not."""
     begin(any_store, "été")
-    assert look(any_store, lambda session: threads.count(session, EVERYTHING, ThreadFilter(message="ete"))) == (0, False)
-    assert look(any_store, lambda session: threads.count(session, EVERYTHING, ThreadFilter(message="été"))) == (1, False)
+    assert look(any_store, lambda session: total_of(session, EVERYTHING, ThreadFilter(message="ete"))) == (0, False)
+    assert look(any_store, lambda session: total_of(session, EVERYTHING, ThreadFilter(message="été"))) == (1, False)
 
 
 @pytest.mark.shows("6.7")
@@ -360,8 +363,8 @@ def test_a_count_of_text_matches_is_bounded(any_store: Store) -> None:
 
     look(store, write)
     text, exact = ThreadFilter(email="example"), ThreadFilter(language="en")
-    assert look(store, lambda session: threads.count(session, EVERYTHING, text)) == (COUNT_BOUND, True)
-    assert look(store, lambda session: threads.count(session, EVERYTHING, exact)) == (COUNT_BOUND + 1, False)
+    assert look(store, lambda session: total_of(session, EVERYTHING, text)) == (COUNT_BOUND, True)
+    assert look(store, lambda session: total_of(session, EVERYTHING, exact)) == (COUNT_BOUND + 1, False)
     page = look(store, lambda session: threads.list_page(session, EVERYTHING, text, sort=Sort(), number=10**9, size=1000, ranks=Ranks()))
     assert (page.number, page.pages, len(page.rows), page.more) == (5, 5, 1000, True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +15,15 @@ from cs_plugin.rules.inquiry import address_key, fold
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import locking, search, threads, totals
 from cs_plugin.store.employees import remember
+from cs_plugin.store.filters import NO_CONTACT, ThreadFilter
 from cs_plugin.store.models import ListRange, ListTotal, RangeMark, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import NO_CONTACT, SORTS, Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import SORTS, Ranks, Sort, ordered_ids
 from cs_plugin.web import rounds
 from tests.hosts.fixtures import DATABASES
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store, make_store
 from tests.hosts.writing import begin, contact_id, do, look
+from tests.listed import total_of
 
 PARIS = Scope(frozenset({"1"}))
 MANY = 137
@@ -113,7 +116,7 @@ def test_lists_by_ranges_are_those_without(counted: Store, scope: Scope, wanted:
         for name in SORTS:
             for descending in (True, False):
                 sort = Sort(name, descending)
-                whole: list[Any] = [*session.scalars(threads.ordered_ids(scope, wanted, sort, RANKS))]
+                whole: list[Any] = [*session.scalars(ordered_ids(scope, wanted, sort, RANKS))]
                 assert pages(session, scope, wanted, sort) == (whole, len(whole)), str(sort)
 
     look(counted, compare)
@@ -143,6 +146,38 @@ def test_a_page_by_ranges_costs_a_fixed_number_of_queries(counted: Store) -> Non
     assert look(counted, read) == {"id": 5, "customer": 5, "language": 5, "employee": 6}
 
 
+@pytest.mark.parametrize("analyzed", [False, True], ids=["as it comes", "after ANALYZE"])
+@pytest.mark.parametrize("scope", [EVERYTHING, PARIS], ids=["all", "Paris"])
+def test_sqlite_reads_threads_of_a_range_by_their_ids(tmp_path: Path, short_ranges: None, scope: Scope, analyzed: bool) -> None:
+    """Whatever a list is narrowed to and sorted by: it knows how to without being told, also where it has not counted its tables."""
+    store = make_store(f"sqlite:///{tmp_path}/store.sqlite", tmp_path)
+    do(store, lambda bench: write(bench.session, [contact_id(store, "Webmaster"), contact_id(store)], store.clock()))
+    with store.app.app_context():
+        rounds.bring_up_totals(store.desk)
+    if analyzed:
+        with store.desk.engine.begin() as connection:
+            connection.exec_driver_sql("ANALYZE")
+
+    def read(session: Session) -> list[str]:
+        asked: list[tuple[str, Any]] = []
+        session.connection()
+        engine = session.get_bind()
+        note = lambda _c, _u, statement, values, *_: asked.append((statement, values))  # noqa: E731 - taken off again below
+        sa.event.listen(engine, "before_cursor_execute", note)
+        for wanted in FILTERS[:11]:
+            for sort in (Sort("id"), *([Sort("status"), Sort("type", False)] if wanted.is_empty else [])):
+                threads.list_page(session, scope, wanted, sort=sort, number=2, size=20, ranks=RANKS)
+        sa.event.remove(engine, "before_cursor_execute", note)
+        by_ranges = [(statement, values) for statement, values in asked if "cs_thread.id >= " in statement]
+        assert len(by_ranges) > len(FILTERS)
+        plans = [session.connection().exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values).all() for statement, values in by_ranges]
+        return [row[3] for plan in plans for row in plan if "cs_thread" in row[3] and "cs_thread_" not in row[3].split(" USING ")[0]]
+
+    steps = look(store, read)
+    assert steps
+    assert [step for step in steps if "id>?" not in step.replace("rowid", "id")] == []
+
+
 @pytest.mark.usefixtures("short_ranges")
 def test_every_change_marks_its_range_until_it_is_counted_anew(any_store: Store) -> None:
     """What people do, what customers write and what is erased: the total is right before the worker comes by, and after."""
@@ -150,7 +185,7 @@ def test_every_change_marks_its_range_until_it_is_counted_anew(any_store: Store)
     ids = [begin(store, f"Thread {number}") for number in range(25)]
 
     def total(wanted: ThreadFilter) -> int:
-        return look(store, lambda session: threads.count(session, EVERYTHING, wanted))[0]
+        return look(store, lambda session: total_of(session, EVERYTHING, wanted))[0]
 
     def bring_up() -> None:
         with store.app.app_context():

@@ -195,8 +195,8 @@ def _let_go_of_messages(session: Session, messages: Sequence[int]) -> None:
         _let_point_nowhere(session, column, messages)
 
 
-# No index leads to these rows. They are looked up without a lock, and written by their ids: a statement that has to look through a whole table locks
-# every row of it on MariaDB, and whoever writes in any thread would wait.
+# These rows are looked up without a lock, and written by their ids: a statement that has to look through a whole table locks every row of it on
+# MariaDB, and whoever writes in any thread would wait. An index leads to those that point to a thread or a message; the other tables are short.
 
 
 def _let_point_nowhere(session: Session, column: Any, ids: Collection[int]) -> None:

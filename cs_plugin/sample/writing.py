@@ -65,7 +65,7 @@ def _write_days(bench: Bench) -> None:
     days = daily.finished_days(bench.now)
     pending = daily.pending_at_ends(bench.session, days)
     for day in days:
-        daily.write_day(bench.session, day, pending[day])
+        daily.write_day(bench.session, daily.read_day(bench.session, day, pending[day]))
         bench.session.commit()
 
 

@@ -99,6 +99,9 @@ def keep_erased(session: Session, thread_ids: Collection[int], now: dt.datetime)
     # Read without a lock, thread by thread: MariaDB's INSERT … SELECT locks all that it looks through, and whoever writes in any thread would wait.
     listed = and_(Thread.id.in_(sorted(thread_ids)), Thread.folder == Folder.LIST)
     begun = {row.id: row.created_at for row in session.execute(select(Thread.id, Thread.created_at).where(listed))}
+    if not begun:
+        # Messages of no thread are none, and SQLite would read all there are to find that out.
+        return
     of = Message
     query = select(of.thread_id, of.shop_id, of.author_kind, of.response_seconds, of.created_at, of.released_at)
     rows = []
@@ -171,15 +174,24 @@ def pending_at_ends(session: Session, days: Sequence[dt.date]) -> Pending:
     return {day: dict(total) for day, total in zip(days, totals, strict=True)}
 
 
-def write_day(session: Session, day: dt.date, pending: Mapping[str, int]) -> None:
-    """Write the totals of a finished day, a row for each shop, over those that stand there."""
+@dataclass(frozen=True, slots=True)
+class FinishedDay:
+    """What there is to write of a finished day: the columns of its row, by shop."""
+
+    day: dt.date
+    rows: Mapping[str, Mapping[str, Any]]
+
+
+def read_day(session: Session, day: dt.date, pending: Mapping[str, int]) -> FinishedDay:
+    """Work out the totals of a finished day, for each shop. It only reads, which takes longer than anybody may keep others from writing."""
     since, until = start_of(day), start_of(day + dt.timedelta(days=1))
     written = _written(EVERYTHING, since, until)
     spans = {row[0]: _span(row[1:]) for row in session.execute(select(written.c.shop_id, *_sums(written)).group_by(written.c.shop_id))}
     begun = _begun(session, since, until)
+    rows: dict[str, Mapping[str, Any]] = {}
     for shop_id in sorted({*spans, *begun, *pending, *session.scalars(union(select(ThreadTotal.shop_id), select(ThreadApart.shop_id)))}):
         found = spans.get(shop_id, Span())
-        values = {
+        rows[shop_id] = {
             "threads": begun.get(shop_id, 0),
             "customer_messages": found.customer_messages,
             "employee_messages": found.employee_messages,
@@ -188,7 +200,13 @@ def write_day(session: Session, day: dt.date, pending: Mapping[str, int]) -> Non
             "active_threads": found.threads,
             "pending_threads": pending.get(shop_id, 0),
         }
-        key = {"day": day, "shop_id": shop_id, "contact_id": 0}
+    return FinishedDay(day, rows)
+
+
+def write_day(session: Session, finished: FinishedDay) -> None:
+    """Write the totals of a finished day, a row for each shop, over those that stand there."""
+    for shop_id, values in finished.rows.items():
+        key = {"day": finished.day, "shop_id": shop_id, "contact_id": 0}
         if not insert_if_absent(session, DailyTotal, list(key), {**key, **values}):
             session.execute(update(DailyTotal).filter_by(**key).values(**values), execution_options=_QUIET)
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store.threads import ThreadFilter
+from cs_plugin.store.filters import ThreadFilter
 
 # What JSON has no word for; everything else is kept as it is.
 _READ: Mapping[str, Callable[[str], Any]] = {

@@ -10,7 +10,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Boolean, Date, Float, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Date, Float, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
@@ -55,6 +55,12 @@ class Base(DeclarativeBase):
         return (*cls.indexes, cls.table_options)
 
 
+def _pointing(name: str, column: str) -> Index:
+    """Return the index of a column that is mostly NULL: of the rows alone that point to something, where the database has such indexes."""
+    some = text(f"{column} IS NOT NULL")
+    return Index(name, column, sqlite_where=some, postgresql_where=some)
+
+
 def _id() -> Mapped[int]:
     return mapped_column(Id, primary_key=True, autoincrement=True)
 
@@ -88,6 +94,9 @@ class Thread(Base):
         Index("ix_cs_thread_sender", "address_hash", "id"),
         Index("ix_cs_thread_account", "customer_id", "id"),
         Index("ix_cs_thread_order", "order_id", "id"),
+        # By these whoever erases a thread finds what points to it; the list is not sorted by them.
+        _pointing("ix_cs_thread_refers", "refers_to_id"),
+        _pointing("ix_cs_thread_merged", "merged_into_id"),
     )
 
     id: Mapped[int] = _id()
@@ -152,6 +161,7 @@ class Message(Base):
         Index("ix_cs_message_span", "created_at", "author_kind", "private", "shop_id", "thread_id"),
         Index("ix_cs_message_answer", "released_at", "shop_id", "thread_id", "response_seconds"),
         Index("ix_cs_message_header", "message_id_hash"),
+        _pointing("ix_cs_message_linked", "linked_message_id"),
     )
 
     id: Mapped[int] = _id()
@@ -528,6 +538,7 @@ class ImportedMail(Base):
         Index("ix_cs_imported_mail_uidl", "mailbox_id", "uidl_hash"),
         Index("ix_cs_imported_mail_content", "mailbox_id", "message_id_hash", "content_hash"),
         Index("ix_cs_imported_mail_run", "run_id"),
+        _pointing("ix_cs_imported_mail_message", "message_id"),
     )
 
     id: Mapped[int] = _id()

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.locking import locking
 from cs_plugin.store.models import SavedView, Thread
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import Sort, ThreadFilter, ordered_ids
+from cs_plugin.store.sorting import Sort, ordered_ids
 from cs_plugin.store.types import can_be_id
 
 MOST = 50   # views of one employee

@@ -1,6 +1,6 @@
 """A list walked from its one end to the other, however long it is: in pieces, of which none holds a transaction open for the next.
 
-The lists are those of `store.threads`: the same filter, scope and order.
+The lists are those of the page: the same filter, scope and order.
 """
 
 from __future__ import annotations
@@ -8,17 +8,19 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import IO, Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.status import Folder
+from cs_plugin.store import words
+from cs_plugin.store.filters import ThreadFilter, besides_texts
 from cs_plugin.store.locking import only_reads
 from cs_plugin.store.models import Thread
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import Ranks, Sort, ThreadFilter, ordered_ids
+from cs_plugin.store.sorting import Ranks, Sort, ordered_ids
 from cs_plugin.store.types import MOST_ID
 
 _FETCHED = 5_000   # ids that are in memory at once
@@ -43,10 +45,28 @@ def count_up_to(session: Session, scope: Scope, wanted: ThreadFilter, up_to: int
     return session.scalar(select(func.count()).select_from(found)) or 0
 
 
+def still_listed(session: Session, scope: Scope, wanted: ThreadFilter, ids: Collection[int]) -> list[int]:
+    """Return which of a list's threads it holds still, by id. Words are looked for in these threads themselves: the index is not asked again."""
+    left = list(session.scalars(select(Thread.id).where(Thread.id.in_(ids), *besides_texts(scope, wanted)).order_by(Thread.id)))
+    for field, said in wanted.texts.items():
+        holding = words.holding(session, field, said, left)
+        left = [one for one in left if one in holding]
+    return left
+
+
 def next_binned_ids(session: Session, scope: Scope, moment: dt.datetime, *, after: int, most: int) -> list[int]:
     """Return the first threads behind an id that were laid in the bin at that very moment: what one deletion took."""
-    taken = (Thread.folder == Folder.BIN, Thread.binned_at == moment, Thread.id > after, scope.covers(Thread.shop_id))
+    taken = (*_taken(scope, moment), Thread.id > after)
     return list(session.scalars(select(Thread.id).where(*taken).order_by(Thread.id).limit(most)))
+
+
+def still_binned(session: Session, scope: Scope, moment: dt.datetime, ids: Collection[int]) -> list[int]:
+    """Return which of the threads that one deletion took lie in the bin still, by id."""
+    return list(session.scalars(select(Thread.id).where(Thread.id.in_(ids), *_taken(scope, moment)).order_by(Thread.id)))
+
+
+def _taken(scope: Scope, moment: dt.datetime) -> tuple[ColumnElement[bool], ...]:
+    return Thread.folder == Folder.BIN, Thread.binned_at == moment, scope.covers(Thread.shop_id)
 
 
 class WrittenDown:

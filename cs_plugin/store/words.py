@@ -6,7 +6,7 @@ Words are taken whole, as a text that is contained: nothing in them is an operat
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -194,6 +194,15 @@ def threads_one_by_one(field: str, words: str) -> ColumnElement[bool]:
     number = number_in(field, wanted)
     either = [place.in_thread(wanted) for place in PLACES[field]]
     return or_(*either, *([Thread.id == number] if number is not None else []))
+
+
+def holding(session: Session, field: str, words: str, thread_ids: Collection[int]) -> set[int]:
+    """Return which of these threads hold a field's words, by looking at each of their texts: no index is asked. One query for each place."""
+    wanted, ids = folded(words), list(thread_ids)
+    found = {one for one in ids if one == number_in(field, wanted)}
+    for place in PLACES[field]:
+        found.update(session.scalars(select(place.thread_id).where(place.thread_id.in_(ids), place.holds(wanted))))
+    return found
 
 
 def asks_an_index(session: Session, words: str) -> bool:

@@ -10,6 +10,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,17 +23,19 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import ALL, NO_GRANTS, Actor, Permission
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.kept_filter import keep_filter, read_filter
 from cs_plugin.store.locking import only_reads
 from cs_plugin.store.models import Job
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import ThreadFilter
 from cs_plugin.web.mounted import Mounted
 
 JOB = "bulk"
 # Threads of one transaction. SQLite has one writer at a time: a piece is short there, and others write between two of them.
 _AT_ONCE = {"sqlite": 25}
 _AT_ONCE_ELSEWHERE = 200
+# Threads that are looked up at once: a search for words asks the whole index each time.
+_LOOK = 5_000
 DELETE, RESTORE, ASSIGN, NOT_SPAM = "delete", "restore", "assign", "not_spam"
 # What each action needs in the shop of a thread.
 NEEDS: Mapping[str, Permission] = {
@@ -88,11 +91,17 @@ class Bulk:
             payload["assignee"],
         )
 
-    def next_ids(self, session: Session, after: int, most: int) -> list[int]:
-        """Return the threads of the next piece."""
+    def look(self, session: Session, after: int) -> list[int]:
+        """Return the threads behind an id, as many as are looked up at once."""
         if self.action == RESTORE:
-            return walk.next_binned_ids(session, self.scope, self.moment, after=after, most=most)
-        return walk.next_ids(session, self.scope, self.wanted, after=after, up_to=self.up_to, most=most)
+            return walk.next_binned_ids(session, self.scope, self.moment, after=after, most=_LOOK)
+        return walk.next_ids(session, self.scope, self.wanted, after=after, up_to=self.up_to, most=_LOOK)
+
+    def still(self, session: Session, ids: Collection[int]) -> list[int]:
+        """Return which of these threads it is about still: what a colleague has changed since they were looked up is left alone."""
+        if self.action == RESTORE:
+            return walk.still_binned(session, self.scope, self.moment, ids)
+        return walk.still_listed(session, self.scope, self.wanted, ids)
 
 
 def put(session: Session, bulk: Bulk, now: dt.datetime) -> Job:
@@ -104,20 +113,36 @@ def do_bulk(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     """Do what is left of it: piece by piece in the order of the ids, each with the employee's permissions as they are then."""
     bulk = Bulk.of(job.payload)
     most = _AT_ONCE.get(here.engine.dialect.name, _AT_ONCE_ELSEWHERE)
+    # What is looked up is kept nowhere: how far the job is tells whoever takes it over where to look again.
+    ids = _look(here, bulk, job.progress.kept.get("after", 0))
     if not job.progress.kept:
-        job.tell(Progress(0, _total(here, bulk), {"after": 0, "reached": 0}))
-    while ids := _in_read(here, lambda session: bulk.next_ids(session, job.progress.kept["after"], most)):
-        began = time.monotonic()
-        job.advance(lambda session, ids=ids: _piece(here, session, bulk, job.progress, ids))  # type: ignore[misc]
-        if here.engine.dialect.name == "sqlite":
-            # As long as the piece took, anybody else can write.
-            time.sleep(time.monotonic() - began)
+        job.tell(Progress(0, _total(here, bulk, ids), {"after": 0, "reached": 0}))
+    while ids:
+        for start in range(0, len(ids), most):
+            piece = ids[start : start + most]
+            left = _in_read(here, partial(bulk.still, ids=piece))
+            if not left:
+                continue
+            began = time.monotonic()
+            job.advance(lambda session, left=left, last=piece[-1]: _piece(here, session, bulk, job.progress, left, last))  # type: ignore[misc]
+            if here.engine.dialect.name == "sqlite":
+                # As long as the piece took, anybody else can write.
+                time.sleep(time.monotonic() - began)
+        ids = _look(here, bulk, ids[-1]) if len(ids) == _LOOK else []
     return {"reached": job.progress.kept["reached"], "asked": job.progress.done}
 
 
-def _total(here: Mounted, bulk: Bulk) -> int | None:
+def _look(here: Mounted, bulk: Bulk, after: int) -> list[int]:
+    ids: list[int] = _in_read(here, partial(bulk.look, after=after))
+    return ids
+
+
+def _total(here: Mounted, bulk: Bulk, first: Collection[int]) -> int | None:
+    """Return how many threads it is about: those of the first look where it has found all, else they are counted."""
     if bulk.action == RESTORE:
         return None
+    if len(first) < _LOOK:
+        return len(first)
     total: int = _in_read(here, lambda session: walk.count_up_to(session, bulk.scope, bulk.wanted, bulk.up_to))
     return total
 
@@ -127,7 +152,7 @@ def _in_read(here: Mounted, read: Callable[[Session], Any]) -> Any:
         return read(only_reads(session))
 
 
-def _piece(here: Mounted, session: Session, bulk: Bulk, progress: Progress, ids: list[int]) -> Progress:
+def _piece(here: Mounted, session: Session, bulk: Bulk, progress: Progress, ids: list[int], last: int) -> Progress:
     bench = here.bench(session)
     # The host is asked before the first statement: nothing is locked yet.
     bench.ask_host()
@@ -137,7 +162,7 @@ def _piece(here: Mounted, session: Session, bulk: Bulk, progress: Progress, ids:
     except (NotFoundError, NotPermittedError, InvalidInputError):
         # None of them is there any more, or the employee may not do this any more: the others are looked at all the same.
         reached = 0
-    kept = {"after": ids[-1], "reached": progress.kept["reached"] + reached}
+    kept = {"after": last, "reached": progress.kept["reached"] + reached}
     total = None if progress.total is None else max(progress.total, progress.done + len(ids))
     return Progress(progress.done + len(ids), total, kept)
 

@@ -16,11 +16,11 @@ from cs_plugin.desk.exporting import note_export
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.spreadsheet import BYTE_ORDER_MARK, csv_lines
-from cs_plugin.store import threads, walk
+from cs_plugin.store import list_rows, walk
 from cs_plugin.store.kept_filter import keep_filter
+from cs_plugin.store.list_rows import Row
 from cs_plugin.store.locking import let_go, only_reads
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import Row
 from cs_plugin.store.walk import WrittenDown
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, surroundings
 from cs_plugin.web.status_words import STATUS_WORDS
@@ -49,7 +49,7 @@ class Export:
     def _rows(self, ids: Sequence[int]) -> Sequence[Row]:
         # A session for each piece: one for all would remember every thread.
         with self.sessions() as session:
-            return threads.rows(only_reads(session), self.scope, ids)
+            return list_rows.rows(only_reads(session), self.scope, ids)
 
     def _heading(self) -> list[str]:
         shop = [self._say(_("Shop"))] if self.around.several_shops else []

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from cs_plugin import i18n
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.excerpts import Piece, excerpt, marked
-from cs_plugin.store.threads import COUNT_BOUND, Page, Row
+from cs_plugin.store.list_rows import Row
+from cs_plugin.store.matches import COUNT_BOUND
+from cs_plugin.store.threads import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store.filters import NO_CONTACT, ThreadFilter
 from cs_plugin.store.saved_views import Saved
-from cs_plugin.store.threads import NEWEST_FIRST, NO_CONTACT, PAGE_SIZES, SORTS, Sort, ThreadFilter, read_sort
+from cs_plugin.store.sorting import NEWEST_FIRST, SORTS, Sort, read_sort
+from cs_plugin.store.threads import PAGE_SIZES
 
 NO_TYPE = "none"   # how URLs write the type "--"
 _LONGEST = 200     # characters of one search field

@@ -15,10 +15,11 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import ContactWords, list_contacts
 from cs_plugin.store.employees import remember, seen_employees
+from cs_plugin.store.list_rows import Row
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.saved_views import view_of
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import Ranks, Row
+from cs_plugin.store.sorting import Ranks
 from cs_plugin.web.list_state import Choices, ListState
 from cs_plugin.web.reading import Visit
 

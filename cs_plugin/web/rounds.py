@@ -20,6 +20,7 @@ from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
 from cs_plugin.store import daily, figures, files, notices, posts, tally, totals, workers
+from cs_plugin.store.daily import FinishedDay
 from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, has_one_writer, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
@@ -243,12 +244,14 @@ def _totals(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
         with here.sessions() as session:
             pending = daily.pending_at_ends(only_reads(session), days)
 
-    def write(day: dt.date, session: Session) -> Progress:
-        daily.write_day(session, day, pending[day])
-        return Progress(job.progress.done + 1, None, {**job.progress.kept, "day": day.isoformat()})
+    def write(finished: FinishedDay, session: Session) -> Progress:
+        daily.write_day(session, finished)
+        return Progress(job.progress.done + 1, None, {**job.progress.kept, "day": finished.day.isoformat()})
 
     for day in days:
-        job.advance(partial(write, day))
+        with here.sessions() as session:
+            finished = daily.read_day(only_reads(session), day, pending[day])
+        job.advance(partial(write, finished))
     job.advance(lambda session: _forgotten(session, here.clock(), job.progress))
     _fold(here, job)
     return {"days": daily.DAYS}

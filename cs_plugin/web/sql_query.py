@@ -13,8 +13,8 @@ from flask_admin import expose
 from cs_plugin.desk.queries import MAX_QUERY_NAME
 from cs_plugin.rules.inquiry import clean_line
 from cs_plugin.rules.permissions import Permission
-from cs_plugin.store import threads
 from cs_plugin.store.locking import let_go
+from cs_plugin.store.sorting import ordered_ids
 from cs_plugin.store.sql_text import readable
 from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_address import list_query, list_url
@@ -52,7 +52,7 @@ def query_of(here: Visit, state: ListState) -> str:
     """Return the query of a list as it is filtered and sorted, over the shops that the employee sees of it."""
     around, session = surroundings(here), here.desk.session()
     wanted, _wrong = state.asked(around.choices, here.actor().employee.id)
-    query = threads.ordered_ids(here.scope(state.view.needs), wanted, state.ordered_by, around.ranks)
+    query = ordered_ids(here.scope(state.view.needs), wanted, state.ordered_by, around.ranks)
     let_go(session)
     return readable(query, here.desk.engine.dialect.name)
 

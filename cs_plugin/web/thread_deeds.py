@@ -16,10 +16,11 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import set_preference
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import PAGE_SIZES, ThreadFilter
+from cs_plugin.store.threads import PAGE_SIZES
 from cs_plugin.web.bulk_job import ASSIGN, DELETE, NEEDS, NOT_SPAM, RESTORE, Bulk, put
 from cs_plugin.web.bulk_told import bulks_told, cancel, tell_no_more
 from cs_plugin.web.desk_view import DeskView

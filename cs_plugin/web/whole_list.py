@@ -7,9 +7,9 @@ import json
 import re
 from dataclasses import dataclass
 
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.kept_filter import keep_filter
 from cs_plugin.store.scope import Scope
-from cs_plugin.store.threads import ThreadFilter
 
 _HIGHEST_ID = 2**63 - 1
 _MARK = 32   # characters

@@ -15,8 +15,8 @@ from playwright.sync_api import expect
 from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import search
+from cs_plugin.store.matches import COUNT_BOUND
 from cs_plugin.store.models import Thread
-from cs_plugin.store.threads import COUNT_BOUND
 from tests.browser.axe import violations
 from tests.browser.shown import BOTH, Shown, shown_strictly
 from tests.hosts.store import EVERYTHING, LAYLA, Store, make_store

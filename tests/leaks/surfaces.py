@@ -20,22 +20,28 @@ from cs_plugin.store import (
     contacts,
     daily,
     figures,
+    list_rows,
     locking,
+    matches,
     matching,
     notices,
     opinions,
     order_threads,
     predefined,
+    ranges,
     reopening,
+    sorting,
     tally,
     threads,
     totals,
     undelivered,
     walk,
 )
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, ListRange, PredefinedShop, Thread
+from cs_plugin.store.ranges import Counted
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.threads import Ranks, Sort, ThreadFilter
+from cs_plugin.store.sorting import Ranks, Sort, ordered_ids
 from cs_plugin.web.posting import FormKey
 from tests.hosts.store import JAN
 from tests.hosts.writing import look
@@ -566,6 +572,15 @@ def _written_down(_session: Session, scope: Scope, world: World) -> set[int]:
     return {one for piece in written.pieces(50) for one in piece}
 
 
+def _total_by_ranges(session: Session, scope: Scope) -> int:
+    session.add(ListRange(number=-1, times=1))
+    session.flush()
+    found = ranges.counted_by_ranges(session, scope, ThreadFilter(), Sort())
+    session.rollback()
+    assert found is not None
+    return found.total
+
+
 def _by_ranges(session: Session, scope: Scope) -> int:
     # A range that is counted and holds nothing: totals are read, and the rest is counted live.
     session.add(ListRange(number=-1, times=1))
@@ -585,16 +600,29 @@ READERS: Mapping[str, Reader] = {
         _listed,
     ),
     "ordered_ids": Reader(
-        threads, "thread", lambda session, scope, _world: set(session.scalars(threads.ordered_ids(scope, ThreadFilter(), Sort()))), _listed
+        sorting, "thread", lambda session, scope, _world: set(session.scalars(ordered_ids(scope, ThreadFilter(), Sort()))), _listed
     ),
     "rows": Reader(
-        threads, "thread", lambda session, scope, world: {row.id for row in threads.rows(session, scope, [one.id for one in world.of("thread")])}
+        list_rows, "thread", lambda session, scope, world: {row.id for row in list_rows.rows(session, scope, [one.id for one in world.of("thread")])}
     ),
     "highest_id": Reader(
         walk, "thread", lambda session, scope, world: len(_shop_of(world, walk.highest_id(session, scope)) - scope.shops), lambda _one: False
     ),
     "next_ids": Reader(
         walk, "thread", lambda session, scope, _w: set(walk.next_ids(session, scope, ThreadFilter(), after=0, up_to=MISSING, most=99)), _listed
+    ),
+    "still_listed": Reader(
+        walk, "thread",
+        lambda session, scope, world: set(walk.still_listed(session, scope, ThreadFilter(), [one.id for one in world.of("thread")])), _listed
+    ),
+    "still_binned": Reader(
+        walk, "thread",
+        lambda session, scope, world: {
+            found
+            for one in world.of("deletion")
+            for found in walk.still_binned(session, scope, world.store.clock.now.fromisoformat(str(one.id)), [two.id for two in world.of("thread")])
+        },
+        lambda one: one.folder == "bin",
     ),
     "count_up_to": Reader(walk, "thread", lambda session, scope, _w: walk.count_up_to(session, scope, ThreadFilter(), MISSING), _listed),
     "counted": Reader(totals, "thread", lambda session, scope, _world: _by_ranges(session, scope), _listed),
@@ -608,7 +636,18 @@ READERS: Mapping[str, Reader] = {
         lambda one: one.folder == "bin",
     ),
     "write_down": Reader(walk, "thread", _written_down, _listed),
-    "count": Reader(threads, "thread", lambda session, scope, _w: threads.count(session, scope, ThreadFilter(message="parcel"))[0], _listed),
+    "counted_by_ranges": Reader(ranges, "thread", lambda session, scope, _world: _total_by_ranges(session, scope), _listed),
+    "ids_by_ranges": Reader(
+        ranges, "thread",
+        lambda session, scope, _world: set(
+            ranges.ids_by_ranges(session, scope, ThreadFilter(), Counted("all", {"": {0: 99}}), Sort(), Ranks(), offset=0, size=99) or ()
+        ),
+        _listed,
+    ),
+    "matching_ids": Reader(
+        matches, "thread",
+        lambda session, scope, _w: set(matches.matching_ids(session, scope, ThreadFilter(message="parcel"), descending=True)), _listed
+    ),
     "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
     "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
     "shop_of": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.shop_of(session, one, scope))),
@@ -712,7 +751,7 @@ def _on_days(session: Session, scope: Scope, world: World) -> int:
     """Return by how many the totals of two days miss how many threads of the scope had a public message on each."""
     both = [world.store.clock.now.date() - dt.timedelta(days=number) for number in range(2)]
     for day in both:
-        daily.write_day(session, day, {})
+        daily.write_day(session, daily.read_day(session, day, {}))
     found = daily.days(session, scope, both[-1])
     due = {day: daily.span(session, scope, daily.start_of(day), daily.start_of(day + dt.timedelta(days=1))).threads for day in both}
     return sum(abs(due[day] - (found[day].span.threads if day in found else 0)) for day in both)
