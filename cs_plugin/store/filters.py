@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 from cs_plugin.rules.inquiry import clean_line
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import words
-from cs_plugin.store.models import ContactShop, EmployeeName, Thread
+from cs_plugin.store.models import NEVER, ContactShop, EmployeeName, Thread
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -99,8 +99,9 @@ FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "status": lambda value: Thread.status == value,
     "employee": _employee,
     "private": lambda value: Thread.private.is_(value),
-    "since": lambda value: Thread.last_customer_at >= value,
-    "until": lambda value: Thread.last_customer_at < value,
+    # By the column that has an index; threads without a customer's message stand in it at the beginning of time.
+    "since": lambda value: and_(Thread.last_customer_sort > NEVER, Thread.last_customer_sort >= value),
+    "until": lambda value: and_(Thread.last_customer_sort > NEVER, Thread.last_customer_sort < value),
     "assignee_id": lambda value: Thread.assignee_id == clean_line(value, 64),
     "unassigned": _unassigned,
     # Named one by one, since an index serves that, and not what a status is unlike.

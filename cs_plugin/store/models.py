@@ -86,7 +86,8 @@ class Thread(Base):
     indexes = (
         Index("ix_cs_thread_list", "folder", "id"),
         Index("ix_cs_thread_shop", "shop_id", "folder", "id"),
-        Index("ix_cs_thread_waiting", "folder", "status", "waiting_since", "id"),
+        # With what "Mine", "Unassigned" and a shop ask besides: what is not closed is counted without a look at a single thread.
+        Index("ix_cs_thread_waiting", "folder", "status", "waiting_since", "id", "assignee_id", "shop_id"),
         Index("ix_cs_thread_last", "folder", "last_customer_sort", "id"),
         Index("ix_cs_thread_customer", "folder", "customer_sort", "id"),
         Index("ix_cs_thread_address", "folder", "address_sort", "id"),
