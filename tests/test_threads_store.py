@@ -17,7 +17,7 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import search, threads
 from cs_plugin.store.employees import remember
-from cs_plugin.store.filters import NO_CONTACT, ThreadFilter
+from cs_plugin.store.filters import NO_CONTACT, ThreadFilter, where
 from cs_plugin.store.matches import COUNT_BOUND
 from cs_plugin.store.models import EmployeeName, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING, Scope
@@ -295,6 +295,42 @@ def test_the_first_page_of_a_large_list_walks_an_index(any_store: Store, sort: S
     assert "Sort" not in seen
     assert "filesort" not in seen
     assert "TEMP B-TREE" not in seen
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (ThreadFilter(assignee_id="1", unfinished=True), "ix_cs_thread_waiting"),
+        (ThreadFilter(waits=True), "ix_cs_thread_waiting"),
+        (ThreadFilter(since=dt.datetime(2026, 11, 1, tzinfo=dt.UTC), until=dt.datetime(2026, 11, 3, tzinfo=dt.UTC)), "ix_cs_thread_last"),
+    ],
+    ids=["mine", "waiting longest", "days"],
+)
+def test_views_and_days_are_counted_by_an_index_alone(any_store: Store, wanted: ThreadFilter, index: str) -> None:
+    """No thread is looked at for it: a look at each costs twenty times the index, in the view that an employee opens most."""
+    store = any_store
+
+    def plan(session: Session) -> str:
+        alike = {"shop_id": "1", "language": "en", "folder": Folder.LIST, "token_nonce": "n", "address": "a@example.com", "address_hash": b"a" * 32}
+        rows = []
+        for number in range(4000):
+            at = store.clock() - dt.timedelta(hours=number)
+            status = Status.OPEN if number % 8 == 0 else Status.CLOSED
+            own = {"status": status, "waiting_since": at, "assignee_id": str(number % 7), "last_customer_sort": at, "last_customer_at": at}
+            rows.append({**alike, **own, "created_at": at})
+        session.execute(sa.insert(Thread), rows)
+        session.commit()
+        kind = session.get_bind().dialect.name
+        session.execute(sa.text("ANALYZE TABLE cs_thread" if kind == "mysql" else "ANALYZE cs_thread"))
+        query = sa.select(sa.func.count()).select_from(Thread).where(*where(EVERYTHING, wanted))
+        written = str(query.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
+        explain = "EXPLAIN QUERY PLAN " if kind == "sqlite" else "EXPLAIN "
+        return "\n".join(str(tuple(row)) for row in session.execute(sa.text(explain + written)))
+
+    seen = look(store, plan)
+    assert index in seen
+    # PostgreSQL decides by how many pages of the table have changed lately whether it has to look at threads besides.
+    assert any(words in seen for words in ("COVERING INDEX", "Index Only Scan", "Bitmap Index Scan", "Using index"))
 
 
 LETTERS = [
