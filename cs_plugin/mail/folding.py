@@ -76,7 +76,8 @@ def _fold(lines: list[str], marks: Mapping[int, str], subject: str) -> Folded:
 
 def _joined(lines: Iterable[str]) -> str:
     """Return lines as a text without empty ones at its ends."""
-    return re.sub(r"\A(?:[^\S\n]*\n)+", "", "\n".join(lines)).rstrip()
+    text = "\n".join(lines).rstrip()
+    return text[text.rfind("\n", 0, len(text) - len(text.lstrip())) + 1 :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,8 @@ class _Page:
 
     def _introduced(self, number: int) -> _Found | None:
         """Find the line above a quote, which may be broken into several: it has a date or an address, and ends with a colon."""
-        if not _DIGIT.search(self.plain[number]) and self.plain[number][-1] not in ":：":
+        first = self.plain[number]
+        if first[-1] not in ":：" and not ("@" in first or "<" in first or (_DIGIT.search(first) and _BEGINS.match(first.casefold()))):
             return self._without_colon(number)
         window = ""
         end = number
@@ -257,15 +259,14 @@ class _Page:
         for begin in range(end - 1, number, -1):
             line = self.plain[begin]
             if line and line[0].isupper() and _DIGIT.search(line) and _BEGINS.match(line.casefold()):
-                found = self._judged(begin, end, " ".join(self.plain[begin:end]))
-                if found:
-                    return found
+                if _is_introduction(" ".join(self.plain[begin:end]).casefold()):
+                    return self._at(begin, end)
         return None
 
     def _without_colon(self, number: int) -> _Found | None:
         """Take a line that ends with "wrote" for one above a quote where the quote follows, or where it has all else that such lines have."""
         line = self.plain[number].casefold()
-        if not _WROTE.search(line[-30:]) or len(line) > 200:
+        if len(line) > 200 or not _WROTE.search(line[-30:]):
             return None
         found = self._at(number, number + 1)
         whole = _ADDRESS.search(line) and _TIME.search(line) and _BEGINS.match(line) and _WROTE.search(line[-12:]) and not _FIRST_PERSON.search(line)
@@ -299,7 +300,7 @@ class _Page:
         if above and not self._greets(found.start):
             return None
         # The answer stands below: what it answers is folded if words introduce it. A quote without them was put there by hand.
-        return _History(found.start, last + 1) if found.introduced else _History(len(self.lines), len(self.lines))
+        return _History(found.start, min(answers)) if found.introduced else _History(len(self.lines), len(self.lines))
 
     def _runs(self, body: int) -> tuple[int, Sequence[int] | None]:
         """Return the last quoted line from `body` on, and the lines of text below it; None for these where text stands between quotes."""

@@ -19,15 +19,14 @@ _BLOCKS: Mapping[str, int] = {
 }
 # Elements of which nothing is text to read.
 _UNREAD = frozenset(
-    "applet audio canvas datalist embed frame frameset head iframe map math noembed noframes noscript object option script select style svg "
-    "template textarea title video".split()
+    ["applet", "audio", "canvas", "datalist", "embed", "frame", "frameset", "head", "iframe", "map", "math", "noembed", "noframes", "noscript", "object", "option", "script", "select", "style", "svg", "template", "textarea", "title", "video"]
 )
 # Styles of what is not to be seen: preheaders, texts for one program only. A font size of 0 is not among them, layouts wrap whole mails in it.
-_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|max-height\s*:\s*0(?:px)?\s*(?:;|!|$)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)", re.I)
+_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|max-height\s*:\s*0(?:px)?\s*(?:;|!|$)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)", re.IGNORECASE)
 # Characters without width, by which preheaders are filled up. Joiners are kept, Persian and emoji are written with them.
 _NO_WIDTH = str.maketrans("", "", "\u00ad\u034f\u061c\u180e\u200b\u2060\ufeff")
 _EMPTY = re.compile(r"[\s\u200c\u200d\u2007]*")
-_LINKED = re.compile(r"(?:https?://|mailto:|tel:)[^\s<>\"]{1,2000}", re.I)
+_LINKED = re.compile(r"(?:https?://|mailto:|tel:)[^\s<>\"]{1,2000}", re.IGNORECASE)
 _MOST_LINKS = 5_000
 _MOST_QUOTES = 10   # a quote's depth that is shown; deeper ones stand at it
 _LOOKED_AT = 1_000   # characters of an attribute
@@ -71,11 +70,11 @@ _NAMES = {
     for attribute in ("class", "id", "name")
 }
 # Outlook and Windows Mail draw a line above the header of the mail that is answered.
-_LINE_ABOVE = re.compile(r"border-top:\s*(?:solid\s[^;]{1,40}1\.0pt|1px solid|1\.0pt solid)|border-top-style:\s*solid", re.I)
-_PADDED = re.compile(r"padding(?:-top)?:\s*(?:3\.0pt|3pt|5px)", re.I)
+_LINE_ABOVE = re.compile(r"border-top:\s*(?:solid\s[^;]{1,40}1\.0pt|1px solid|1\.0pt solid)|border-top-style:\s*solid", re.IGNORECASE)
+_PADDED = re.compile(r"padding(?:-top)?:\s*(?:3\.0pt|3pt|5px)", re.IGNORECASE)
 _HEADER_LINE = re.compile(r"[^\s:：][^:：]{0,30}[:：]")
 # Gmail indents one's own text with a blockquote, without a line beside it.
-_INDENTED = re.compile(r"border(?:-left)?:\s*(?:none|0|medium none)", re.I)
+_INDENTED = re.compile(r"border(?:-left)?:\s*(?:none|0|medium none)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +299,7 @@ class _Writer:
             shown = "".join(self._line[piece:] if piece else self._line[1:]).strip().removeprefix("| ").strip()
         else:   # a link around blocks: a button
             shown = "" if self._line else self.lines[-1]
-        address = re.sub(r"^(?:mailto|tel):", "", target, flags=re.I)
+        address = re.sub(r"^(?:mailto|tel):", "", target, flags=re.IGNORECASE)
         if target.lower().startswith("mailto:"):
             address = address.partition("?")[0]
         if not shown or not address or _bare(address) in _bare(shown):

@@ -175,7 +175,7 @@ FORWARDED: tuple[tuple[str, str], ...] = (
 )
 # "Fwd:" and its like before a subject. "VS" is not among them: it forwards in Danish, and answers in Finnish.
 FORWARDING_SUBJECT = re.compile(
-    r"\s*(?:\[[^\]]{0,60}\]\s*)?(?:fwd?|fw|wg|tr|rv|enc|doorst|pd|vl|vb|vid|i|i̇lt|ilt|iletilen|továbbítás|tov|πρθ|転送|转发|轉寄|转寄|전달|הועבר|إعادة توجيه|תועבר)\s*[:：]", re.I
+    r"\s*(?:\[[^\]]{0,60}\]\s*)?(?:fwd?|fw|wg|tr|rv|enc|doorst|pd|vl|vb|vid|i|i̇lt|ilt|iletilen|továbbítás|tov|πρθ|転送|转发|轉寄|转寄|전달|הועבר|إعادة توجيه|תועבר)\s*[:：]", re.IGNORECASE
 )
 
 # The lines of a header above the mail that is answered, as languages label them: who wrote ("f"), when ("d"), to whom ("t"), about what ("s"), other ("o").
@@ -220,11 +220,7 @@ LABELS: tuple[tuple[str, str, str, str, str], ...] = (
     ("ko", "보낸 사람|보낸사람|발신|발신자|from", "보낸 날짜|날짜|보낸날짜|전송 시간|보냄|date|sent", "받는 사람|받는사람|수신|수신자|to", "제목|subject"),
 )
 OTHER_LABELS = frozenset(
-    "cc|bcc|copy|reply-to|reply to|importance|priority|attachments|attachment|organization|kopie|antwort an|wichtigkeit|priorität|anlagen|anhänge|"
-    "cci|copie|répondre à|importance|pièces jointes|pièce jointe|cco|responder a|importancia|datos adjuntos|c.c.|ccn|rispondi a|risposta|priorità|allegati|"
-    "cópia|responder para|antwoord aan|bijlagen|urgentie|dw|udw|ważność|odpowiedz do|załączniki|kopia|svar till|prioritet|cc.|svar til|vedhæftede filer|kopio|"
-    "vastaus|kopii|másolatot kap|más|kópia|în cc|копия|копие|копія|ответить|приоритет|κοιν|κοινοποίηση|bilgi|ek|öncelik|نسخة|نسخه|نسخة إلى|עותק|תשובה ל|"
-    "抄送|副本|密送|回复|答复|重要性|附件|cc/抄送|返信先|重要度|添付ファイル|참조|숨은 참조|중요도|สำเนา|tembusan|salinan|đồng gửi|reply|mailed-by|signed-by|list-id|auf wunsch von".split("|")
+    ["cc", "bcc", "copy", "reply-to", "reply to", "importance", "priority", "attachments", "attachment", "organization", "kopie", "antwort an", "wichtigkeit", "priorität", "anlagen", "anhänge", "cci", "copie", "répondre à", "importance", "pièces jointes", "pièce jointe", "cco", "responder a", "importancia", "datos adjuntos", "c.c.", "ccn", "rispondi a", "risposta", "priorità", "allegati", "cópia", "responder para", "antwoord aan", "bijlagen", "urgentie", "dw", "udw", "ważność", "odpowiedz do", "załączniki", "kopia", "svar till", "prioritet", "cc.", "svar til", "vedhæftede filer", "kopio", "vastaus", "kopii", "másolatot kap", "más", "kópia", "în cc", "копия", "копие", "копія", "ответить", "приоритет", "κοιν", "κοινοποίηση", "bilgi", "ek", "öncelik", "نسخة", "نسخه", "نسخة إلى", "עותק", "תשובה ל", "抄送", "副本", "密送", "回复", "答复", "重要性", "附件", "cc/抄送", "返信先", "重要度", "添付ファイル", "참조", "숨은 참조", "중요도", "สำเนา", "tembusan", "salinan", "đồng gửi", "reply", "mailed-by", "signed-by", "list-id", "auf wunsch von"]
 )
 
 # "Sent from my iPhone": lines that a program puts under what somebody wrote. Each stands for the whole line, freed of brackets and of links.
@@ -232,7 +228,7 @@ _DEVICE = (
     r"(?:iphone|ipad|ipod|i-?phone|android|smartphone|phone|handy|telefon\w*|téléphone|teléfono|telefono|telemóvel|telefone|móvil|movil|mobile?\w*|cell\w*|handheld|"
     r"blackberry|samsung|galaxy|huawei|xiaomi|redmi|honor|oneplus|nokia|sony|xperia|htc|lg|motorola|moto|pixel|oppo|realme|vivo|tablet\w*|surface|windows|pc|mac\w*|"
     r"laptop|computer|outlook|mail\w*|e-mail|gmail|yahoo|protonmail|proton|thunderbird|spark|airmail|k-9|fairmail|bluemail|gmx|web\.de|freenet|telekom|libero|orange|sfr|"
-    r"laposte|free|alice|tiscali|aol|hotmail|zoho|tutanota|tuta|posteo|mailbird|nine|ti-\d+|alcatel|wiko|fairphone|device|gerät|apple|watch|смартфон\w*|телефон\w*|"
+    r"laposte|free|alice|tiscali|aol|hotmail|zoho|tutanota|tuta|posteo|mailbird|nine|ti-\d+|typeapp|alcatel|wiko|fairphone|device|gerät|apple|watch|смартфон\w*|телефон\w*|"
     r"почт\w*|айфон\w*|яндекс\w*|устройств\w*)"
 )
 MOBILE: tuple[tuple[str, str], ...] = (
@@ -242,7 +238,7 @@ MOBILE: tuple[tuple[str, str], ...] = (
     ("en", rf"from my {_DEVICE}(?: [^\s,;:!?.]+){{0,4}}"),
     ("en", r"sent from my [a-z]+(?: [a-z0-9]+){0,2}(?: (?:wireless|android|mobile))?(?: device| phone)"),
     ("en", r"(?:get|download|try|join me on|sent with) (?:the )?(?:\[?outlook|bluemail|mailtrack|proton\w*|spark|superhuman|missive|airmail).{0,60}"),
-    ("de", rf"(?:diese (?:nachricht|e-?mail) wurde )?(?:von|mit) (?:meine[mr]|unterwegs|mobil|einem|einer)\b.{{0,70}}\b(?:gesendet|geschickt|verfasst|versendet|geschrieben)[.!]?(?: bitte .{{0,60}})?"),
+    ("de", r"(?:diese (?:nachricht|e-?mail) wurde )?(?:von|mit) (?:meine[mr]|unterwegs|mobil|einem|einer)\b.{0,70}\b(?:gesendet|geschickt|verfasst|versendet|geschrieben)[.!]?(?: bitte .{0,60})?"),
     ("de", rf"(?:gesendet|verschickt|versendet|geschickt|versandt) (?:von|mit|über|aus)\b.{{0,50}}{_DEVICE}.{{0,40}}|(?:gesendet|von) (?:von )?unterwegs|holen sie sich outlook.{{0,40}}|outlook für .{{0,30}} (?:beziehen|herunterladen)"),
     ("fr", rf"(?:envoyé|envoye|expédié) (?:depuis|de|à partir de|avec|par|via|du|d'un)\b.{{0,50}}{_DEVICE}.{{0,40}}|(?:obtenez|obtenir|télécharge[rz]|téléchargez) outlook.{{0,40}}|provenance : courrier .{{0,40}}"),
     ("es", rf"(?:enviado|enviada|mandado) (?:desde|de|con|mediante|a través de)\b.{{0,50}}{_DEVICE}.{{0,40}}|(?:obtener|obtén|descargar?) outlook.{{0,40}}"),
@@ -252,12 +248,12 @@ MOBILE: tuple[tuple[str, str], ...] = (
     ("pl", rf"(?:wysłane|wysłano|wysłana|wiadomość wysłana|wyslane|wyslano) (?:z|za|ze|przez)\b.{{0,50}}{_DEVICE}.{{0,40}}|(?:pobierz|uzyskaj) outlook.{{0,40}}"),
     ("sv", rf"skickat? (?:från|med|via)\b.{{0,50}}{_DEVICE}.{{0,40}}|(?:hämta|skaffa) outlook.{{0,40}}"),
     ("da, nb", rf"sendt (?:fra|med|via)\b.{{0,50}}{_DEVICE}.{{0,40}}|(?:hent|få|skaff deg) outlook.{{0,40}}"),
-    ("fi", rf"lähetetty .{{0,60}}|(?:hanki|lataa) outlook.{{0,40}}"),
-    ("cs, sk", rf"(?:odesláno|odoslané|odoslano|odeslano|poslané|posláno) (?:z|ze|zo|pomocí)\b.{{0,60}}|(?:získejte|získajte|stáhnout|stiahnuť) outlook.{{0,40}}"),
+    ("fi", r"lähetetty .{0,60}|(?:hanki|lataa) outlook.{0,40}"),
+    ("cs, sk", r"(?:odesláno|odoslané|odoslano|odeslano|poslané|posláno) (?:z|ze|zo|pomocí)\b.{0,60}|(?:získejte|získajte|stáhnout|stiahnuť) outlook.{0,40}"),
     ("hu", r".{0,40}(?:-r[óo]l|b[óő]l|telefonr[óo]l|k[ée]sz[üu]l[ée]kr[őo]l|iphone-omr[óo]l) (?:k[üu]ldve|elk[üu]ldve).?|elküldve .{0,40}(?:-r[óo]l|mr[óo]l)"),
-    ("ro", rf"trimis (?:de pe|din|de la|cu)\b.{{0,60}}|(?:obțineți|descărcați) outlook.{{0,40}}"),
+    ("ro", r"trimis (?:de pe|din|de la|cu)\b.{0,60}|(?:obțineți|descărcați) outlook.{0,40}"),
     ("hr, sl, sr", rf"(?:poslano|poslato) (?:s|sa|z|iz|preko)\b.{{0,50}}{_DEVICE}.{{0,40}}"),
-    ("ru", rf"отправлено (?:с|из|при помощи|через)\b.{{0,60}}|посла?но (?:с|из) .{{0,50}}|(?:скачать|получить|загрузить) outlook.{{0,40}}"),
+    ("ru", r"отправлено (?:с|из|при помощи|через)\b.{0,60}|посла?но (?:с|из) .{0,50}|(?:скачать|получить|загрузить) outlook.{0,40}"),
     ("uk, bg", r"надіслано (?:з|із|за допомогою)\b.{0,60}|відправлено з .{0,50}|изпратено (?:от|с|чрез)\b.{0,60}"),
     ("el", r"(?:στάλθηκε|εστάλη|αποστολή|απεστάλη) από\b.{0,60}"),
     ("tr", rf"(?:{_DEVICE}|.{{0,30}}(?:telefonum|cihazım|iphone['’]um|ipad['’]im)).{{0,20}}(?:gönderildi|gönderilmiştir)\.?|.{{0,60}}(?:dan|den|tan|ten) gönderildi\.?|(?:android|ios) için outlook.{{0,20}}"),
@@ -277,7 +273,7 @@ NOTICE = re.compile(
     r"confidential|privileged|intended recipient|intended solely|disclaimer|think before you print|consider the environment|virus[- ]free|scanned (?:by|for)|unsubscribe|mailing list|"
     r"vertraulich|irrtümlich|virenfrei|confidentiel|destinataire|avant d'imprimer|confidencial|destinatario|antes de imprimir|riservat[oe]|destinatário|vertrouwelijk|poufn|"
     r"fortrolig|konfidentiell|luottamuksel|конфиденциальн|gizli|důvěrn|bizalmas|保密|機密|기밀|سري",
-    re.I,
+    re.IGNORECASE,
 )
 
 # What a text part says that stands beside HTML only to excuse itself.
