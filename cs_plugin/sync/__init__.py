@@ -1,0 +1,1 @@
+"""A mailbox, mail by mail, to the desk."""
