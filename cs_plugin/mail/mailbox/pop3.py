@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox.findings import MailboxError, bad, xoauth2
-from cs_plugin.mail.mailbox.line import Line, Patience, Upgrade
+from cs_plugin.mail.mailbox.line import Line, Patience, TooMuchError, Upgrade
 from cs_plugin.mail.mailbox.mailbox import ListedMail, Mailbox, WithheldError, most_bytes
-from cs_plugin.mail.mailbox.refusals import NO_FOLDERS, REFUSED, WITHHELD, no_password, no_token, refused, turned_away
+from cs_plugin.mail.mailbox.refusals import NO_FOLDERS, REFUSED, TOO_MUCH, WITHHELD, no_password, no_token, refused, turned_away
 from cs_plugin.mail.mailbox.server import MailServer
 
 
@@ -146,7 +146,11 @@ class Pop3Mailbox(Mailbox):
         withheld = list[ListedMail]()
         for mail in mails:
             with self.asking(self._step, bytes_asked=most_bytes([mail])):
-                body = self._told(f"RETR {mail.number}")
+                try:
+                    body = self._told(f"RETR {mail.number}")
+                except TooMuchError as error:
+                    self.line.close()
+                    raise WithheldError(bad(TOO_MUCH), [mail]) from error
             if body is not None:
                 yield mail, body
             elif self._is_there(mail):
@@ -239,4 +243,6 @@ class Pop3Mailbox(Mailbox):
 def _numbered(line: bytes) -> tuple[int, bytes]:
     """Return the number of a mail and what is told of it, by a line of a list."""
     number, _, told = line.strip().partition(b" ")
+    if not number.isdigit():
+        raise ValueError("a mail has no number")
     return int(number), told.strip()

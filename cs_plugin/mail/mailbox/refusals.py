@@ -37,6 +37,7 @@ _UNTRUSTED = _("The server's certificate is not trusted: %(words)s")
 # Refusals that are not about user name and password (RFC 5530; RFC 2449; RFC 3206).
 _NOT_NOW = frozenset({"UNAVAILABLE", "SYS/TEMP", "SYS/PERM", "IN-USE", "INUSE", "LIMIT", "LOGIN-DELAY", "CONTACTADMIN", "SERVERBUG"})
 
+TOO_MUCH = _("The server sends far more than it was asked for, so it was given up.")
 NO_FOLDERS = _("POP3 knows no folder but the inbox.")
 REFUSED = _("The server refused %(command)s: %(words)s")
 WITHHELD = _("Messages that the server lists and does not give: %(n)s")
@@ -68,7 +69,7 @@ def plain_words(server: MailServer, line: Line) -> Iterator[None]:
         said_why = line.last.upper().startswith((b"* BYE", b"-ERR"))
         raise MailboxError(_goodbye(server, line) if said_why else bad(_("The server closed the connection."))) from error
     except TooMuchError as error:
-        raise MailboxError(bad(_("The server sends far more than it was asked for, so it was given up."))) from error
+        raise MailboxError(bad(TOO_MUCH)) from error
     except InjectedError as error:
         raise MailboxError(bad(_("Something was sent unencrypted just before the encryption began. Somebody may be on the line."))) from error
     except ssl.SSLError as error:
