@@ -45,7 +45,7 @@ class TokenServer:
         users = self._users
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - the name that http.server wants
+            def do_GET(self) -> None:
                 """Say whose a token is."""
                 user = users.get(parse_qs(urlsplit(self.path).query).get("token", [""])[0])
                 answer = json.dumps({"active": "true", "email": user} if user else {"active": "false"}).encode()
