@@ -14,7 +14,18 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox.findings import MailboxError, bad, xoauth2
 from cs_plugin.mail.mailbox.line import Line, Patience, TooMuchError, Upgrade
 from cs_plugin.mail.mailbox.mailbox import ListedMail, Mailbox, WithheldError, most_bytes
-from cs_plugin.mail.mailbox.refusals import REFUSED, TOO_MUCH, WITHHELD, no_password, no_token, plain_words, refused, turned_away
+from cs_plugin.mail.mailbox.refusals import (
+    ODD_FOLDER,
+    REFUSED,
+    TOO_MUCH,
+    WITHHELD,
+    is_one_line,
+    no_password,
+    no_token,
+    plain_words,
+    refused,
+    turned_away,
+)
 from cs_plugin.mail.mailbox.server import INBOX, MailServer
 
 _MAX_LINE = 1_000_000
@@ -306,6 +317,8 @@ class ImapMailbox(Mailbox):
 
     def move(self, mails: Sequence[ListedMail], folder: str) -> None:
         """Move these mails to another folder, which is made where there is none. Raise MailboxError."""
+        if not is_one_line(folder):
+            raise MailboxError(bad(ODD_FOLDER))
         if folder == self.server.folder or folder.upper() == self.server.folder.upper() == INBOX:
             raise MailboxError(bad(_("Messages cannot be moved to the folder that they are fetched from.")))
         name = self.client._normalise_folder(folder)
@@ -416,8 +429,8 @@ class ImapMailbox(Mailbox):
         while self._imap.tagged_commands[tag] is None:
             self._imap._check_bye()
             self._imap._get_response()
-            for word in [word for word in told if word.upper() == "FETCH"]:
-                yield told.pop(word)
+            if "FETCH" in told:
+                yield told.pop("FETCH")
         self._unfinished = None
         typ, _data = self._imap.tagged_commands.pop(tag)
         if typ != "OK" and not (or_refused and typ == "NO"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -38,9 +39,15 @@ _UNTRUSTED = _("The server's certificate is not trusted: %(words)s")
 _NOT_NOW = frozenset({"UNAVAILABLE", "SYS/TEMP", "SYS/PERM", "IN-USE", "INUSE", "LIMIT", "LOGIN-DELAY", "CONTACTADMIN", "SERVERBUG"})
 
 TOO_MUCH = _("The server sends far more than it was asked for, so it was given up.")
+ODD_FOLDER = _("The folder's name holds characters that no mail server takes.")
 NO_FOLDERS = _("POP3 knows no folder but the inbox.")
 REFUSED = _("The server refused %(command)s: %(words)s")
 WITHHELD = _("Messages that the server lists and does not give: %(n)s")
+
+
+def is_one_line(text: str) -> bool:
+    """Say whether a text stays one word on its way: what follows a line end is a command of its own."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
 def no_answer(server: MailServer, error: SilentError) -> Finding:
