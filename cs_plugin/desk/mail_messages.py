@@ -56,8 +56,8 @@ def write_mail(
         author_address=clean_line(author.address, MAX_ADDRESS),
         private=author.private,
         channel=Channel.MAIL,
-        subject=clean_line(mail.subject, MAX_SUBJECT),
-        text=mail.text[:_MOST_LETTERS],
+        subject=subject_of(arrived),
+        text=text_of(arrived),
         preview=preview(mail.text),
         language=thread.language,
         message_id=message_id,
@@ -84,6 +84,16 @@ def keep_originals(message: Message, arrived: ArrivedMail, blobs: dict[str, Blob
     message.quoted = arrived.mail.quoted[:_MOST_LETTERS] or None
     message.original_blob_id = blobs[arrived.original.key].id
     message.html_blob_id = blobs[arrived.html.key].id if arrived.html else None
+
+
+def subject_of(arrived: ArrivedMail) -> str:
+    """Return a mail's subject as it is kept."""
+    return clean_line(arrived.mail.subject, MAX_SUBJECT)
+
+
+def text_of(arrived: ArrivedMail) -> str:
+    """Return what of a mail's text is kept beside the original, and shown."""
+    return arrived.mail.text[:_MOST_LETTERS]
 
 
 def machine(arrived: ArrivedMail) -> Author:
