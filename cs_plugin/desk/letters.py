@@ -238,7 +238,8 @@ def tell_of_forward(bench: Bench, thread: Thread, note: Message, colleague: Empl
 def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str, cause: Message | None, *, reference: str, **words: object) -> None:
     if not colleague.email or not is_sent(bench, thread, _SWITCH_OF.get(kind, kind)):
         return
-    told = _Told(kind, Mailbox(colleague.email, colleague.name), _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague), colleague.id)
+    language = _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague)
+    told = _Told(kind, Mailbox(colleague.email, colleague.name), language, colleague.id)
     last = bench.session.get(Message, thread.last_customer_message_id) if thread.last_customer_message_id else None
     _notify(bench, thread, last, told, cause=cause, reference=reference, **words)
 

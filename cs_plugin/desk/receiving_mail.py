@@ -16,7 +16,7 @@ from cs_plugin.desk.receiving import GOES_ON, Opening, begin, checked_address, i
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.host import Host
 from cs_plugin.rules.incoming import ArrivedMail, Landed, Outcome
-from cs_plugin.rules.inquiry import MAX_NAME, MAX_SUBJECT, MAX_TEXT, AuthorKind, Channel, Inquiry, Sender, address_key, clean_line
+from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, MAX_TEXT, AuthorKind, Channel, Inquiry, Sender, address_key, clean_line
 from cs_plugin.rules.mail_matching import BEGINS, DELETED, STRANGER, Clues, FoundThread, Part, Party, Place, place_of, refusal_of
 from cs_plugin.rules.people import Customer, Employee, split_name
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants
@@ -33,6 +33,9 @@ from cs_plugin.store.scope import Scope
 
 # Mails that came longer ago than this are announced to nobody, and confirmed to nobody.
 _NEWS = dt.timedelta(days=3)
+
+# Events: of the thread that a stranger's mail began, of the one that it leads to, and of a mail that asks for answers elsewhere.
+REFERS, REFERRED_TO, ANSWERS_ELSEWHERE = "refers_to", "referred_to", "answers_elsewhere"
 
 # Why a mail is where it is, besides the names of the rules (`rules.mail_matching`).
 BLOCKED = "comes_from_a_blocked_sender"
@@ -51,8 +54,8 @@ log = logging.getLogger(__name__)
 class VettedMail:
     """A mail, and what the host says of its sender: the accounts with that address by shop, the employee, and whether it holds it for spam.
 
-    The address of `sender` is empty where the mail names none that a mail could be sent to. `same_id_other_text` says that another mail came under its
-    Message-ID before, which the desk finds out by itself.
+    The address of `sender` is empty where the mail names none that a mail could be sent to. `same_id_other_text` says that another mail came under
+    its Message-ID before, which the desk finds out by itself.
     """
 
     arrived: ArrivedMail
@@ -143,8 +146,8 @@ def _is_spam(host: Host, arrived: ArrivedMail, sender: Sender) -> bool:
 def expect_mails(bench: Bench, vetted: Sequence[VettedMail]) -> None:
     """Lock the threads that several mails may lead to, before the first of them is received in the same transaction.
 
-    One after the other they would be locked in the order of the mails, and two who receive would wait for each other. What is still met in another order
-    (a thread that goes on in a later one) is an error of the database, after which the caller does the whole transaction again.
+    One after the other they would be locked in the order of the mails, and two who receive would wait for each other. What is met in another order
+    all the same (a thread that goes on in a later one) is an error of the database, after which the caller does the whole transaction again.
     """
     scope = Scope(frozenset(shop_id for one in vetted for shop_id in one.arrived.source.shop_ids))
     ids = threads_named(bench.session, scope, [one.arrived.mail for one in vetted])
@@ -235,7 +238,7 @@ def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clu
     why_not = _why_not_sent(bench, vetted, found)
     if why_not:
         return _noted(bench, vetted, replace(place, reason=why_not))
-    answer = Answer(mail.text, files=tuple(file for file, _content_id in vetted.arrived.files), channel=Channel.MAIL)
+    answer = Answer(text_of(vetted.arrived), files=tuple(file for file, _content_id in vetted.arrived.files), channel=Channel.MAIL)
     try:
         message = reply(bench, _actor(vetted), found.id, answer)
     except InvalidInputError:
@@ -244,6 +247,7 @@ def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clu
     except (NotFoundError, NotPermittedError):
         return _from_a_stranger(bench, vetted, place, clues, party)
     blobs = files.blobs_of(bench.session, all_files(vetted.arrived), bench.now)
+    # Not what was folded away beneath it: that is the notice, which no customer is shown.
     keep_originals(message, vetted.arrived, blobs)
     message.matched_by, message.sent_at = place.reason, mail.sent_at
     if mail.message_id:
@@ -404,9 +408,21 @@ def _begun(bench: Bench, vetted: VettedMail, target: _Target, *, refers_to: Foun
         replace(vetted.sender, customer_id=customer.id if customer else None, verified=False),
         "",
         contact_id=target.contact_id,
-        subject=clean_line(vetted.arrived.mail.subject, MAX_SUBJECT),
+        subject=subject_of(vetted.arrived),
     )
-    return begin(bench, inquiry, spam=spam, refers_to_id=refers_to.id if refers_to else None)
+    thread = begin(bench, inquiry, spam=spam, refers_to_id=refers_to.id if refers_to else None)
+    _tell_of_answers_elsewhere(bench, vetted, thread)
+    if refers_to is not None:
+        bench.note_event(thread, REFERS, None, other=refers_to.id)
+        bench.note_event(bench.session.get_one(Thread, refers_to.id), REFERRED_TO, None, other=thread.id)
+    return thread
+
+
+def _tell_of_answers_elsewhere(bench: Bench, vetted: VettedMail, thread: Thread) -> None:
+    """Leave an event where a mail asks for answers to another address than its sender's: who writes in somebody's name must not get their answers."""
+    wanted = [one.address for one in vetted.arrived.mail.reply_to if address_key(one.address) != thread.address_hash]
+    if wanted:
+        bench.note_event(thread, ANSWERS_ELSEWHERE, None, address=clean_line(wanted[0], MAX_ADDRESS))
 
 
 def _targets(bench: Bench, vetted: VettedMail) -> list[_Target]:
