@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from dataclasses import replace
 from typing import Any
@@ -12,14 +11,11 @@ from sqlalchemy import func, select
 
 from cs_plugin import Customer, desk
 from cs_plugin.mail.transport import SentMail
-from cs_plugin.rules.incoming import ComingFrom, Correspondent, IncomingMail, Landed, Outcome
+from cs_plugin.rules.incoming import Correspondent, IncomingMail, Landed, Outcome
 from cs_plugin.rules.inquiry import AuthorKind, Channel, address_key
-from cs_plugin.rules.shops import Breadth
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import notices, tally
 from cs_plugin.store.models import (
-    Attachment,
     Blob,
     BlockedSender,
     Contact,
@@ -27,15 +23,13 @@ from cs_plugin.store.models import (
     Message,
     OutboxItem,
     Participant,
-    SearchText,
     Thread,
     ThreadAlias,
     ThreadEvent,
 )
 from cs_plugin.store.options import set_option
-from cs_plugin.store.scope import EVERYTHING
-from tests.hosts.mailing import BOX, EVERY_SHOP, arrived, kept, mail, take
-from tests.hosts.store import EVA, JAN, JOHN, MARIE, Store
+from tests.hosts.mailing import BOX, EVERY_SHOP, mail, take
+from tests.hosts.store import JAN, Store
 from tests.hosts.writing import begin, contact_id, do, kept_columns, look, messages_of, thread_of, worked_out
 
 STRANGER = "mallory@stranger.example"
@@ -183,7 +177,7 @@ def test_its_shop_is_that_of_the_contact_else_the_first_of_the_mailbox(store: St
     assert thread(store, take(store, mail(), source=replace(EVERY_SHOP, shop_ids=("2", "1")))).shop_id == "2"
     with store.desk.sessions() as session:
         contact = Contact(email="gulf@shop.example", save_messages=True, active=True, position=5, mails={}, created_at=store.clock())
-        from cs_plugin.store.contacts import write_shops  # noqa: PLC0415 - once
+        from cs_plugin.store.contacts import write_shops
 
         session.add(contact)
         write_shops(contact, ["3"])

@@ -172,8 +172,10 @@ def _confirm(bench: Bench, thread: Thread, message: Message, contact: ContactWor
 
 def _may_confirm(bench: Bench, address: str, *, by_mail: bool = False) -> list[bytes] | None:
     """Spend one of the confirmations that may go to a mailbox; None where none is left: the form must not fill a stranger's mailbox."""
-    allowances = (*bench.confirmations, *(_BRAKE if by_mail else ()))
-    return posts.spend(bench.session, f"confirmation {mailbox_of(address)}", allowances, bench.now)
+    mailbox = mailbox_of(address)
+    braked = posts.spend(bench.session, f"confirmation by mail {mailbox}", _BRAKE, bench.now) if by_mail else []
+    spent = posts.spend(bench.session, f"confirmation {mailbox}", bench.confirmations, bench.now) if braked is not None else None
+    return None if braked is None or spent is None else [*braked, *spent]
 
 
 def _words_to_customer(bench: Bench, thread: Thread, way_back: _WayBack) -> dict[str, object]:
