@@ -13,7 +13,7 @@ import struct
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
 from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
+from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
 _CHUNK = 1 << 20
@@ -354,6 +355,33 @@ def attach(session: Session, message_id: int, stored: Collection[StoredFile], no
     session.flush()
 
 
+def blobs_of(session: Session, stored: Collection[StoredFile], now: dt.datetime) -> dict[str, Blob]:
+    """Return the rows of stored files by their keys, made where they are new: in two statements, however many they are."""
+    wanted = {one.key: one for one in stored}
+    found = {blob.key: blob for blob in session.scalars(select(Blob).where(Blob.key.in_(sorted(wanted))))} if wanted else {}
+    new = [Blob(sha256=one.sha256, size=one.size, key=one.key, created_at=now) for key, one in sorted(wanted.items()) if key not in found]
+    session.add_all(new)
+    session.flush()
+    return found | {blob.key: blob for blob in new}
+
+
+def attach_parts(session: Session, message_id: int, parts: Collection[tuple[StoredFile, str]], blobs: Mapping[str, Blob]) -> None:
+    """Attach the parts of a mail to a message, in their order: each is a file and its Content-ID, or an empty text; `blobs` has their rows."""
+    session.add_all(
+        Attachment(
+            message_id=message_id,
+            blob_id=blobs[one.key].id,
+            position=position,
+            name=one.name[:255],
+            content_type=one.content_type[:127],
+            size=one.size,
+            content_id=content_id[:255],
+        )
+        for position, (one, content_id) in enumerate(parts)
+    )
+    session.flush()
+
+
 def stored_files(session: Session, message_id: int) -> tuple[StoredFile, ...]:
     """Return the files of a message as whoever mails them needs them."""
     query = (
@@ -372,6 +400,14 @@ def attachment_of(session: Session, message_id: int, attachment_id: int) -> tupl
     query = select(Attachment, Blob).join(Blob, Blob.id == Attachment.blob_id)
     row = session.execute(query.where(Attachment.id == attachment_id, Attachment.message_id == message_id)).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def original_of(session: Session, scope: Scope, thread_id: int, message_id: int) -> Blob | None:
+    """Return the mail that a message of a thread of the scope came by, as it came; None where it came by none."""
+    if not can_be_id(message_id) or not can_be_id(thread_id):
+        return None
+    there = Message.id == message_id, Message.thread_id == thread_id, scope.covers(Message.shop_id)
+    return session.scalars(select(Blob).join(Message, Message.original_blob_id == Blob.id).where(*there)).one_or_none()
 
 
 def content_types() -> frozenset[str]:
