@@ -28,6 +28,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    or_,
     select,
     text,
     union_all,
@@ -37,7 +38,7 @@ from sqlalchemy.orm import Mapper, Session
 
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import ContactShop, Thread, ThreadApart, ThreadTotal
-from cs_plugin.store.scope import Scope
+from cs_plugin.store.scope import EVERYTHING, Scope
 
 NUMBERS = ("threads", "open_threads", "pending_threads", "customer_messages", "employee_messages")
 _QUIET = {"synchronize_session": False}
@@ -74,15 +75,7 @@ NONE = Counts()
 
 def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
     """Return the counts of each contact, 0 for threads of none; a contact that a thread's shop has no longer is none. One query."""
-    held = (getattr(ThreadTotal, name) for name in NUMBERS)
-    taken = ((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)
-    live = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
-    parts = (
-        select(ThreadTotal.shop_id, ThreadTotal.contact_id, *held).where(scope.covers(ThreadTotal.shop_id)),
-        select(ThreadApart.shop_id, ThreadApart.contact_id, *taken).where(scope.covers(ThreadApart.shop_id)),
-        live.join(ThreadApart, ThreadApart.thread_id == Thread.id).where(scope.covers(Thread.shop_id)),
-    )
-    every = union_all(*parts).subquery()
+    every = union_all(*_parts(scope)).subquery()
     sums = select(every.c.shop_id, every.c.contact_id, *(func.sum(every.c[name]).label(name) for name in NUMBERS))
     by_shop = sums.group_by(every.c.shop_id, every.c.contact_id).subquery()
     offered = (ContactShop.contact_id == by_shop.c.contact_id) & (ContactShop.shop_id == by_shop.c.shop_id)
@@ -92,6 +85,18 @@ def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
     for contact_id, *numbers in session.execute(query):
         found[int(contact_id)] = found.get(int(contact_id), NONE) + Counts(*(int(number) for number in numbers))
     return found
+
+
+def _parts(scope: Scope) -> tuple[Any, Any, Any]:
+    """Return what is added up: the totals, what they hold of the threads apart, taken away, and these as they stand."""
+    held = (getattr(ThreadTotal, name) for name in NUMBERS)
+    taken = ((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)
+    live = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
+    return (
+        select(ThreadTotal.shop_id, ThreadTotal.contact_id, *held).where(scope.covers(ThreadTotal.shop_id)),
+        select(ThreadApart.shop_id, ThreadApart.contact_id, *taken).where(scope.covers(ThreadApart.shop_id)),
+        live.join(ThreadApart, ThreadApart.thread_id == Thread.id).where(scope.covers(Thread.shop_id)),
+    )
 
 
 def _state() -> tuple[ColumnElement[int], ...]:
@@ -227,6 +232,19 @@ def compact(session: Session) -> None:
     for (shop_id, contact_id, erased), numbers in kept.items():
         session.add(ThreadTotal(shop_id=shop_id, contact_id=contact_id, erased=erased, **dict(zip(NUMBERS, numbers, strict=True))))
     session.flush()
+
+
+def is_right(session: Session) -> bool:
+    """Say whether what is counted is what there is, by a look at every thread. It only reads, and sees one moment, whoever writes meanwhile."""
+    totals, apart, live = _parts(EVERYTHING)
+    there = (func.sum(-one).label(name) for name, one in zip(NUMBERS, _state(), strict=True))
+    contact = func.coalesce(Thread.contact_id, 0)
+    every = union_all(
+        totals.where(ThreadTotal.erased.is_(False)), apart, live, select(Thread.shop_id, contact, *there).group_by(Thread.shop_id, contact)
+    ).subquery()
+    differs = or_(*(func.sum(every.c[name]) != 0 for name in NUMBERS))
+    wrong = select(every.c.shop_id).group_by(every.c.shop_id, every.c.contact_id).having(differs).limit(1)
+    return session.scalar(wrong, bind_arguments={"mapper": Thread}) is None
 
 
 def recount(session: Session) -> None:
