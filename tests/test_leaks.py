@@ -882,6 +882,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "rows": lambda world: leaks_of_readers(world, ("rows",)),
     "highest_id": lambda world: leaks_of_readers(world, ("highest_id",)),
     "next_ids": lambda world: leaks_of_readers(world, ("next_ids",)),
+    "count_some": lambda world: leaks_of_readers(world, ("count_some",)),
     "still_listed": lambda world: leaks_of_readers(world, ("still_listed",)),
     "still_binned": lambda world: leaks_of_readers(world, ("still_binned",)),
     "count_up_to": lambda world: leaks_of_readers(world, ("count_up_to",)),

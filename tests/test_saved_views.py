@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from cs_plugin import ALL, Employee, hookimpl
 from cs_plugin.rules.status import Status
+from cs_plugin.store import matches, search
 from cs_plugin.store.filters import ThreadFilter
-from cs_plugin.store.models import SavedView
+from cs_plugin.store.models import SavedView, Thread
 from cs_plugin.store.saved_views import MOST, count_each
 from cs_plugin.store.scope import EVERYTHING, Scope
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store
@@ -217,14 +218,14 @@ def test_no_transaction_is_open_while_the_host_answers(store: Store) -> None:
 
 @pytest.mark.shows("6.13")
 def test_every_view_has_a_count_of_its_own_scope(store: Store) -> None:
-    """Up to 99; of the shops of the context; told again only where it has changed. What is asked for every minute searches no text."""
+    """Up to 99; of the shops of the context; told again only where it has changed."""
     fill(store, LETTERS)
     crowd(store, 120, shop_id="2")
     client = store.client(employee=MARIE)
     save(client, "?status=closed", "Closed")
     save(client, "?message=parcel", "Parcels")
     answer = client.get(f"{URL}view-counts?shop=all")
-    assert answer.json == {"all": "99+", "mine": "1", "unassigned": "99+", "waiting": "3", "spam": "0", "bin": "0", "1": "1"}
+    assert answer.json == {"all": "99+", "mine": "1", "unassigned": "99+", "waiting": "3", "spam": "0", "bin": "0", "1": "1", "2": "0"}
     assert client.get(f"{URL}view-counts?shop=shop-3").json["all"] == "1"
     assert client.get(f"{URL}view-counts?shop=all", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
     post(client, "bulk", thread="1", action="closed")
@@ -244,3 +245,48 @@ def test_counts_are_bounded_and_cost_one_query(any_store: Store) -> None:
         assert count_each(session, lists, bound=10) == [10, 10, 0, 0]
         assert count_each(session, lists, bound=100) == [35, 31, 0, 0]
         assert count_each(session, [], bound=100) == []
+
+
+SEARCHED = [
+    ThreadFilter(customer="crowd"), ThreadFilter(customer="crow", status=Status.CLOSED), ThreadFilter(q="crowd@"),
+    ThreadFilter(email="ex", q="ann crowd"),
+]  # fmt: skip
+
+
+@pytest.mark.shows("6.13")
+@pytest.mark.parametrize("wanted", SEARCHED, ids=["a word", "a word and a status", "a box", "a short one and a word"])
+def test_a_view_that_searches_words_tells_its_number_or_of_how_many_it_knows(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch, wanted: ThreadFilter
+) -> None:
+    """Of words that the index tells whole, exactly; of common ones what stands in the newest threads of the list, and that there may be more."""
+    crowd(any_store, 20, shop_id="2")
+    crowd(any_store, 30)
+    crowd(any_store, 10, status=Status.CLOSED)
+    crowd(any_store, 5, customer_sort="somebody else", address_sort="else@example.com")
+    with any_store.desk.sessions() as session:
+        search.index_threads(session, session.scalars(select(Thread.id)).all())
+        session.commit()
+
+    def number(scope: Scope, bound: int = 99) -> tuple[int, bool]:
+        with any_store.desk.sessions() as session:
+            return matches.count_some(session, scope, wanted, bound=bound)
+
+    whole, paris = (10, 10) if wanted.status else (60, 40)
+    for bound in (5_000, 60, 12):
+        # The index is asked for so many rows: with the last bound the words are common, and the newest twelve of the list are looked at.
+        monkeypatch.setattr(matches, "COUNT_BOUND", bound)
+        looked_at = bound == 12 and not wanted.status
+        assert number(EVERYTHING) == ((7, True) if looked_at else (whole, False))
+        assert number(Scope(frozenset({"1"}))) == ((7, True) if looked_at else (paris, False))
+        assert number(EVERYTHING, 5) == (5, True)
+        assert number(Scope(frozenset())) == (0, False)
+
+
+def test_a_view_of_an_employees_name_tells_its_number(store: Store) -> None:
+    """And of a name that nobody has, none."""
+    fill(store, LETTERS)
+    client = store.client(employee=MARIE)
+    save(client, "?employee=john", "John's")
+    save(client, "?employee=nobody", "Nobody's")
+    answer = client.get(f"{URL}view-counts?shop=all").json
+    assert (answer["1"], answer["2"]) == ("1", "0")

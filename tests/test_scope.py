@@ -64,6 +64,9 @@ READERS: dict[str, Callable[[Session, Scope, list[int]], set[int]]] = {
         ranges.ids_by_ranges(session, scope, ThreadFilter(), ranges.Counted("all", {"": {0: 99}}), Sort(), Ranks(), offset=0, size=99) or ()
     ),
     "matching_ids": lambda session, scope, _ids: set(matches.matching_ids(session, scope, ThreadFilter(message="from shop"), descending=True)),
+    "count_some": lambda session, scope, ids: set(
+        ids[: matches.count_some(session, scope, ThreadFilter(message="from shop"), bound=9)[0]]
+    ),
     "get": lambda session, scope, ids: {found.id for one in ids if (found := threads.get(session, scope, one)) is not None},
     "among": lambda session, scope, ids: threads.among(session, scope, ids),
     "shop_of": lambda session, scope, ids: {one for one in ids if threads.shop_of(session, one, scope) is not None},
@@ -76,7 +79,7 @@ READERS: dict[str, Callable[[Session, Scope, list[int]], set[int]]] = {
     "longest_waiting": lambda session, scope, _ids: {found} if (found := threads.longest_waiting(session, scope)) is not None else set(),
 }
 # These two answer with a number or with one thread only: a scope of the first shop shows the first.
-PUTS_FIRST = {"counted_by_ranges", "counts_of_person", "longest_waiting"}
+PUTS_FIRST = {"count_some", "counted_by_ranges", "counts_of_person", "longest_waiting"}
 
 
 @pytest.mark.shows("9.1")

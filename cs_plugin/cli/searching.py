@@ -1,4 +1,4 @@
-"""The command that makes what is searched agree with what is written."""
+"""The command that makes what is searched, and what is counted, agree with what is written."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ import click
 from sqlalchemy.orm import Session
 
 from cs_plugin.cli.group import cs
-from cs_plugin.store import fulltext, reindexing
+from cs_plugin.store import fulltext, reindexing, tally, totals
 from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.reindexing import Compared
+from cs_plugin.web import rounds
 from cs_plugin.web.mounted import Mounted, mounted
 
 _AT_ONCE = 1_000   # rows that are compared in one look
 # SQLite has one writer at a time: a piece of the work holds the others up no longer than this, and then lets them in for as long.
 _LONGEST = 0.05
 _TOLD = 100_000
+_RANGES_AT_ONCE = 10
 
 
 @cs.command()
 @click.option("--after", default=0, metavar="ID", help="Go on behind this message, as far as it was told before.")
 def reindex(*, after: int) -> None:
-    """Make the database's index of words where it is missing, and mend what is searched where it differs from what is written.
+    """Mend what is searched and what is counted where it differs from what is written; make the database's index of words where it is missing.
 
-    It can be stopped and run again at any time: what is right already is only read.
+    Run it after threads or messages were written past the desk: by hand, by another program, or by putting a copy back. It can be stopped and run
+    again at any time: what is right already is only read. Where figures are wrong, nobody can write in a thread while all are counted once.
     """
     here = mounted()
     with here.engine.begin() as connection:
@@ -36,6 +39,29 @@ def reindex(*, after: int) -> None:
     messages = _mend(here, "messages", reindexing.compare_messages, reindexing.mend_messages, after)
     threads = _mend(here, "threads", reindexing.compare_threads, reindexing.mend_threads, 0)
     click.echo(f"{messages} messages and {threads} threads mended.")
+    figures, ranges = _count_anew(here)
+    said = [*(["figures"] if figures else []), *([f"lists of {ranges * totals.SIZE} threads"] if ranges else [])]
+    click.echo(f"Counted anew: {' and '.join(said)}." if said else "Figures and lists are counted right.")
+
+
+def _count_anew(here: Mounted) -> tuple[bool, int]:
+    """Count anew what is counted wrongly; return whether the figures were, and how many ranges of threads."""
+    with here.sessions() as session:
+        right = tally.is_right(only_reads(session))
+    if not right:
+        _write(here, lambda session, _ids: tally.recount(session), ())
+    found, at = 0, -1
+    while True:
+        with here.sessions() as session:
+            wrong, last = totals.wrong_ranges(only_reads(session), at, _RANGES_AT_ONCE)
+        if wrong:
+            _write(here, totals.let_count_anew, wrong)
+        found += len(wrong)
+        if last is None:
+            break
+        at = last
+    rounds.bring_up_totals(here)
+    return not right, found
 
 
 def _mend(

@@ -29,6 +29,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    or_,
     select,
     text,
     union_all,
@@ -38,7 +39,7 @@ from sqlalchemy.orm import Mapper, Session
 
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import ContactShop, Thread, ThreadApart, ThreadTotal
-from cs_plugin.store.scope import Scope
+from cs_plugin.store.scope import EVERYTHING, Scope
 
 NUMBERS = ("threads", "open_threads", "pending_threads", "customer_messages", "employee_messages")
 _QUIET = {"synchronize_session": False}
@@ -84,22 +85,26 @@ def counts_by_contact(session: Session, scope: Scope) -> dict[int, Counts]:
 @lru_cache(maxsize=64)
 def _sums_by_contact(scope: Scope) -> Select[Any]:
     """Return the query of the counts; it is kept, since every look at the page asks it and putting it together takes longer than that."""
-    held = (getattr(ThreadTotal, name) for name in NUMBERS)
-    taken = ((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)
-    live = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
-    parts = (
-        select(ThreadTotal.shop_id, ThreadTotal.contact_id, *held).where(scope.covers(ThreadTotal.shop_id)),
-        select(ThreadApart.shop_id, ThreadApart.contact_id, *taken).where(scope.covers(ThreadApart.shop_id)),
-        # Not as a join: SQLite, which does not know how few they are, may read every thread for it.
-        live.where(Thread.id.in_(select(ThreadApart.thread_id)), scope.covers(Thread.shop_id)),
-    )
-    every = union_all(*parts).subquery()
+    every = union_all(*_parts(scope)).subquery()
     sums = select(every.c.shop_id, every.c.contact_id, *(func.sum(every.c[name]).label(name) for name in NUMBERS))
     by_shop = sums.group_by(every.c.shop_id, every.c.contact_id).subquery()
     offered = (ContactShop.contact_id == by_shop.c.contact_id) & (ContactShop.shop_id == by_shop.c.shop_id)
     contact = case((ContactShop.id.is_(None), 0), else_=by_shop.c.contact_id)
     of_all = select(contact, *(func.sum(by_shop.c[name]) for name in NUMBERS))
     return of_all.select_from(by_shop).outerjoin(ContactShop, offered).group_by(contact)
+
+
+def _parts(scope: Scope) -> tuple[Any, Any, Any]:
+    """Return what is added up: the totals, what they hold of the threads apart, taken away, and these as they stand."""
+    held = (getattr(ThreadTotal, name) for name in NUMBERS)
+    taken = ((-getattr(ThreadApart, name)).label(name) for name in NUMBERS)
+    live = select(Thread.shop_id, func.coalesce(Thread.contact_id, 0).label("contact_id"), *_state())
+    return (
+        select(ThreadTotal.shop_id, ThreadTotal.contact_id, *held).where(scope.covers(ThreadTotal.shop_id)),
+        select(ThreadApart.shop_id, ThreadApart.contact_id, *taken).where(scope.covers(ThreadApart.shop_id)),
+        # Not as a join: SQLite, which does not know how few they are, may read every thread for it.
+        live.where(Thread.id.in_(select(ThreadApart.thread_id)), scope.covers(Thread.shop_id)),
+    )
 
 
 def _state() -> tuple[ColumnElement[int], ...]:
@@ -235,6 +240,19 @@ def compact(session: Session) -> None:
     for (shop_id, contact_id, erased), numbers in kept.items():
         session.add(ThreadTotal(shop_id=shop_id, contact_id=contact_id, erased=erased, **dict(zip(NUMBERS, numbers, strict=True))))
     session.flush()
+
+
+def is_right(session: Session) -> bool:
+    """Say whether what is counted is what there is, by a look at every thread. It only reads, and sees one moment, whoever writes meanwhile."""
+    totals, apart, live = _parts(EVERYTHING)
+    there = (func.sum(-one).label(name) for name, one in zip(NUMBERS, _state(), strict=True))
+    contact = func.coalesce(Thread.contact_id, 0)
+    every = union_all(
+        totals.where(ThreadTotal.erased.is_(False)), apart, live, select(Thread.shop_id, contact, *there).group_by(Thread.shop_id, contact)
+    ).subquery()
+    differs = or_(*(func.sum(every.c[name]) != 0 for name in NUMBERS))
+    wrong = select(every.c.shop_id).group_by(every.c.shop_id, every.c.contact_id).having(differs).limit(1)
+    return session.scalar(wrong, bind_arguments={"mapper": Thread}) is None
 
 
 def recount(session: Session) -> None:

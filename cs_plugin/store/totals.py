@@ -8,7 +8,7 @@ is right at every moment.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,12 +90,38 @@ def write_down(session: Session, looked: Looked) -> None:
         session.execute(delete(RangeMark).where(RangeMark.id.in_(looked.marks[start : start + _IDS])), execution_options=_QUIET)
 
 
+def let_count_anew(session: Session, numbers: Collection[int]) -> None:
+    """Let ranges be counted live until they are counted anew: their totals are wrong."""
+    session.execute(insert(RangeMark), [{"number": number} for number in sorted(numbers)])
+
+
 def is_due(session: Session) -> bool:
     """Say whether there is something to count: a mark, or a range that has been finished."""
     if session.scalar(select(RangeMark.id).limit(1)) is not None:
         return True
     newest = session.scalar(select(func.max(Thread.id))) or 0
     return newest // SIZE > (session.scalar(select(func.count()).select_from(ListRange)) or 0)
+
+
+def wrong_ranges(session: Session, after: int, most: int) -> tuple[list[int], int | None]:
+    """Compare the totals of some ranges behind one with the threads there are: return those that are wrong, and the last compared, None at the end.
+
+    Ranges that have a mark are left out, since their totals do not count.
+    """
+    marked = exists().where(RangeMark.number == ListRange.number)
+    some = session.scalars(select(ListRange.number).where(ListRange.number > after, ~marked).order_by(ListRange.number).limit(most)).all()
+    wrong = [number for number in some if _held(session, number) != {_key(one): one["threads"] for one in _count(session, number)}]
+    return wrong, some[-1] if len(some) == most else None
+
+
+def _held(session: Session, number: int) -> dict[tuple[str, ...], int]:
+    of = ListTotal
+    rows = session.execute(select(of.folder, of.shop_id, of.field, of.value, of.threads).where(of.number == number))
+    return {(str(folder), shop_id, field, value): several for folder, shop_id, field, value, several in rows}
+
+
+def _key(total: Mapping[str, Any]) -> tuple[str, ...]:
+    return str(total["folder"]), total["shop_id"], total["field"], total["value"]
 
 
 def _count(session: Session, number: int) -> Sequence[Mapping[str, Any]]:

@@ -41,7 +41,7 @@ from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, ListRange, PredefinedShop, Thread
 from cs_plugin.store.ranges import Counted
 from cs_plugin.store.scope import EVERYTHING, Scope
-from cs_plugin.store.sorting import Ranks, Sort, ordered_ids
+from cs_plugin.store.sorting import Ranks, Sort
 from cs_plugin.web.posting import FormKey
 from tests.hosts.store import JAN
 from tests.hosts.writing import look
@@ -600,7 +600,7 @@ READERS: Mapping[str, Reader] = {
         _listed,
     ),
     "ordered_ids": Reader(
-        sorting, "thread", lambda session, scope, _world: set(session.scalars(ordered_ids(scope, ThreadFilter(), Sort()))), _listed
+        sorting, "thread", lambda session, scope, _world: set(session.scalars(sorting.ordered_ids(scope, ThreadFilter(), Sort()))), _listed
     ),
     "rows": Reader(
         list_rows, "thread", lambda session, scope, world: {row.id for row in list_rows.rows(session, scope, [one.id for one in world.of("thread")])}
@@ -610,6 +610,9 @@ READERS: Mapping[str, Reader] = {
     ),
     "next_ids": Reader(
         walk, "thread", lambda session, scope, _w: set(walk.next_ids(session, scope, ThreadFilter(), after=0, up_to=MISSING, most=99)), _listed
+    ),
+    "count_some": Reader(
+        matches, "thread", lambda session, scope, _w: matches.count_some(session, scope, ThreadFilter(message="parcel"), bound=99)[0], _listed
     ),
     "still_listed": Reader(
         walk, "thread",
@@ -775,7 +778,7 @@ def _shop_of(world: World, thread_id: int | None) -> set[str]:
 
 
 # Take a scope and read nothing: they make the clauses of the functions above.
-CLAUSES = {"where", "thread_in", "threads_with", "in_ranges"}
+CLAUSES = {"where", "besides_texts", "thread_in", "threads_with"}
 # Take a scope and write in it.
 WRITERS: Mapping[str, Any] = {"let_threads_go": contacts, "keep": figures, "open_thread": notices, "clear": notices}
 
