@@ -6,23 +6,26 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from html import unescape
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from cs_plugin import Employee
 from cs_plugin.rules.inquiry import AuthorKind, address_key, fold
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import search, threads, words
 from cs_plugin.store.filters import FILTERS, NO_CONTACT, ThreadFilter
-from cs_plugin.store.models import Thread
+from cs_plugin.store.models import Contact, ContactShop, ContactText, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.sorting import NEWEST_FIRST, SORTS, Ranks, Sort, ordered_ids
 from cs_plugin.store.sql_parser import checked
 from cs_plugin.store.sql_results import Bounds, Manager
 from cs_plugin.store.sql_text import as_text, formatted, language_of, readable
 from tests.hosts.fixtures import DATABASES
-from tests.hosts.store import MARIE, Store, make_store
+from tests.hosts.store import EVERYTHING as EVERY_GRANT
+from tests.hosts.store import JOHN, MARIE, Store, make_store
 from tests.hosts.writing import contact_id, do, look
 from tests.sql_users import manager_of
 from tests.test_threads_store import add_message, fill
@@ -195,3 +198,28 @@ def test_lines_begin_in_queries_and_not_in_lists() -> None:
         "ORDER BY a,",
         "  b",
     ]
+
+
+@pytest.mark.shows("6.12", "9.1")
+def test_a_list_sorted_by_type_names_no_contacts_of_other_shops(store: Store) -> None:
+    """Neither in a shop's context nor to somebody who may see one shop alone; those of the context are in their order."""
+    store.answers.grants[JOHN.id] = {**EVERY_GRANT, "view": ["1"]}
+    ids = dict(do(store, lambda bench: [(shop_id, add_contact(bench.session, shop_id, bench.now)) for shop_id in ("1", "2")]))
+
+    def query(employee: Employee, context: str) -> str:
+        page = store.client(employee=employee).get(f"/cs-admin/customer-service/sql?shop={context}&sort=type").text
+        return unescape(re.findall(r'id="cs-sql-text"[^>]*><code>(.*?)</code>', page, re.DOTALL)[0])
+
+    assert re.search(rf"\b{ids['2']}\b", query(MARIE, "all"))
+    for shown in (query(MARIE, "shop-1"), query(JOHN, "all")):
+        assert re.search(rf"\b{ids['1']}\b", shown)
+        assert not re.search(rf"\b{ids['2']}\b", shown)
+
+
+def add_contact(session: Any, shop_id: str, now: dt.datetime) -> int:
+    """Make a contact of one shop, with a number that nothing else has."""
+    contact = Contact(id=7000 + int(shop_id), email="", save_messages=True, position=9, created_at=now)
+    contact.texts, contact.shops = [ContactText(language="en", title=f"Of {shop_id}")], [ContactShop(shop_id=shop_id)]
+    session.add(contact)
+    session.flush()
+    return contact.id

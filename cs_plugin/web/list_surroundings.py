@@ -51,7 +51,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the list needs to name things: shops, contacts, languages and employees as this employee reads them."""
+    """What the list needs to name things: shops, languages and employees as this employee reads them, and the contacts of the context.
+
+    `titles` has the contacts in the order in which customers choose among them, `contacts` by their titles.
+    """
 
     here: Visit
     contacts: Sequence[ContactWords]
@@ -78,8 +81,7 @@ class Surroundings:
     @property
     def ranks(self) -> Ranks:
         """Return the order of types and languages by their names."""
-        contacts = sorted(self.titles, key=lambda one: (fold(self.titles[one]), one))
-        return Ranks(contacts, [one.code for one in self.languages])
+        return Ranks([one.id for one in self.contacts], [one.code for one in self.languages])
 
     def shop(self, shop_id: str) -> Shop:
         """Return a shop; for one that the host no longer lists, a shop that is called by its id."""
@@ -117,14 +119,14 @@ def surroundings(here: Visit) -> Surroundings:
     let_go(session)
     _answers = here.employees, here.languages, here.shops
     employees = _employees(here)
-    every = list_contacts(session, None, language, here.default_language, with_inactive=True)
     in_context = here.scope().shops
     in_shops = in_context if isinstance(in_context, frozenset) else None
-    offered = list_contacts(session, in_shops, language, here.default_language, with_inactive=True) if in_shops is not None else every
+    # Those of other shops are not even sorted by: the shown query names all that the list is sorted by.
+    offered = list_contacts(session, in_shops, language, here.default_language, with_inactive=True)
     return Surroundings(
         here=here,
         contacts=sorted(offered, key=lambda one: (fold(one.title), one.id)),
-        titles={one.id: one.title for one in every},
+        titles={one.id: one.title for one in offered},
         languages=sorted(here.languages, key=lambda one: fold(one.name)),
         employees=employees,
     )

@@ -42,6 +42,7 @@ from cs_plugin.web.whole_list import Whole
 from cs_plugin.web.worker_notice import no_worker
 
 _FIRST_CHARACTERS = 40
+_SURE_TO_FIT = 24   # Latin letters in the narrowest column of messages; an ideograph is twice as wide
 
 
 class ThreadListPages(ThreadDeeds):
@@ -124,6 +125,7 @@ class ThreadListPages(ThreadDeeds):
             "bulk_words": BULK_WORDS,
             "list_url": list_url,
             "first_words": first_words,
+            "may_be_cut": may_be_cut,
             "found": FoundWords(state.search),
             "notices": notices_of(page, here.employee_language, self.say),
             "type_choices": [(NO_TYPE, "--"), *((one.id, one.title) for one in around.contacts)],
@@ -152,6 +154,13 @@ def first_words(text: str) -> str:
     while end and (unicodedata.combining(text[end]) or text[end] in "\u200d\ufe0f"):
         end -= 1
     return text[:end].rstrip() + "…"
+
+
+def may_be_cut(text: str) -> bool:
+    """Say whether a message may not be read whole in its column, so that it is shown on hover and focus."""
+    if len(text) > _SURE_TO_FIT:
+        return True
+    return not text.isascii() and len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text) > _SURE_TO_FIT
 
 
 def _remembered_size(here: Visit) -> int:

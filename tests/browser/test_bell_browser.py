@@ -269,15 +269,14 @@ def test_the_bell_is_walked_through_by_keyboard(shown: Shown) -> None:
 
 @pytest.mark.parametrize(("employee", "width"), [(MARIE, 1280), (LAYLA, 1280), (MARIE, 360)], ids=["wide", "reads from right to left", "phone"])
 def test_on_a_page_of_the_hosts_admin_the_link_is_the_bell(hosted: Shown, employee: Employee, width: int) -> None:
-    """Beside the menu, which folds on a phone; the rest of the bar is as it was. Whoever reads from right to left has a page from left to right."""
+    """Beside the menu; on a phone, where that is folded, in view. The rest of the bar is as it was, and from left to right for everybody."""
     hosted.store.answers.employees[LAYLA.id] = replace(LAYLA, language="ar")
     with hosted.page(viewport=(width, 800), employee=employee) as page:
         page.wait_for_load_state("load")
-        if width < 992:
-            page.get_by_role("button", name="Toggle navigation").click()
         expect(page.locator(".cs-bell-button > .cs-bell-count")).to_have_text("2")
+        expect(page.locator(".cs-bell-button")).to_be_visible()
         expect(page).to_have_title(re.compile(r"^\(2\) "))
-        expect(page.get_by_role("link", name="Parcels")).to_be_visible()
+        expect(page.get_by_role("link", name="Parcels")).to_be_visible(visible=width >= 992)
         page.locator(".cs-bell-button").click()
         expect(notice(page, "Where is my parcel?")).to_contain_text("Jan Kowalski")
         assert page.evaluate(OVERFLOW) <= 0
@@ -287,6 +286,20 @@ def test_on_a_page_of_the_hosts_admin_the_link_is_the_bell(hosted: Shown, employ
         page.wait_for_url(re.compile(r"/admin/customer-service/1/"))
         page.wait_for_load_state("load")
         expect(page.locator(".cs-bell-button > .cs-bell-count")).to_be_hidden()
+
+
+def test_a_phone_that_is_turned_has_the_bell_where_the_bar_has_room(hosted: Shown) -> None:
+    """In the menu where that is open for good, beside the button that unfolds it where it is not."""
+    with hosted.page(viewport=(360, 740)) as page:
+        inside = page.locator(".navbar-collapse .cs-bell-button")
+        expect(page.locator(".cs-bell-button")).to_be_visible()
+        expect(inside).to_have_count(0)
+        page.set_viewport_size({"width": 1280, "height": 740})
+        expect(inside).to_be_visible()
+        page.set_viewport_size({"width": 360, "height": 740})
+        expect(inside).to_have_count(0)
+        page.locator(".cs-bell-button").click()
+        expect(notice(page, "Where is my parcel?")).to_be_visible()
 
 
 def test_without_scripts_the_link_leads_to_the_bells_page(hosted: Shown) -> None:

@@ -43,7 +43,24 @@
     made.append(...words.querySelectorAll("link"));
     made.classList.toggle("nav-link", anchor.classList.contains("nav-link"));
     anchor.replaceWith(made);
+    keepInView(made);
     return made;
+  }
+
+  // Where the bar folds its menu away, on a phone, the bell stands beside the button that unfolds it: news is to be seen without looking for it.
+  function keepInView(made) {
+    const fold = made.closest(".navbar-collapse"), button = fold?.parentElement.querySelector(":scope > .navbar-toggler");
+    if (!button) return;
+    const home = document.createComment("");
+    made.before(home);
+    const stand = () => {
+      const folds = getComputedStyle(button).display !== "none";
+      if (folds === made.classList.contains("cs-bell-in-view")) return;
+      made.classList.toggle("cs-bell-in-view", folds);
+      if (folds) button.after(made); else home.after(made);
+    };
+    addEventListener("resize", stand);
+    stand();
   }
 
   function title(words) {

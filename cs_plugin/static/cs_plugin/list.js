@@ -112,7 +112,9 @@
   }
   async function answerOf(address) {
     const response = await fetch(address, { headers: { Accept: "application/json" } });
-    return response.ok ? response.json() : null;
+    // A server that fails may be well again the next time; one that does not let us in any more will not.
+    if (response.status >= 500) throw new Error(String(response.status));
+    return response.ok && !response.redirected ? response.json() : null;
   }
 
   const jobs = document.querySelector("[data-bulk-jobs]");
