@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes
+from email.utils import getaddresses
 
 from cs_plugin.mail.header_lines import clean_address, decode_words, raw_text, read_ids
 from cs_plugin.mail.splitting import Node
@@ -18,6 +19,7 @@ _MOST_COPY = 262_144
 # What of a mail is given to the patterns: some of them read a text for each of its lines.
 _MOST_FOR_PATTERNS = 65_536
 _MOST_PARTS_FOR_PATTERNS = 30
+_ASCII = bytes(byte if byte < 0x80 else 0x3F for byte in range(256))
 _FIELD = re.compile(rb"(?m)^([A-Za-z-]{1,60})[ \t]*:[ \t]*([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)")
 _BLOCKS = re.compile(rb"(?:\r?\n[ \t]*){2,}")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
@@ -112,7 +114,12 @@ def _asked(raw: bytes) -> tuple[set[str], set[str]]:
     from flufl.bounce import all_failures  # few mails need it
 
     try:
-        temporary, final = all_failures(message_from_bytes(raw))
+        # It asks every mail for the address of its sender, and for text where Python gives none that is not ASCII.
+        message = message_from_bytes(raw.translate(_ASCII))
+        if not any(address for _name, address in getaddresses([str(message.get("from", ""))])):
+            del message["from"]
+            message["from"] = "nobody@invalid"
+        temporary, final = all_failures(message)
     except Exception:  # noqa: BLE001 - a net of patterns, written for mails that are not hostile
         return set(), set()
     return _cleaned(temporary), _cleaned(final)

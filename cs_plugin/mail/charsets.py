@@ -6,6 +6,8 @@ import encodings
 import re
 from encodings.aliases import aliases
 
+from cs_plugin.mail.likely_charsets import likely_charset
+
 # What mails call by a narrower name than they use. The wider one reads all of the narrower, as the WHATWG's Encoding Standard has it.
 _TABLE = """
 gb18030: gb2312 gb_2312 gb_2312_80 gbk x_gbk cp936 ms936 euc_cn cn_gb gb2312_1980 csgb2312 chinesesimplified x_mac_chinesesimp
@@ -59,12 +61,10 @@ _KNOWN = {
     **_WIDER,
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:+-]{0,39}")
-# Which charsets a text without a declared one may be in, other than UTF-8: those that mail is still written in.
-_LIKELY = ["cp1252", "cp1251", "cp1250", "koi8_r", "gb18030", "cp932", "euc_jp", "cp949", "big5", "cp1253", "cp1254", "cp1255", "cp1256", "cp874"]
-_SAMPLE = 4_096
 # In a text in several bytes a letter, so many wrong ones in a thousand are damage; more are another charset.
 _DAMAGE = 20
 _STRANGE = bytes(range(0x80, 0x100))
+_WIDTHS = {"utf_16": 2, "utf_32": 4}
 _MARKS = (
     (b"\xef\xbb\xbf", "utf_8"),
     (b"\xff\xfe\x00\x00", "utf_32"),
@@ -120,7 +120,7 @@ def _with_damage(raw: bytes, codec: str) -> tuple[str, str] | None:
 def _guessed(raw: bytes, beside: str) -> str:
     text = _as_declared(raw, codec_of(beside))
     if text is None:
-        text = _as_declared(raw, _looks_like(raw))
+        text = _as_declared(raw, likely_charset(raw))
     if text is None:
         text = _strictly(raw, "cp1252")
     return raw.decode("latin-1") if text is None else text   # which has a letter for each byte
@@ -143,7 +143,10 @@ _SEVEN_BITS = frozenset((
 
 
 def _strictly(raw: bytes, codec: str) -> str | None:
+    width = _WIDTHS.get(codec[:6], 1)
     try:
+        if width > 1:
+            raw = raw[: len(raw) - len(raw) % width]   # a line end of one byte may have been put behind it
         return raw.decode(codec)
     except (UnicodeError, LookupError, ValueError):
         return None
@@ -161,17 +164,6 @@ def _damaged(raw: bytes, codec: str) -> str | None:
     text = raw.decode(codec, "replace")
     wrong, strange = text.count("\ufffd"), len(raw) - len(raw.translate(None, _STRANGE))
     return text if wrong * 1_000 <= len(text) * _DAMAGE and wrong * 4 <= strange else None
-
-
-def _looks_like(raw: bytes) -> str:
-    """Return the likeliest charset of bytes by the look of their letters, or an empty text."""
-    from charset_normalizer import from_bytes  # it takes long to load, and few mails need it
-
-    strange = re.search(rb"[\x80-\xff]", raw)
-    start = max(0, strange.start() - _SAMPLE // 4) if strange else 0
-    sample = raw[start : start + _SAMPLE]
-    best = from_bytes(sample, cp_isolation=_LIKELY, steps=3, chunk_size=512, enable_fallback=False, preemptive_behaviour=False).best()
-    return codec_of(best.encoding) if best else ""
 
 
 # ISO-2022-JP by hand: what it switches to, and how the bytes that follow are read (RFC 1468, and what is sent in its name).

@@ -76,7 +76,7 @@ SIGNS: tuple[Sign, ...] = (
 )
 SUBJECT_SIGN = "subject"
 # Those by which a mail server tells that a mail was not delivered, whether or not it says so as the standard has it.
-MAIL_SERVERS_SIGNS = frozenset(("delivery_report", "report", "mailer_daemon", "null_sender"))
+_MAIL_SERVERS = frozenset(("delivery_report", "report", "mailer_daemon", "null_sender"))
 # Every name that `written_by` returns.
 NAMES = frozenset((*(sign.name for sign in SIGNS), SUBJECT_SIGN))
 
@@ -85,3 +85,8 @@ def written_by(mail: Node, subject: str) -> str:
     """Return the name of the first sign by which a machine wrote a mail, or an empty text for a person's."""
     found = next((sign.name for sign in SIGNS if sign.seen(mail)), "")
     return found or (SUBJECT_SIGN if _SUBJECT.match(subject) else "")
+
+
+def by_a_mail_server(mail: Node) -> bool:
+    """Tell whether a mail server seems to have written a mail, to say that another was not delivered."""
+    return any(sign.seen(mail) for sign in SIGNS if sign.name in _MAIL_SERVERS)

@@ -11,7 +11,7 @@ from cs_plugin.mail.bodies import Contents, as_html
 from cs_plugin.mail.bounced import read_bounce
 from cs_plugin.mail.folding import Folded, fold_html, fold_text
 from cs_plugin.mail.header_lines import clean_address, free_text, read_date, read_ids, read_mailboxes
-from cs_plugin.mail.machines import MAIL_SERVERS_SIGNS, written_by
+from cs_plugin.mail.machines import by_a_mail_server, written_by
 from cs_plugin.mail.splitting import Node, Splitting
 from cs_plugin.rules.incoming import Correspondent, IncomingMail
 from cs_plugin.rules.inquiry import MAX_SUBJECT
@@ -58,7 +58,7 @@ def read_mail(raw: bytes, *, limits: ReadingLimits | None = None) -> IncomingMai
     segments = contents.read(root)
     html = as_html(segments)
     subject = free_text(root.raw(b"subject"), MAX_SUBJECT, contents.charset)
-    plain = "\n\n".join(one.plain.strip("\n") for one in segments if one.plain.strip())
+    plain = "\n\n".join(one.plain.strip("\n").rstrip() for one in segments if one.plain.strip())
     folded = _folded(plain if all(one.is_plain for one in segments) else "", html, subject)
     who = _Correspondence(root, limits.mailboxes, contents.charset)
     automatic = written_by(root, subject)
@@ -82,7 +82,7 @@ def read_mail(raw: bytes, *, limits: ReadingLimits | None = None) -> IncomingMai
         parts=tuple(part for _node, part in contents.files),
         automatic=automatic,
         bounce=read_bounce(
-            raw, root, nodes, plain or folded.shown, is_report=root.kind == "multipart/report", suspected=automatic in MAIL_SERVERS_SIGNS
+            raw, root, nodes, plain or folded.shown, is_report=root.kind == "multipart/report", suspected=by_a_mail_server(root)
         ),
         headers=tuple(_shown(root, limits, contents.charset)),
         oddities=tuple(oddities),

@@ -213,6 +213,8 @@ class Splitting:
         line = _LINE.match(raw, at, limit)
         if line is None or not line.group().strip(b"\r\n"):
             return None
+        if raw.startswith(b"--", at):
+            return None   # rather a boundary than rubbish: a blank may stand in the line that should be empty
         if (not begun and _MBOX_LINE.match(raw, at)) or (line.end() < limit and _SURELY_HEADER.match(raw, line.end(), limit)):
             self.oddities["header_broken"] = None
             return line.end()

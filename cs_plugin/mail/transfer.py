@@ -6,6 +6,7 @@ import binascii
 import re
 
 _NO_LETTER = re.compile(rb"[^A-Za-z0-9+/=\s]")
+_NOTHING_ELSE = re.compile(rb"[A-Za-z0-9+/]{2,}={0,2}[ \t]*(?:\r|\n|\Z)")
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 _OTHERS = bytes(byte for byte in range(256) if byte not in _LETTERS)
 # Behind the padding: further pieces, each made alone, as some join them. Words of a list's footer do not look so.
@@ -63,7 +64,8 @@ def _quads(letters: bytes) -> bytes:
 def _is_no_base64(sample: bytes) -> bool:
     """Tell whether what is said to be base64 is a text as it is: base64 has no blanks within its lines, and no marks."""
     sample = sample.strip()
-    if not sample:
+    first = _NOTHING_ELSE.match(sample)
+    if not sample or (first and len(first.group().strip()) % 4 == 0):
         return False
     others = len(_NO_LETTER.findall(sample)) + sample.count(b" ")
     return others * 12 > len(sample)
