@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the mails are tables, a mail on a line
 """Whatever bytes are read: nothing raises, every text is clean, and no mail costs more than its length."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Mails that nobody here wrote: `python -m tools.foreign_mails FOLDER [--json FILE] [--show N]` reads all that stand in a folder of checkouts.
 
-The folder holds, each in a folder of its own, unpacked sources of other mail software (benchmarks/foreign-mails.md names those that were read). Nothing of
-it is ever kept here: the mails are others'. What is no mail is passed over; an mbox file is as many mails as it holds.
+The folder holds, each in a folder of its own, unpacked sources of other mail software (benchmarks/foreign-mails.md names those that were read).
+Nothing of it is ever kept here: the mails are others'. What is no mail is passed over; an mbox file is as many mails as it holds.
 
 Printed for each source: how many mails, how many raised, how many have no text, no sender, an oddity, and how many are split otherwise than the
 standard library's parser splits them.
@@ -32,9 +32,12 @@ _HEADER = re.compile(rb"(?im)^(from|to|subject|date|received|message-id|mime-ver
 _BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>?From [^\r\n]*(?:\r\n|\r|\n)|[!-9;-~]+[ \t]*:)")
 _MBOX = re.compile(rb"(?m)^From [^\r\n]*\d{2}:\d{2}[^\r\n]*\r?$\n?")
 # Sources of programs and pages hold header lines too, and are no mails.
-_NO_MAILS = frozenset(
-    [".py", ".rb", ".php", ".go", ".rs", ".c", ".h", ".cs", ".java", ".js", ".ts", ".json", ".xml", ".html", ".htm", ".md", ".rst", ".txt.in", ".yml", ".yaml", ".toml", ".lock", ".sh", ".pl", ".pm", ".lua", ".po", ".pot", ".csv", ".svg", ".patch", ".diff", ".out", ".expected", ".css", ".sql", ".t", ".cfg", ".conf", ".tt", ".el", ".cc", ".hh", ".scm", ".org", ".texi", ".mdwn", ".erb", ".cshtml", ".csproj", ".lisp", ".phpt", ".snap", ".robot"]
-)
+_NO_MAILS = frozenset((
+    ".py", ".rb", ".php", ".go", ".rs", ".c", ".h", ".cs", ".java", ".js", ".ts", ".json", ".xml", ".html", ".htm", ".md", ".rst",
+    ".txt.in", ".yml", ".yaml", ".toml", ".lock", ".sh", ".pl", ".pm", ".lua", ".po", ".pot", ".csv", ".svg", ".patch", ".diff", ".out",
+    ".expected", ".css", ".sql", ".t", ".cfg", ".conf", ".tt", ".el", ".cc", ".hh", ".scm", ".org", ".texi", ".mdwn", ".erb", ".cshtml",
+    ".csproj", ".lisp", ".phpt", ".snap", ".robot",
+))
 _NO_FOLDERS = frozenset((".git", ".done", "node_modules", "po", "docs", "doc"))
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the mails are tables, a mail on a line
 """Reading damaged mails for long: `python -m tools.fuzz_mails [--minutes N] [--seed N] [--keep FOLDER]`.
 
 Mails of tests/mails/ are mutated, cut, spliced and nested, read, and judged: reading raises nothing, every text is clean, nothing takes out of

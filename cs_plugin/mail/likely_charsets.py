@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# For each charset the letters beyond ASCII that are common in its languages; Chinese and Korean by the most frequent signs, Japanese by its syllables.
+# For each charset the letters beyond ASCII that are common in its languages: Chinese and Korean by frequent signs, Japanese by its syllables.
 _KANA = "".join(map(chr, range(0x3041, 0x3094))) + "".join(map(chr, range(0x30A1, 0x30F7))) + "ー、。「」日本人月年大国中出時注文様件"
 _HAN = (
     "的一是不了在人有我他这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学么之都好看起发当没成只如事把还用第样道想作种开美总从无情己面最女但"
