@@ -7,7 +7,8 @@ what a committed row tells of; and a row that says that its mail lies there stil
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cs_plugin import announce
 from cs_plugin.desk.option_mailboxes import MOVE, MailboxAtWork, at_work
-from cs_plugin.errors import CustomerServiceError, InvalidInputError
+from cs_plugin.errors import CustomerServiceError, InvalidInputError, NotFoundError
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import Finding, ListedMail, MailboxError, OpenMailbox, WithheldError, open_mailbox
 from cs_plugin.rules.incoming import Outcome
@@ -26,7 +27,7 @@ from cs_plugin.store.mailboxes import Turn
 from cs_plugin.store.models import Mailbox
 from cs_plugin.sync.looking import ALL, NOW, SINCE, Cursor, batches, counted, is_before, new_uidls
 from cs_plugin.sync.reading import TOO_LARGE, Came
-from cs_plugin.sync.surroundings import Asked, Counted, Report, Surroundings, TurnLostError
+from cs_plugin.sync.surroundings import Asked, Counted, HostFailedError, Report, Surroundings, TurnLostError
 from cs_plugin.sync.taking import Taking, uidl_key
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ _TAKEN_OVER = _("Somebody else took the mailbox over.")
 _NO_ROOM = _("The files of mails could not be kept: %(words)s")
 _DATABASE = _("The database could not be written: %(words)s")
 _NO_MAILBOX = _("There is no such mailbox.")
-_BROKE_OFF = _("The run broke off: %(words)s")
+_HOST = _("The store could not be asked who writes: %(words)s")
 _BEFORE_START = "before_start"
 _MAX_ERROR = 500
 
@@ -69,10 +70,24 @@ def count(around: Surroundings, mailbox_id: int) -> Report:
         with open_mailbox(_signed_in(around, mailbox), around.reach) as box:
             return Report(mailbox_id, mailbox.name, counted=_counted(around, row, mailbox, box))
     except Exception as error:
-        findings = _findings_of(error)
+        findings = findings_of(error)
         if not findings:
             raise
         return Report(mailbox_id, findings=findings)
+
+
+@contextmanager
+def opened(around: Surroundings, mailbox_id: int) -> Iterator[OpenMailbox]:
+    """Sign in to a mailbox for the time of a block, whoever has it in hand: to look, and to change nothing. Raise as `findings_of` reads it."""
+    with around.sessions() as session:
+        bench = around.bench(session)
+        bench.ask_host()
+        row = mailboxes.find(only_reads(session), mailbox_id)
+        if row is None:
+            raise NotFoundError("mailbox", mailbox_id)
+        mailbox = at_work(bench, row)
+    with open_mailbox(_signed_in(around, mailbox), around.reach) as box:
+        yield box
 
 
 def _counted(around: Surroundings, row: Mailbox, mailbox: MailboxAtWork, box: OpenMailbox) -> Counted:
@@ -148,7 +163,7 @@ class _Run:
         except _StoppedError:
             is_over = False
         except Exception as error:
-            findings = _findings_of(error)
+            findings = findings_of(error)
             if not findings:
                 # The job was cancelled, or whoever does it has to stop: that is no failure of the mailbox.
                 is_over, passed_on = False, error
@@ -419,12 +434,14 @@ def _row_of(mail: ListedMail, rows: dict[Any, int]) -> int | None:
     return rows.get(mail.uidl if mail.uidl is not None else mail.uid)
 
 
-def _findings_of(error: Exception) -> tuple[Finding, ...]:
+def findings_of(error: Exception) -> tuple[Finding, ...]:
     """Return what an error says to whoever looks after the mailbox; nothing for one that is not about it."""
     if isinstance(error, MailboxError):
         return (error.finding, *error.advice)
     if isinstance(error, TurnLostError):
         return (Finding(False, _TAKEN_OVER),)
+    if isinstance(error, HostFailedError):
+        return (Finding(False, _HOST, {"words": str(error)}),)
     if isinstance(error, InvalidInputError) or (isinstance(error, CustomerServiceError) and hasattr(error, "message")):
         return (Finding(False, str(error.message), {name: str(value) for name, value in getattr(error, "values", {}).items()}),)
     if isinstance(error, OSError):

@@ -22,6 +22,10 @@ class TurnLostError(CustomerServiceError):
     """Say that somebody else has the mailbox now: what was not committed must not be."""
 
 
+class HostFailedError(CustomerServiceError):
+    """Say that the host answers about no mail: nothing is wrong with the mails, and they are left for later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much is taken at once: mails and bytes of one fetch, and the bytes of one mail above which it stays on the server."""

@@ -23,7 +23,7 @@ from cs_plugin.store.locking import committed, has_one_writer, only_reads, passi
 from cs_plugin.store.mailboxes import Turn
 from cs_plugin.store.set_aside import set_aside
 from cs_plugin.sync.reading import Came, Read, keep, read, recognise, words_of
-from cs_plugin.sync.surroundings import Surroundings, TurnLostError
+from cs_plugin.sync.surroundings import HostFailedError, Surroundings, TurnLostError
 
 log = logging.getLogger(__name__)
 # How many seconds a transaction writes where only one can write at a time; then others can, for as long.
@@ -71,19 +71,24 @@ class Taking:
         with self.around.sessions() as session:
             bench = self.around.bench(session)
             bench.ask_host()
-            for item in items:
-                self._vet(bench, item)
+            self._vet_all(bench, items)
             self._write_all(session, bench, items, last_uid)
         return [one.read.came for one in items if one.landed is not None and one.landed.outcome in KEPT_HERE]
 
-    def _vet(self, bench: Bench, item: _Item) -> None:
-        if item.read.verdict is not None or item.read.arrived is None:
-            return
-        try:
-            item.vetted = vet_mail(bench.host, item.read.arrived, bench.shops)
-        except Exception as error:  # whatever a hook does about one mail, those behind it are read
-            log.exception("a mail could not be judged")
-            item.read.cause = words_of(error)
+    def _vet_all(self, bench: Bench, items: Sequence[_Item]) -> None:
+        """Ask the host about mails. What it raises about one of several is that one's mistake; what it raises about all of them is its own."""
+        asked = [item for item in items if item.read.verdict is None and item.read.arrived is not None]
+        failed = list[Exception]()
+        for item in asked:
+            try:
+                assert item.read.arrived is not None
+                item.vetted = vet_mail(bench.host, item.read.arrived, bench.employees)
+            except Exception as error:  # whatever a hook does about one mail, those behind it are read
+                log.exception("the host could not be asked about a mail")
+                item.read.cause = words_of(error)
+                failed.append(error)
+        if len(failed) > 1 and len(failed) == len(asked):
+            raise HostFailedError(words_of(failed[-1]))
 
     # --- Written ----------------------------------------------------------------------------------------------------------------------------------
 
