@@ -172,6 +172,8 @@ class Pop3Fetching(Fetching):
         self._leaving: list[Came] = []
         listed = self.box.list_all()
         by_key = {uidl_key(one.uidl): one for one in listed if one.uidl is not None}
+        if row.last_uid is None:
+            in_own(self.around, lambda session: imported.forget_start(session, self.mailbox.id))
         new = new_by_uidl(self.around, self.mailbox.id, listed)
         if row.last_uid is None:
             new = self._begun(row, new)
