@@ -31,6 +31,7 @@ listen = {host}
 protocols = imap pop3
 {tls}
 disable_plaintext_auth = no
+{more}
 
 # The slowness that keeps guessers away, and the limit for one customer: all tests come from one address.
 auth_failure_delay = 0
@@ -43,6 +44,7 @@ passdb {{
 }}
 passdb {{
   driver = static
+  mechanisms = plain login
   args = password={password}
 }}
 userdb {{
@@ -94,10 +96,29 @@ ssl_key = <{certificate}
 """
 
 
-def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
+# Signing in by an access token (SASL XOAUTH2), of which a token server is asked whose it is.
+OAUTH2 = """
+auth_mechanisms = plain xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf
+}}
+"""
+TOKENS = """
+introspection_mode = get
+introspection_url = {url}
+username_attribute = email
+active_attribute = active
+active_value = true
+"""
+
+
+def start(folder: Path, certificate: bytes | None = None, *, capabilities: str = "", token_url: str = "") -> RunningServer:
     """Start a server in `folder`; its mail belongs to the account `mail` when we are root, whom it serves no mail.
 
-    `certificate` is a key and its chain (PEM); without it there is neither STARTTLS nor TLS.
+    `certificate` is a key and its chain (PEM); without it there is neither STARTTLS nor TLS. `capabilities` is what it says that it can, instead of
+    all; with `token_url` (`TokenServer.url`) an access token signs in as well as the password.
     """
     find_program("dovecot/imap")  # Dovecot starts without them, and answers nobody
     find_program("dovecot/pop3")
@@ -105,6 +126,10 @@ def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
     mail.mkdir()
     hand_over(mail, user=user_for("mail"))
     (folder / "refused").write_text(f"{REFUSED}:\n")
+    more = [f"imap_capability = {capabilities}"] if capabilities else []
+    if token_url:
+        (folder / "oauth2.conf").write_text(TOKENS.format(url=token_url))
+        more.append(OAUTH2.format(folder=folder))
     if certificate is not None:
         (folder / "certificate.pem").write_bytes(certificate)
         (folder / "certificate.pem").chmod(0o600)
@@ -112,7 +137,7 @@ def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
         with suppress(FileNotFoundError):
             (folder / LOG).unlink()
         try:
-            return _started(folder, certificate, _ports(certificate))
+            return _started(folder, certificate, _ports(certificate), "\n".join(more))
         except ServerNotStartedError as error:
             # What Dovecot has to say stands in a log of its own.
             story = "\n".join((str(error), *_log(folder)))
@@ -136,7 +161,7 @@ def _log(folder: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:] if log.exists() else []
 
 
-def _started(folder: Path, certificate: bytes | None, ports: tuple[int, ...]) -> RunningServer:
+def _started(folder: Path, certificate: bytes | None, ports: tuple[int, ...], more: str) -> RunningServer:
     imap_port, pop3_port, imaps_port, pop3s_port = ports
     tls = TLS.format(certificate=folder / "certificate.pem") if certificate is not None else "ssl = no"
     configuration = folder / "dovecot.conf"
@@ -148,6 +173,7 @@ def _started(folder: Path, certificate: bytes | None, ports: tuple[int, ...]) ->
             host=HOST,
             password=PASSWORD,
             tls=tls,
+            more=more,
             imap_port=imap_port,
             pop3_port=pop3_port,
             imaps_port=imaps_port,
@@ -174,9 +200,9 @@ def _greets(port: int, folder: Path, *, encrypted: bool) -> bool:
     return False
 
 
-def starting_with(certificate: bytes) -> partial[RunningServer]:
-    """Return what starts a server with a certificate."""
-    return partial(start, certificate=certificate)
+def starting_with(certificate: bytes | None = None, *, capabilities: str = "", token_url: str = "") -> partial[RunningServer]:
+    """Return what starts a server with a certificate, with fewer capabilities, or with access tokens: see `start`."""
+    return partial(start, certificate=certificate, capabilities=capabilities, token_url=token_url)
 
 
 class DovecotServer:
