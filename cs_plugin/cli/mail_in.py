@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -111,7 +112,7 @@ class _Bar:
     def __init__(self, label: str) -> None:
         self._label = label
         self._done = 0
-        self._bar: click._termui_impl.ProgressBar[int] | None = None  # type: ignore[name-defined]  # click exports no name for it
+        self._bar: Any = None   # click exports no name for what its progressbar returns
 
     def __call__(self, done: int, total: int) -> None:
         if self._bar is None:

@@ -178,7 +178,7 @@ class Pop3Fetching(Fetching):
         if row.last_uid is None:
             new = self._begun(row, new)
         gone = self._clear(by_key)
-        again = {by_key[one.uidl_hash].uidl: one.row_id for one in self._offered_again() if one.uidl_hash in by_key}
+        again: dict[_Key, int] = {by_key[one.uidl_hash].uidl: one.row_id for one in self._offered_again() if one.uidl_hash in by_key}
         self._total = len(again) + len(new)
         try:
             self._offer([one for one in listed if one.uidl in again], again)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+
+from sqlalchemy.orm import Session
 
 from cs_plugin.desk.option_mailboxes import LEAVE, MailboxAtWork
 from cs_plugin.errors import InvalidInputError
@@ -16,6 +19,7 @@ from cs_plugin.rules.incoming import Outcome
 from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import Place
 from cs_plugin.store.locking import committed
+from cs_plugin.store.mailboxes import Turn
 from cs_plugin.sync.reading import TOO_LARGE, Came
 from cs_plugin.sync.run import findings_of, mailbox_row, opened_up
 from cs_plugin.sync.surroundings import Asked, Report, Surroundings
@@ -126,9 +130,14 @@ def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, 
         counts = dict(taking.counts) if taking is not None else {}
         report = Report(row_id, run_id=run_id, counts=counts, findings=findings)
         with around.sessions() as session:
-            ended = {"counts": counts, "error": report.error[:500], "finished_at": around.clock()}
-            committed(session, lambda: (mailboxes.end_turn(session, turn), imported.tell_run(session, run_id, **ended)))
+            committed(session, lambda: _end(session, turn, report, around.clock()))
     return report
+
+
+def _end(session: Session, turn: Turn, report: Report, now: dt.datetime) -> None:
+    mailboxes.end_turn(session, turn)
+    if report.run_id is not None:
+        imported.tell_run(session, report.run_id, counts=dict(report.counts), error=report.error[:500], finished_at=now)
 
 
 def _mailbox(around: Surroundings, row_id: int) -> MailboxAtWork:

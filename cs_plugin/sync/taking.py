@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from cs_plugin import outbox
 from cs_plugin.desk import Bench
 from cs_plugin.desk.option_mailboxes import MailboxAtWork
-from cs_plugin.desk.receiving_mail import VettedMail, receive_mail, vet_mail
+from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail, vet_mail
 from cs_plugin.rules.incoming import KEPT_HERE, Landed, Outcome
 from cs_plugin.rules.inquiry import digest
 from cs_plugin.store import imported, mailboxes
@@ -144,6 +144,7 @@ class Taking:
 
         def work() -> int:
             began, here, done = time.monotonic(), bench.at(self.around.clock()), 0
+            expect_mails(here, [item.vetted for item in items if item.vetted is not None and not item.read.cause])
             for item in items:
                 item.landed = self._land(session, here, item)
                 done += 1
