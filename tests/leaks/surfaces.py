@@ -816,6 +816,6 @@ COMMANDS: Mapping[str, tuple[list[str], str]] = {
     "reencrypt": ([], ""),
 }
 # Run for their effect, which other tests show; they print nothing but numbers of what they did.
-SILENT_COMMANDS = {"upgrade", "downgrade", "work", "sample"}
+SILENT_COMMANDS = {"upgrade", "downgrade", "work", "sample", "sync", "import"}
 
 SUBSETS = [frozenset(), frozenset("1"), frozenset("3"), frozenset({"1", "2"}), SHOPS]
