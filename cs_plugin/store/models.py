@@ -466,8 +466,21 @@ class Option(Base):
 # --- Mail in ----------------------------------------------------------------------------------------------------------------------------------------
 
 
+class Origin(StrEnum):
+    """Where a mailbox is set up."""
+
+    OWN = "own"          # on a page of its own
+    OPTIONS = "options"  # by the options of the shops that it is fetched for
+    FILES = "files"      # nowhere: under it stands what was imported from files
+
+
 class Mailbox(Base):
-    """A mailbox that is fetched, with its cursor and its lease."""
+    """A mailbox that is fetched, with its cursor and its lease.
+
+    One that options describe holds what they come to, but for the password, and the shops that it is fetched for in `shop_ids`; `place_hash` is a
+    digest of the server and the user, by which it stays the same one when anything else is changed. `began_at` is when it was first connected to;
+    mails whose number is below `first_uid` were there when the server began to count as it does, and of those not all may be wanted.
+    """
 
     __tablename__ = "cs_mailbox"
 
@@ -500,6 +513,11 @@ class Mailbox(Base):
     next_run_at: Mapped[dt.datetime | None] = _maybe_moment()
     last_success_at: Mapped[dt.datetime | None] = _maybe_moment()
     last_error: Mapped[str] = mapped_column(String(500), default="")
+    origin: Mapped[Origin] = mapped_column(OneOf(Origin), default=Origin.OWN, server_default="own")
+    place_hash: Mapped[bytes | None] = mapped_column(Digest)
+    shop_ids: Mapped[list[str] | None] = mapped_column(JSON)
+    began_at: Mapped[dt.datetime | None] = _maybe_moment()
+    first_uid: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[dt.datetime] = _moment()
 
 
@@ -522,14 +540,20 @@ class OAuthToken(Base):
 
 
 class ImportedMail(Base):
-    """A mail that was read, by every key under which it could come again."""
+    """A mail that was read, by every key under which it could come again.
+
+    `on_server` is true while it lies on the server as far as we know. A mail without a message has `sender` and `subject`, cut to what the columns
+    hold. `size` counts bytes.
+    """
 
     __tablename__ = "cs_imported_mail"
     indexes = (
         Index("ix_cs_imported_mail_uid", "mailbox_id", "folder", "uidvalidity", "uid", mysql_length={"folder": 64}, mariadb_length={"folder": 64}),
         Index("ix_cs_imported_mail_uidl", "mailbox_id", "uidl_hash"),
         Index("ix_cs_imported_mail_content", "mailbox_id", "message_id_hash", "content_hash"),
-        Index("ix_cs_imported_mail_run", "run_id"),
+        Index("ix_cs_imported_mail_run", "run_id", "id"),
+        # What is still to be removed from the server, and what is offered again.
+        Index("ix_cs_imported_mail_there", "mailbox_id", "on_server", "outcome", "id"),
     )
 
     id: Mapped[int] = _id()
@@ -544,6 +568,10 @@ class ImportedMail(Base):
     message_id: Mapped[int | None] = mapped_column(Id)
     outcome: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(String(255), default="")
+    on_server: Mapped[bool] = mapped_column(Boolean, default=False)
+    size: Mapped[int] = mapped_column(Id, default=0)
+    sender: Mapped[str] = mapped_column(String(254), default="")
+    subject: Mapped[str] = mapped_column(String(255), default="")
     created_at: Mapped[dt.datetime] = _moment()
 
 
@@ -567,7 +595,10 @@ class SetAsideMail(Base):
 
 
 class SyncRun(Base):
-    """One run over a mailbox, and what came of it."""
+    """One run over a mailbox, and what came of it.
+
+    `error` is in plain words, English ones; `findings` are the same for whoever shows them in another language: rows of `message` and `values`.
+    """
 
     __tablename__ = "cs_sync_run"
     indexes = (Index("ix_cs_sync_run_mailbox", "mailbox_id", "id"),)
@@ -578,6 +609,7 @@ class SyncRun(Base):
     started_by: Mapped[str] = mapped_column(String(64), default="")
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     error: Mapped[str] = mapped_column(String(500), default="")
+    findings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     started_at: Mapped[dt.datetime] = _moment()
     finished_at: Mapped[dt.datetime | None] = _maybe_moment()
 
