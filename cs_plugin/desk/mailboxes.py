@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cs_plugin.desk.bench import Bench
+from cs_plugin.desk.option_mailboxes import DELETE, IMAP, LEAVE, MOVE, POP3
 from cs_plugin.desk.options import may_configure, of_no_use
 from cs_plugin.desk.receiving import checked_address
 from cs_plugin.errors import InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
 from cs_plugin.i18n import marked as _
+from cs_plugin.mail.mailbox import INBOX
 from cs_plugin.mail.oauth import PROVIDERS
 from cs_plugin.rules.inquiry import MAX_NAME, clean_line
 from cs_plugin.rules.mailbox_settings import IMAP_FLAGS, INCOMPLETE, Encryption, Security, place_of_password, security_of, wrong_flags
@@ -19,13 +21,10 @@ from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Context, contexts_of
 from cs_plugin.store import mailbox_setup, oauth_tokens
-from cs_plugin.store.models import Audit, Mailbox, OAuthToken
+from cs_plugin.store.models import Audit, Mailbox, OAuthToken, Origin
 from cs_plugin.store.vault import Vault
 
-IMAP, POP3 = "imap", "pop3"
-LEAVE, DELETE, MOVE = "leave", "delete", "move"
 NOW, SINCE, ALL = "now", "since", "all"
-INBOX = "INBOX"
 # What may be ticked: the flags of the options, but for the one that the protocol stands for here.
 FLAGS = tuple(name for name in IMAP_FLAGS if name != "imap_pop3")
 _LONGEST_NAME, _LONGEST_FOLDER = 128, 255
@@ -191,7 +190,7 @@ def save_mailbox(bench: Bench, actor: Actor, mailbox_id: int | None, draft: Mail
     for error in wrong_with_mailbox(bench, draft, kept):
         raise error
     _require(bench, actor, draft.context)
-    row = kept or Mailbox(created_at=bench.now)
+    row = kept or Mailbox(origin=Origin.OWN, created_at=bench.now)
     moved = kept is not None and _place(kept) != _place_of_draft(draft)
     _write(bench, row, draft)
     if kept is None or moved:
@@ -266,7 +265,7 @@ def authorise(bench: Bench, actor: Actor, mailbox_id: int, provider: str, tokens
 
 def has_begun(mailbox: Mailbox) -> bool:
     """Say whether somebody has said from when on its mail is wanted."""
-    return mailbox.active or mailbox.last_success_at is not None
+    return mailbox.active or mailbox.began_at is not None
 
 
 def name_of_mailbox(mailbox: Mailbox) -> str:
@@ -281,7 +280,8 @@ def context_of(mailbox: Mailbox) -> Context:
 
 def _locked(bench: Bench, actor: Actor, mailbox_id: int) -> Mailbox:
     row = mailbox_setup.lock_mailbox(bench.session, mailbox_id)
-    if row is None or not any(actor.grants.allow(Permission.CONFIGURE, shop.id) for shop in context_of(row).shops(bench.shops)):
+    shops = context_of(row).shops(bench.shops) if row is not None and row.origin is Origin.OWN else ()
+    if row is None or not any(actor.grants.allow(Permission.CONFIGURE, shop.id) for shop in shops):
         raise NotFoundError("mailbox", mailbox_id)
     _require(bench, actor, context_of(row))
     return row
@@ -346,7 +346,7 @@ def _forget_token(bench: Bench, row: Mailbox) -> None:
 def _begin_anew(row: Mailbox) -> None:
     """Let a mailbox wait for somebody to say from when on its mail is wanted: what was read elsewhere says nothing about what lies here."""
     row.active, row.start, row.start_on = False, NOW, None
-    row.uidvalidity = row.last_uid = row.last_success_at = row.next_run_at = None
+    row.uidvalidity = row.last_uid = row.began_at = row.last_success_at = row.next_run_at = None
     row.failures, row.last_error = 0, ""
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from cs_plugin.rules.shops import Context, Shop
 from cs_plugin.store.locking import locking
-from cs_plugin.store.models import ContactShop, Mailbox, OAuthToken, SyncRun
+from cs_plugin.store.models import ContactShop, Mailbox, OAuthToken, Origin
 from cs_plugin.store.types import can_be_id
 
 
 def mailboxes(session: Session) -> list[Mailbox]:
-    """Return every mailbox, in the order in which they were made."""
-    return list(session.scalars(select(Mailbox).order_by(Mailbox.id)))
+    """Return the mailboxes that are fetched, or may be, in the order in which they were made: none that options described once and no longer do."""
+    shown = or_(Mailbox.origin == Origin.OWN, and_(Mailbox.origin == Origin.OPTIONS, Mailbox.active))
+    return list(session.scalars(select(Mailbox).where(shown).order_by(Mailbox.id)))
 
 
 def find_mailbox(session: Session, mailbox_id: int) -> Mailbox | None:
@@ -42,24 +42,6 @@ def contact_is_in(session: Session, contact_id: int, shop_ids: Collection[str]) 
     return can_be_id(contact_id) and session.scalar(query.limit(1)) is not None
 
 
-def last_runs(session: Session, mailbox_ids: Collection[int], most: int) -> Mapping[int, Sequence[SyncRun]]:
-    """Return the last runs over mailboxes, the newest first, by the mailboxes' ids."""
-    return {
-        one: session.scalars(select(SyncRun).where(SyncRun.mailbox_id == one).order_by(SyncRun.id.desc()).limit(most)).all()
-        for one in sorted(set(mailbox_ids))
-    }
-
-
-def number_of_mailboxes(session: Session) -> int:
-    """Return how many mailboxes there are."""
-    return session.scalar(select(func.count()).select_from(Mailbox)) or 0
-
-
 def is_of_its_own(mailbox: Mailbox) -> bool:
     """Say whether a mailbox is set up on a page of its own, and not by options."""
-    return mailbox.id > 0
-
-
-def shops_of(mailbox: Mailbox, shops: Sequence[Shop]) -> tuple[Shop, ...]:
-    """Return the shops that a mailbox is fetched for."""
-    return Context(mailbox.breadth, mailbox.breadth_id).shops(shops)
+    return mailbox.origin is Origin.OWN

@@ -73,7 +73,8 @@ def ask_for_test(here: Visit, server: MailServer, *, token_id: int | None = None
     if not here.grants.allow_somewhere(Permission.CONFIGURE):
         raise NotPermittedError(Permission.CONFIGURE)
     employee_id = here.actor().employee.id
-    sealed = here.desk.vault.seal(json.dumps({"asked_at": here.now.isoformat(), "server": asdict(server), "token_id": token_id, "folders": folders}), _PLACE)
+    asked = {"asked_at": here.now.isoformat(), "server": asdict(server), "token_id": token_id, "folders": folders}
+    sealed = here.desk.vault.seal(json.dumps(asked), _PLACE)
 
     def work(bench: Bench) -> int:
         # Several at once would each find room for one more.

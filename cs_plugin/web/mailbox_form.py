@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from werkzeug.datastructures import MultiDict
 
-from cs_plugin.desk.mailboxes import DELETE, FLAGS, IMAP, INBOX, LEAVE, MOVE, POP3, MailboxDraft, context_of
+from cs_plugin.desk.mailboxes import FLAGS, MailboxDraft, context_of
+from cs_plugin.desk.option_mailboxes import DELETE, IMAP, LEAVE, MOVE, POP3
 from cs_plugin.i18n import marked as _
-from cs_plugin.mail.mailbox import MailServer
+from cs_plugin.mail.mailbox import INBOX, MailServer
 from cs_plugin.mail.oauth import PROVIDERS
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.shops import ALL_SHOPS, Context, Shop, read_context

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from cs_plugin.desk.mailboxes import context_of, has_begun, name_of_mailbox
+from cs_plugin.desk.mailboxes import has_begun, name_of_mailbox
+from cs_plugin.desk.option_mailboxes import is_resolved, resolve_mailboxes
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.mailbox_state import TROUBLES, Fares, MailboxFacts, fares
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Context
 from cs_plugin.store import mailbox_setup
+from cs_plugin.store.locking import let_go
+from cs_plugin.store.mailboxes import shops_of
 from cs_plugin.store.models import Mailbox, OAuthToken
 from cs_plugin.store.oauth_tokens import VALID
 from cs_plugin.web.reading import Visit
-import datetime as dt
 
 FARES_WORDS: Mapping[Fares, str] = {
     Fares.NEW: _("Waits for its first connection"),
@@ -63,8 +66,19 @@ def in_sight(here: Visit, session: Session, rows: Sequence[Mailbox] | None = Non
     return [
         one
         for one in found
-        if any(shop.id in in_context and here.grants.allow(Permission.CONFIGURE, shop.id) for shop in mailbox_setup.shops_of(one, here.shops))
+        if any(shop.id in in_context and here.grants.allow(Permission.CONFIGURE, shop.id) for shop in shops_of(one, here.shops))
     ]
+
+
+def as_options_describe(here: Visit) -> None:
+    """Make the rows of mailboxes be as the options describe them, where somebody has changed those and nobody has looked since."""
+    session = here.desk.session()
+    bench = here.desk.bench(session)
+    bench.ask_host()
+    resolved = is_resolved(bench)
+    let_go(session)
+    if not resolved:
+        here.desk.do(resolve_mailboxes)
 
 
 def troubles(here: Visit, session: Session) -> list[Trouble]:

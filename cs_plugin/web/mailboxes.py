@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,9 +44,9 @@ from cs_plugin.store.oauth_tokens import VALID
 from cs_plugin.web import authorising
 from cs_plugin.web.connection import ask_for_test
 from cs_plugin.web.desk_view import DeskView, MenuName, guarded
-from cs_plugin.web.list_state import read_day
+from cs_plugin.web.list_state import UnreadableError, read_day
 from cs_plugin.web.mailbox_form import AFTERWARDS, LABELS, PROTOCOLS, MailboxForm, kept_form, new_form, posted_form
-from cs_plugin.web.mailbox_health import FARES_WORDS, fares_of, in_sight
+from cs_plugin.web.mailbox_health import FARES_WORDS, as_options_describe, fares_of, in_sight
 from cs_plugin.web.of_shops import EXPIRED
 from cs_plugin.web.options_form import seal_typed
 from cs_plugin.web.options_page import Trial
@@ -67,13 +68,12 @@ STARTS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A mailbox in the list. `options_url` leads to the options that describe it, for one that has no form of its own; `token` is its authorisation."""
+    """A mailbox in the list. `options_url` leads to the options that describe it, for one that has no form of its own."""
 
     mailbox: Mailbox
     name: str
     context: Context
     fares: Fares
-    token: OAuthToken | None
     may_change: bool
     options_url: str = ""
 
@@ -104,6 +104,7 @@ class MailboxesView(DeskView, BaseView):
     @expose("/")
     def index_view(self) -> ResponseReturnValue:
         """List the mailboxes of the context and how they fare."""
+        as_options_describe(self.here)
         session = self.here.desk.session()
         found = in_sight(self.here, session)
         tokens = mailbox_setup.tokens_of(session, found)
@@ -148,7 +149,7 @@ class MailboxesView(DeskView, BaseView):
         if not form_is_genuine():
             return self._back(mailbox_id, EXPIRED)
         here, start = self.here, request.form.get("start", "")
-        beginning = Beginning(start, read_day(request.form.get("since", "")) if start == SINCE else None)
+        beginning = Beginning(start, _day(request.form.get("since", "")) if start == SINCE else None)
         try:
             guarded(lambda: here.desk.do(lambda bench: begin_with(bench, here.actor(), mailbox_id, beginning)))
         except InvalidInputError as error:
@@ -241,7 +242,7 @@ class MailboxesView(DeskView, BaseView):
         context = context_of(row)
         address = "" if own else url_for("cs_options.index_view", shop=str(context) if several else None)
         fares = fares_of(row, token, self.here.now)
-        return Row(row, name_of_mailbox(row), context, fares, token, may_change=own and self._may_change(row), options_url=address)
+        return Row(row, name_of_mailbox(row), context, fares, may_change=own and self._may_change(row), options_url=address)
 
     def _shops_words(self, context: Context) -> str:
         """Return whose a mailbox is; what the employee may not see of it is not named."""
@@ -279,10 +280,10 @@ class MailboxesView(DeskView, BaseView):
             form=form,
             errors=Errors(errors.whole, errors.at or {}, errors.told),
             trial=trial,
-            contexts=[(one, self._shops_words(one)) for one in contexts],
-            contacts=contacts,
+            context_choices=[(str(one), self._shops_words(one)) for one in contexts],
+            contact_choices=[("", self.say(_("The one that a mail was written to"))), *((str(one.id), one.title or "--") for one in contacts)],
             protocols=PROTOCOLS,
-            afterwards=AFTERWARDS,
+            afterwards_choices=[(value, self.say(text)) for value, text in AFTERWARDS],
             starts=STARTS,
             flags=[BY_NAME[name] for name in FLAGS],
             providers=[(one, authorising.why_not(here, one.name)) for one in PROVIDERS],
@@ -384,3 +385,8 @@ class MailboxesView(DeskView, BaseView):
         return redirect(self._address(mailbox_id), 303)
 
 
+def _day(text: str) -> dt.date | None:
+    try:
+        return read_day(text)
+    except UnreadableError:
+        return None
