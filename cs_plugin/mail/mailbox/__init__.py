@@ -1,8 +1,25 @@
-"""Mailboxes on other people's servers: opened by IMAP or POP3 exactly as secured as they were asked to be, and tried out in plain words."""
+"""Mailboxes on other people's servers: opened by IMAP or POP3 exactly as secured as they were asked to be, tried out in plain words, fetched from."""
 
 from cs_plugin.mail.mailbox.addresses import DeniedNetworks, denied_networks
+from cs_plugin.mail.mailbox.fetching import ListedMail, OpenMailbox, WithheldError, folders_of, open_mailbox
 from cs_plugin.mail.mailbox.findings import Finding, MailboxError
-from cs_plugin.mail.mailbox.opening import INBOX, MailServer, Reach
+from cs_plugin.mail.mailbox.server import INBOX, MailServer, Reach
 from cs_plugin.mail.mailbox.trying import TEST_LASTS, try_mailbox, works
 
-__all__ = ["INBOX", "TEST_LASTS", "DeniedNetworks", "Finding", "MailServer", "MailboxError", "Reach", "denied_networks", "try_mailbox", "works"]
+__all__ = [
+    "INBOX",
+    "TEST_LASTS",
+    "DeniedNetworks",
+    "Finding",
+    "ListedMail",
+    "MailServer",
+    "MailboxError",
+    "OpenMailbox",
+    "Reach",
+    "WithheldError",
+    "denied_networks",
+    "folders_of",
+    "open_mailbox",
+    "try_mailbox",
+    "works",
+]

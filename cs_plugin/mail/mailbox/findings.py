@@ -75,8 +75,14 @@ class Quoting:
         if not self.secret:
             return []
         plain = (self.secret, self.secret.replace("\\", "\\\\").replace('"', '\\"'))
-        encoded = (base64.b64encode(text.encode()).decode() for text in (self.secret, f"\0{self.user}\0{self.secret}"))
+        sent = (self.secret, f"\0{self.user}\0{self.secret}", xoauth2(self.user, self.secret))
+        encoded = (base64.b64encode(text.encode()).decode() for text in sent)
         return sorted({*plain, *encoded}, key=len, reverse=True)
+
+
+def xoauth2(user: str, token: str) -> str:
+    """Return what signs in with an access token: Google's and Microsoft's SASL XOAUTH2."""
+    return f"user={user}\1auth=Bearer {token}\1\1"
 
 
 def code_of(line: bytes) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import selectors
 import socket
 import ssl
 import time
@@ -55,6 +57,10 @@ class Patience:
             raise SilentError(self.step)
         return seconds
 
+    def lengthen(self, seconds: float) -> None:
+        """Put the end off by so many seconds, in which nobody waited for the server."""
+        self._until += seconds
+
     def for_step(self, most: float) -> Patience:
         """Return a patience with the same end, whose steps take no longer than `most` seconds."""
         return Patience(min(self.step, most), max(0.0, self._until - time.monotonic()))
@@ -73,7 +79,9 @@ class Line:
         self.first = self.last = b""
         self._sock = sock
         self._left = most
+        # What was received and not yet read begins at `_at` in `_ahead`.
         self._ahead = b""
+        self._at = 0
 
     @property
     def tls_version(self) -> str | None:
@@ -82,7 +90,7 @@ class Line:
 
     def encrypt(self, context: ssl.SSLContext, name: str) -> None:
         """Begin TLS with the server of that name. Raise ssl.SSLError, SilentError, HungUpError, InjectedError."""
-        if self._ahead:
+        if self._unread:
             raise InjectedError("something was sent before the encryption began")
         seconds = self.patience.left
         self._sock.settimeout(seconds)
@@ -112,23 +120,37 @@ class Line:
 
     def readline(self, limit: int = _CHUNK) -> bytes:
         """Return the next line, or its first `limit` bytes."""
-        while (end := self._ahead.find(b"\n", 0, limit)) < 0 and len(self._ahead) < limit:
-            self._ahead += self._receive(limit)
-        line = self._take(end + 1 if end >= 0 else limit)
+        searched = 0
+        while (end := self._ahead.find(b"\n", self._at + searched, self._at + limit)) < 0 and self._unread < limit:
+            searched = self._unread
+            self._ahead = self._take(limit) + self._receive(limit)
+        line = self._take(end + 1 - self._at if end >= 0 else limit)
         self.first, self.last = self.first or line[:_CHUNK], line[:_CHUNK]
         return line
 
     def read(self, size: int) -> bytes:
         """Return exactly so many bytes."""
-        if size - len(self._ahead) > self._left:
+        if size - self._unread > self._left:
             raise TooMuchError("the server sends more than it was asked for")
-        pieces = [self._take(size)]
-        missing = size - len(pieces[0])
+        # Its buffer becomes what is returned: a large mail is in memory once.
+        read = io.BytesIO()
+        missing = size - read.write(self._take(size))
         while missing:
             self._ahead = self._receive(missing)
-            pieces.append(self._take(missing))
-            missing -= len(pieces[-1])
-        return b"".join(pieces)
+            missing -= read.write(self._take(missing))
+        return read.getvalue()
+
+    def allow(self, most: int) -> None:
+        """Let the server send so many bytes from now on, and no more."""
+        self._left = most
+
+    def has_something(self, seconds: float) -> bool:
+        """Say whether there is something to read, or the end, having waited for `seconds` at most."""
+        if self._unread or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._sock, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
 
     def settimeout(self, seconds: float | None) -> None:
         """Leave it as it is: the line has a patience of its own."""
@@ -140,8 +162,16 @@ class Line:
         """Close the connection."""
         self._sock.close()
 
+    @property
+    def _unread(self) -> int:
+        return len(self._ahead) - self._at
+
     def _take(self, size: int) -> bytes:
-        taken, self._ahead = self._ahead[:size], self._ahead[size:]
+        """Return what is there of the next `size` bytes. Received bytes are cut once, not moved up for each line of them."""
+        taken = self._ahead[self._at : self._at + size]
+        self._at += len(taken)
+        if self._at == len(self._ahead):
+            self._ahead, self._at = b"", 0
         return taken
 
     def _receive(self, wanted: int) -> bytes:

@@ -11,16 +11,15 @@ from cs_plugin.mail.mailbox.findings import Finding, MailboxError, Riddle, bad, 
 from cs_plugin.mail.mailbox.line import Line, LineError, Patience, connect
 from cs_plugin.mail.mailbox.opening import (
     USUAL_PORTS,
-    MailServer,
-    Reach,
     check_letters,
     find,
     open_over,
-    plain_words,
     reach_out,
     tls_context,
     who_answers,
 )
+from cs_plugin.mail.mailbox.refusals import plain_words
+from cs_plugin.mail.mailbox.server import MailServer, Reach
 from cs_plugin.rules.mailbox_settings import Encryption
 
 # In seconds: how long a test takes at most, since somebody waits for it, and how long a second look.
