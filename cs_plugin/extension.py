@@ -123,6 +123,19 @@ SETTINGS: tuple[Setting, ...] = (
         "Other addresses of a provider, such as those of a national cloud: `{\"microsoft\": {\"authorise\": \"https://…\", \"token\": "
         "\"https://…\"}}`, for Google also `revoke`.",
     ),
+    Setting(
+        "CS_SYNC_SECONDS",
+        60.0,
+        "How many seconds lie between two looks into a mailbox, besides those that its server calls for. 0: mailboxes are fetched only when somebody "
+        "asks for it.",
+    ),
+    Setting(
+        "CS_SYNC_WATCHED",
+        20,
+        "At how many mailboxes a worker waits for mail, so that it comes at once (IMAP's IDLE); each is a thread and a connection. The others are "
+        "looked into every `CS_SYNC_SECONDS`.",
+    ),
+    Setting("CS_SYNC_MAX_MB", 25.0, "How many megabytes (MB) a mail may have; a larger one stays on the server, and the run tells of it."),
     Setting("CS_MAIL_RATE", None, "How many mails may leave in a time, such as `100/minute` or `100/minute; 2000/day`. Without it no limit."),
     Setting("CS_MAIL_DOMAIN_RATE", None, "How many mails may leave in a time to one domain, such as `30/minute`. Without it no limit."),
     Setting(
@@ -233,6 +246,7 @@ class CustomerService:
             oauth=_oauth(app),
         )
         sql_access.bounds_of(app)
+        _check_sync(app)
         floods.mount(app)
         schema.bind_to(_bind_key(app, db))
         storefront.mount(app)
@@ -354,6 +368,21 @@ def _seconds(key: str, seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
         raise ConfigurationError(f"{key}: expected a number of seconds above zero")
     return float(seconds)
+
+
+def _check_sync(app: Flask) -> None:
+    """Raise ConfigurationError for what cannot say how mailboxes are fetched."""
+    if app.config["CS_SYNC_SECONDS"] != 0:
+        _seconds("CS_SYNC_SECONDS", app.config["CS_SYNC_SECONDS"])
+    watched, largest = app.config["CS_SYNC_WATCHED"], app.config["CS_SYNC_MAX_MB"]
+    if isinstance(watched, bool) or not isinstance(watched, int) or watched < 0:
+        raise ConfigurationError("CS_SYNC_WATCHED: expected a number of mailboxes")
+    if isinstance(largest, bool) or not isinstance(largest, int | float) or not 0 < largest <= _MOST_MB:
+        raise ConfigurationError(f"CS_SYNC_MAX_MB: expected a number of megabytes, {_MOST_MB} at most")
+
+
+# A mail is read into memory whole.
+_MOST_MB = 200
 
 
 def _default_sender(app: Flask) -> str:

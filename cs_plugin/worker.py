@@ -1,4 +1,4 @@
-"""The worker: `flask cs work` delivers mail, does jobs and clears up, beside the web processes and without them."""
+"""The worker: `flask cs work` delivers and fetches mail, does jobs and clears up, beside the web processes and without them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from cs_plugin.store.locking import committed
 from cs_plugin.web import rounds
 from cs_plugin.web.mounted import Mounted, utc_now
 from cs_plugin.web.patience import Patience
+from cs_plugin.web.sync_job import Watchers
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,17 @@ def _do_jobs(here: Mounted, stopping: rounds.Stopping) -> bool:
     return True
 
 
+def _fetch_mail(here: Mounted, stopping: rounds.Stopping) -> bool:
+    """Fetch the mailboxes that are due; what is wrong with one of them stands with it, and stops no other."""
+    rounds.fetch_mail(here, stopping=stopping)
+    return True
+
+
+def _bring_up_mailboxes(here: Mounted, _stopping: rounds.Stopping) -> bool:
+    rounds.bring_up_mailboxes(here)
+    return True
+
+
 def _queue_chores(here: Mounted, _stopping: rounds.Stopping) -> bool:
     rounds.queue_chores(here)
     return True
@@ -69,10 +81,13 @@ DUTIES = (
     _TAKE_OVER,
     Duty("deliver", 1.0, _deliver),
     Duty("jobs", 1.0, _do_jobs),
+    Duty("mailboxes of options", 10.0, _bring_up_mailboxes),
+    Duty("mailboxes", 1.0, _fetch_mail),
     Duty("chores", 60.0, _queue_chores),
     Duty("totals", 20.0, _bring_up_totals),
 )
 _HEARTBEAT = 10.0
+_WATCH = 5.0
 
 
 @dataclass(eq=False)
@@ -83,6 +98,7 @@ class WorkerProcess:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _ending: threading.Lock = field(default_factory=threading.Lock)
     _scheduler: Any = field(init=False)
+    _watchers: Watchers = field(init=False)
 
     def __post_init__(self) -> None:
         # It would tell of each look, and at each that comes too soon that the last one is still at work.
@@ -90,13 +106,16 @@ class WorkerProcess:
         self._name = workers.new_name()
         self._started_at = self.here.clock()
         # The memory store: the rows are the queue, and whoever comes back after a pause looks once.
+        self._watchers = Watchers(self.here, self._stopping.is_set)
+        # Its own duties are those that know this one process: its signs of life, and which mailboxes it watches.
+        own = (Duty("signs of life", _HEARTBEAT, self._beat), Duty("watchers", _WATCH, self._look_at_watchers))
         self._scheduler = BlockingScheduler(
-            executors={"default": ThreadPoolExecutor(len(DUTIES) + 1)},
+            executors={"default": ThreadPoolExecutor(len(DUTIES) + len(own))},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
             timezone="UTC",
         )
         self._scheduler.add_listener(self._end_if_told_before, EVENT_SCHEDULER_STARTED)
-        for duty in (Duty("signs of life", _HEARTBEAT, self._beat), *DUTIES):
+        for duty in (*own, *DUTIES):
             self._scheduler.add_job(self._patiently(duty), "interval", seconds=duty.seconds, name=duty.name, next_run_time=utc_now())
 
     def _patiently(self, duty: Duty) -> Patience:
@@ -138,10 +157,15 @@ class WorkerProcess:
         with self._ending:
             if self._scheduler.running:
                 self._scheduler.shutdown(wait=True)
+            self._watchers.join()
 
     def _beat(self, here: Mounted, _stopping: rounds.Stopping) -> bool:
         with here.sessions() as session:
             committed(session, lambda: workers.beat(session, self._name, self._started_at, here.clock()))
+        return True
+
+    def _look_at_watchers(self, _here: Mounted, _stopping: rounds.Stopping) -> bool:
+        self._watchers.look()
         return True
 
     def _sign_off(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -118,17 +119,18 @@ def digest(kind: str, *parts: str) -> bytes:
 
 
 # Characters that no text may hold: NUL and the other control characters but tab and line feed, lone surrogates.
-_KEPT_CONTROLS = frozenset("\t\n")
+_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
     """Return text that every database holds: line ends as line feeds, no control characters, no lone surrogates."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in text if c in _KEPT_CONTROLS or unicodedata.category(c) not in ("Cc", "Cs"))
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _NO_TEXT.sub("", text)
 
 
 # Marks that turn the direction of what stands around them; hostile in names, subjects and file names (UAX #9).
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def clean_line(text: str, limit: int) -> str:
@@ -136,7 +138,8 @@ def clean_line(text: str, limit: int) -> str:
 
     What comes out of it can stand in a mail header: it holds no line end.
     """
-    return " ".join("".join(c for c in clean_text(text) if c not in _BIDI).split())[:limit].rstrip()
+    text = clean_text(text)
+    return " ".join((text if text.isascii() else _BIDI.sub("", text)).split())[:limit].rstrip()
 
 
 def preview(text: str, limit: int = 160) -> str:

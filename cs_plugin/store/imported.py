@@ -209,6 +209,11 @@ def begin_run(session: Session, mailbox_id: int, started_by: str, now: dt.dateti
     return run
 
 
+def counts_of(session: Session, run_id: int) -> Mapping[str, int]:
+    """Return what has come of the mails of a run so far, by `Outcome`."""
+    return session.scalar(select(SyncRun.counts).where(SyncRun.id == run_id)) or {}
+
+
 def tell_run(session: Session, run_id: int, **values: Any) -> None:
     """Write down how a run goes, or how it ended (columns of `SyncRun`)."""
     session.execute(update(SyncRun).where(SyncRun.id == run_id).values(**values), execution_options=_UNSYNCHRONIZED)

@@ -23,8 +23,10 @@ _BATCH = 20
 _JOB_SECONDS = 10.0
 # How many seconds the end of a process waits for the mail in hand; servers kill those that take longer.
 _LAST_SECONDS = 10.0
+# How often it is looked at whether the options describe other mailboxes.
+_MAILBOXES_SECONDS = 10.0
 _A_WORKER_IS_ALIVE = "a worker is alive: this web process leaves mail and jobs to it"
-_NO_WORKER_IS_ALIVE = "no worker is alive: this web process delivers mail and does jobs"
+_NO_WORKER_IS_ALIVE = "no worker is alive: this web process delivers and fetches mail and does jobs"
 
 
 class Background:
@@ -38,6 +40,7 @@ class Background:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._rests: bool | None = None
+        self._mailboxes_at = 0.0
 
     @property
     def runs(self) -> bool:
@@ -90,6 +93,10 @@ class Background:
             until = time.monotonic() + _JOB_SECONDS
             rounds.bring_up_totals(self._here, stopping=lambda: stopping() or time.monotonic() > until)
             rounds.do_jobs(self._here, stopping=lambda: stopping() or time.monotonic() > until)
+            if time.monotonic() >= self._mailboxes_at:
+                rounds.bring_up_mailboxes(self._here)
+                self._mailboxes_at = time.monotonic() + _MAILBOXES_SECONDS
+            rounds.fetch_mail(self._here, stopping=lambda: stopping() or time.monotonic() > until)
         return True
 
     @property

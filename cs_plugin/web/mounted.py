@@ -65,6 +65,8 @@ class Mounted:
     reach: Reach = field(default_factory=Reach)
     oauth: Mapping[str, OAuthClient] = field(default_factory=dict)
     clock: Callable[[], dt.datetime] = utc_now
+    access_token_of: Callable[[int, str], str] | None = None
+    """What signs in to a server by an authorisation, by its id and the server's name; see `sync.surroundings`."""
 
     def session(self) -> Session:
         """Return the host's session of this request, in which pages and host-fired hooks work."""

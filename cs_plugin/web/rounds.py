@@ -19,19 +19,20 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import daily, figures, files, notices, posts, tally, totals, workers
+from cs_plugin.store import daily, figures, files, imported, notices, posts, tally, totals, workers
 from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, has_one_writer, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.types import can_be_id
-from cs_plugin.web import bulk_job, connection
+from cs_plugin.web import bulk_job, connection, sync_job
 from cs_plugin.web.floods import floods_of
 from cs_plugin.web.mounted import Mounted
 
 # What is done once a day, by whoever comes first.
 DAILY = ("sweep", "purge", "retention", "tidy", "totals")
 _MAILS_AT_ONCE = 50
+_RUNS_AT_ONCE = 20
 # Threads that are counted in one transaction, and how many that are counted live call for it before the day is over.
 _FOLDED_AT_ONCE, _FOLDED_BY_ONE_WRITER, _MANY_APART = 200, 50, 2_000
 
@@ -50,6 +51,16 @@ def never() -> bool:
 def deliver(here: Mounted, *, stopping: Stopping = never, most: int = 100) -> Delivered:
     """Send the mails that are due, up to `most`."""
     return here.office.deliver(most=most, stopping=stopping)
+
+
+def bring_up_mailboxes(here: Mounted) -> None:
+    """Make the rows of mailboxes be as the options describe them."""
+    sync_job.bring_up_mailboxes(here)
+
+
+def fetch_mail(here: Mounted, *, stopping: Stopping = never) -> int:
+    """Fetch the mailboxes that are due, and return how many they were."""
+    return sync_job.fetch_mail(here, stopping=stopping)
 
 
 def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
@@ -190,7 +201,7 @@ def _retention(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
 
 
 def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
-    """Forget the jobs that ended long ago, workers that nobody has seen for a day, posts that nobody can send again, and old notices."""
+    """Forget the jobs that ended long ago, workers that nobody has seen for a day, posts that nobody can send again, old notices and old syncs."""
 
     def work(session: Session) -> int:
         workers.forget_the_dead(session, here.clock())
@@ -198,6 +209,8 @@ def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
 
     ended = _in_own(here, work)
     while _in_own(here, lambda session: notices.forget(session, here.clock() - notices.NEWS_LASTS)):
+        pass
+    while _in_own(here, lambda session: imported.forget_runs(session, here.clock() - imported.TOLD_FOR, most=_RUNS_AT_ONCE)):
         pass
     # Confirmations are counted by such claims as well.
     before = here.clock() - max([posts.KEPT_FOR, *(allowance.within for allowance in floods_of(here.app).confirmations)])
@@ -312,6 +325,7 @@ KINDS: Mapping[str, Callable[[Mounted, JobAtWork], Mapping[str, Any]]] = {
     "retry_failed_mails": _retry_failed_mails,
     bulk_job.JOB: bulk_job.do_bulk,
     connection.JOB: connection.do_test,
+    sync_job.JOB: sync_job.do_sync,
 }
 # Somebody waits for these, and asks again: they are not repeated.
 ONCE = frozenset({connection.JOB})

@@ -1,0 +1,162 @@
+"""Mails that come out of files, as another tool or a mail program has kept them: they go the same way as those of a mailbox."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from cs_plugin.desk.option_mailboxes import LEAVE, MailboxAtWork, at_work
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.i18n import marked as _
+from cs_plugin.mail.mailbox import Finding
+from cs_plugin.rules.incoming import Outcome
+from cs_plugin.store import imported, mailboxes
+from cs_plugin.store.imported import Place
+from cs_plugin.store.locking import committed, only_reads
+from cs_plugin.sync.reading import TOO_LARGE, Came
+from cs_plugin.sync.run import findings_of
+from cs_plugin.sync.surroundings import Asked, Report, Surroundings
+from cs_plugin.sync.taking import Taking
+
+MBOX, MAILDIR, EML = "mbox", "maildir", "eml"
+KINDS = (MBOX, MAILDIR, EML)
+_FOLDER = "files"
+_HEAD = 64 << 10
+_NOT_FOUND = _("There is no %(kind)s at %(path)s.")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mail in a file. Of one that is longer than what is asked for `raw` is the beginning alone, and `size` the whole."""
+
+    raw: bytes
+    size: int
+
+
+def mails_in(kind: str, path: Path, largest: int) -> Iterator[Found]:
+    """Yield the mails at a path, in their order, one at a time: `kind` is one of KINDS. Raise InvalidInputError where there are none to be read.
+
+    An mbox is a file; a maildir a folder with `cur` and `new`, and folders of that kind within it whose names begin with a dot (Maildir++); an eml is
+    one file, or a folder in which such files lie, however deep.
+    """
+    if kind == MBOX and path.is_file():
+        return _of_mbox(path, largest)
+    if kind == MAILDIR and (path / "cur").is_dir():
+        return _of_files(_in_maildir(path), largest)
+    if kind == EML and path.exists():
+        return _of_files(iter([path]) if path.is_file() else _below(path), largest)
+    raise InvalidInputError("path", _NOT_FOUND, kind=kind, path=str(path))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(where) / name for name in sorted(names) if name.lower().endswith((".eml", ".msg", ".mail", ".txt")))
+
+
+def _in_maildir(path: Path) -> Iterator[Path]:
+    for folder in (path, *sorted(one for one in path.glob(".*") if (one / "cur").is_dir())):
+        for part in ("cur", "new"):
+            yield from sorted(one for one in (folder / part).glob("*") if one.is_file())
+
+
+def _of_files(paths: Iterator[Path], largest: int) -> Iterator[Found]:
+    for path in paths:
+        size = path.stat().st_size
+        with path.open("rb") as reading:
+            yield Found(reading.read() if size <= largest else reading.read(_HEAD), size)
+
+
+def _of_mbox(path: Path, largest: int) -> Iterator[Found]:
+    """Split an mbox at its lines that begin with "From " after an empty line (RFC 4155); a line that was quoted for that has one ">" less."""
+    with path.open("rb") as reading:
+        yield from _split(reading, largest)
+
+
+def _split(reading: BinaryIO, largest: int) -> Iterator[Found]:
+    lines, size, begun, after_empty = list[bytes](), 0, False, True
+    for line in reading:
+        if after_empty and line.startswith(b"From "):
+            if begun:
+                yield _joined(lines, size)
+            lines, size, begun = [], 0, True
+        elif begun:
+            plain = line[1:] if line.startswith(b">") and line.lstrip(b">").startswith(b"From ") else line
+            size += len(plain)
+            # Of one that is too large the beginning is enough; what follows is only counted.
+            if size <= largest or size <= _HEAD:
+                lines.append(plain)
+        after_empty = line in (b"\n", b"\r\n")
+    if begun:
+        yield _joined(lines, size)
+
+
+def _joined(lines: list[bytes], size: int) -> Found:
+    raw = b"".join(lines)
+    return Found(raw if len(raw) == size else raw[:_HEAD], size)
+
+
+# --- Into the desk --------------------------------------------------------------------------------------------------------------------------------
+
+
+def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, mailbox_id: int | None = None, shop_id: str = "") -> Report:
+    """Take mails out of files for a mailbox, or for a shop: each once, however often it is imported or fetched there.
+
+    Threads are begun for those that belong to none. Raise nothing for what goes wrong: it is told in the report.
+    """
+    with around.sessions() as session:
+        row_id = mailbox_id or committed(session, lambda: mailboxes.for_files(session, shop_id, around.clock()).id)
+        turn = committed(session, lambda: mailboxes.take_turn(session, row_id, around.clock()))
+        if turn is None:
+            return Report(row_id, busy=True)
+        run_id = committed(session, lambda: imported.begin_run(session, row_id, asked.started_by, around.clock()).id)
+    findings, taking = tuple[Finding, ...](), None
+    try:
+        taking = Taking(around, _mailbox(around, row_id), turn, run_id, Place(row_id, _FOLDER))
+        _take(taking, found, asked)
+    except Exception as error:
+        findings = findings_of(error)
+        if not findings:
+            raise
+    finally:
+        counts = dict(taking.counts) if taking is not None else {}
+        report = Report(row_id, run_id=run_id, counts=counts, findings=findings)
+        with around.sessions() as session:
+            ended = {"counts": counts, "error": report.error[:500], "finished_at": around.clock()}
+            committed(session, lambda: (mailboxes.end_turn(session, turn), imported.tell_run(session, run_id, **ended)))
+    return report
+
+
+def _mailbox(around: Surroundings, row_id: int) -> MailboxAtWork:
+    with around.sessions() as session:
+        bench = around.bench(session)
+        bench.ask_host()
+        row = mailboxes.find(only_reads(session), row_id)
+        assert row is not None, "whoever takes a turn has found the mailbox"
+        mailbox = at_work(bench, row, with_password=False)
+    # Nothing lies on a server, and nobody would look at what is left.
+    return replace(mailbox, afterwards=LEAVE, source=replace(mailbox.source, create_threads=True))
+
+
+def _take(taking: Taking, found: Iterator[Found], asked: Asked) -> None:
+    limits, batch, size, done = taking.around.limits, list[Came](), 0, 0
+
+    def take() -> None:
+        nonlocal batch, size, done
+        taking.take(batch)
+        done += len(batch)
+        batch, size = [], 0
+        asked.tell(done, done)
+
+    for one in found:
+        too_large = one.size > limits.largest
+        if batch and (len(batch) >= limits.mails or size + len(one.raw) > limits.bytes):
+            take()
+        batch.append(Came(None, one.raw, None, Outcome.TOO_LARGE if too_large else None, TOO_LARGE if too_large else ""))
+        size += len(one.raw)
+        if asked.stopping():
+            break
+    take()

@@ -1,0 +1,245 @@
+"""Mails into the desk: a batch is read and kept, the host is asked, and then it is written, in transactions that keep nobody waiting."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from cs_plugin.desk import Bench
+from cs_plugin.desk.option_mailboxes import MailboxAtWork
+from cs_plugin.desk.receiving_mail import VettedMail, receive_mail, vet_mail
+from cs_plugin.rules.incoming import KEPT_HERE, Landed, Outcome
+from cs_plugin.rules.inquiry import digest
+from cs_plugin.store import imported, mailboxes
+from cs_plugin.store.imported import Place
+from cs_plugin.store.locking import committed, has_one_writer, only_reads, passing
+from cs_plugin.store.mailboxes import Turn
+from cs_plugin.store.set_aside import set_aside
+from cs_plugin.sync.reading import Came, Read, keep, read, recognise, words_of
+from cs_plugin.sync.surroundings import HostFailedError, Surroundings, TurnLostError
+
+log = logging.getLogger(__name__)
+# How many seconds a transaction writes where only one can write at a time; then others can, for as long.
+_ONE_WRITER_SECONDS = 0.05
+_UNREAD = "unread"
+
+
+@dataclass(slots=True)
+class _Item:
+    """A mail on its way into the desk, and what became of it."""
+
+    read: Read
+    vetted: VettedMail | None = None
+    landed: Landed | None = None
+
+
+@dataclass
+class Taking:
+    """What takes the mails of one run. `counts` is what came of those that are committed, `gone` what was removed from the server since."""
+
+    around: Surroundings
+    mailbox: MailboxAtWork
+    turn: Turn
+    run_id: int
+    place: Place
+    counts: Counter[str] = field(default_factory=Counter)
+    gone_uids: list[int] = field(default_factory=list)
+    gone_uidls: list[bytes] = field(default_factory=list)
+    _others_until: float = 0.0
+
+    def take(self, came: Sequence[Came], *, last_uid: int | None = None) -> list[Came]:
+        """Take mails, and return those that may be removed from the server: the whole of them is kept here, and committed.
+
+        `last_uid` is how far the mailbox has been read once all of them are written. Raise TurnLostError, OSError where the file store takes nothing,
+        and what the database raises where it takes nothing; what was committed before stays, and how far that is with it.
+        """
+        now = self.around.clock()
+        mails = [read(one) for one in came]
+        if mails:
+            with self.around.sessions() as session:
+                known = imported.known_contents(only_reads(session), self.mailbox.id, [one.key for one in mails])
+            recognise(mails, known)
+            keep(self.around.files, self.mailbox.source, mails, now)
+        items = [_Item(one) for one in mails]
+        with self.around.sessions() as session:
+            bench = self.around.bench(session)
+            bench.ask_host()
+            self._vet_all(bench, items)
+            self._write_all(session, bench, items, last_uid)
+        return [one.read.came for one in items if one.landed is not None and one.landed.outcome in KEPT_HERE]
+
+    def _vet_all(self, bench: Bench, items: Sequence[_Item]) -> None:
+        """Ask the host about mails. What it raises about one of several is that one's mistake; what it raises about all of them is its own."""
+        asked = [item for item in items if item.read.verdict is None and item.read.arrived is not None]
+        failed = list[Exception]()
+        for item in asked:
+            try:
+                assert item.read.arrived is not None
+                item.vetted = vet_mail(bench.host, item.read.arrived, bench.employees)
+            except Exception as error:  # whatever a hook does about one mail, those behind it are read
+                log.exception("the host could not be asked about a mail")
+                item.read.cause = words_of(error)
+                failed.append(error)
+        if len(failed) > 1 and len(failed) == len(asked):
+            raise HostFailedError(words_of(failed[-1]))
+
+    # --- Written ----------------------------------------------------------------------------------------------------------------------------------
+
+    def _write_all(self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None) -> None:
+        left = list(items)
+        while left or last_uid is not None:
+            try:
+                written = self._write_some(session, bench, left, last_uid, bounded=True)
+            except TurnLostError:
+                raise
+            except Exception as error:
+                if not left or (isinstance(error, DBAPIError) and passing(error)):
+                    raise
+                # One of them breaks something: each goes by itself.
+                log.warning("a batch of %d mails was rolled back (%s): they are taken one by one", len(left), type(error).__name__)
+                self._write_each(session, bench, left)
+                left = []
+                continue
+            left = left[written:]
+            if not left:
+                return
+
+    def _write_each(self, session: Session, bench: Bench, items: Sequence[_Item]) -> None:
+        for item in items:
+            try:
+                self._write_some(session, bench, [item])
+            except TurnLostError:
+                raise
+            except Exception as error:
+                if isinstance(error, DBAPIError) and passing(error):
+                    raise
+                log.exception("a mail could not be taken")
+                item.read.cause = words_of(error)
+                # Where it is the database that takes nothing, this raises too, and no mail is held to be the cause.
+                self._write_some(session, bench, [item])
+
+    def _write_some(
+        self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None = None, *, bounded: bool = False
+    ) -> int:
+        """Write mails in one transaction, `bounded` to as many as there is time for, and return how many; and how far the mailbox is read then."""
+        alone = has_one_writer(session)
+        session.rollback()
+        # The identity map would grow with the mailbox.
+        session.expunge_all()
+        if alone:
+            # As long as we have written, anybody else can.
+            time.sleep(max(0.0, self._others_until - time.monotonic()))
+
+        def work() -> int:
+            began, here, done = time.monotonic(), bench.at(self.around.clock()), 0
+            for item in items:
+                item.landed = self._land(session, here, item)
+                done += 1
+                if bounded and alone and time.monotonic() - began > _ONE_WRITER_SECONDS:
+                    break
+            written = items[:done]
+            self._write_rows(session, here, written)
+            imported.are_gone(session, self.place, uids=self.gone_uids, uidl_hashes=self.gone_uidls)
+            imported.tell_run(session, self.run_id, counts=dict(self.counts + _counted(written)))
+            reached = last_uid if done == len(items) else None
+            if reached is None:
+                reached = max((uid for uid in map(_new_uid, written) if uid is not None), default=None)
+            cursor = {} if reached is None else {"last_uid": reached}
+            if not mailboxes.keep_turn(session, self.turn, here.now, **cursor):
+                raise TurnLostError(f"mailbox {self.mailbox.id} was taken over")
+            return done
+
+        began = time.monotonic()
+        done = committed(session, work)
+        self._others_until = 2 * time.monotonic() - began
+        self.counts += _counted(items[:done])
+        self.gone_uids, self.gone_uidls = [], []
+        return done
+
+    def _land(self, session: Session, bench: Bench, item: _Item) -> Landed:
+        one = item.read
+        if one.verdict is not None:
+            return Landed(one.verdict, one.reason)
+        if item.vetted is not None and not one.cause:
+            landed = receive_mail(bench, item.vetted)
+            if one.same_id and landed.message_id is not None:
+                imported.mark_same_id(session, [landed.message_id, *landed.also])
+            if landed.outcome is not Outcome.SET_ASIDE:
+                return landed
+            return self._set_aside(session, bench, item, landed.reason)
+        return self._set_aside(session, bench, item, one.cause or _UNREAD)
+
+    def _set_aside(self, session: Session, bench: Bench, item: _Item, cause: str) -> Landed:
+        one, source = item.read, self.mailbox.source
+        assert one.original is not None, "what is set aside is kept"
+        shop_id = source.shop_ids[0] if len(source.shop_ids) == 1 else None
+        set_aside(
+            session, one.original, cause, bench.now, mailbox_id=self.mailbox.id, shop_id=shop_id, sender=one.sender, subject=one.subject
+        )
+        bench.announce("cs_mail_set_aside", mailbox_id=self.mailbox.id, cause=cause)
+        return Landed(Outcome.SET_ASIDE, cause)
+
+    def _row(self, bench: Bench, item: _Item) -> dict[str, Any]:
+        one, landed = item.read, item.landed
+        assert landed is not None
+        listed, is_told = one.came.listed, landed.message_id is None
+        return {
+            "mailbox_id": self.mailbox.id,
+            "folder": self.place.folder,
+            "uidvalidity": self.place.uidvalidity,
+            "uid": listed.uid if listed is not None else None,
+            "uidl_hash": uidl_key(listed.uidl) if listed is not None and listed.uidl is not None else None,
+            "message_id_hash": one.message_id_hash,
+            "content_hash": one.content_hash if one.came.verdict is None else None,
+            "run_id": self.run_id,
+            "message_id": landed.message_id,
+            "outcome": landed.outcome.value,
+            "reason": landed.reason[:255],
+            "on_server": listed is not None,
+            "size": one.came.size,
+            "sender": one.sender if is_told else "",
+            "subject": one.subject if is_told else "",
+            "created_at": bench.now,
+        }
+
+    def _write_rows(self, session: Session, bench: Bench, items: Sequence[_Item]) -> None:
+        imported.write(session, [self._row(bench, item) for item in items if item.read.came.row_id is None])
+        for item in items:
+            if item.read.came.row_id is not None:
+                imported.rewrite(session, item.read.came.row_id, **self._row(bench, item))
+
+    # --- What was removed from the server ----------------------------------------------------------------------------------------------------------
+
+    def are_gone(self, came: Sequence[Came]) -> None:
+        """Note that mails were removed from the server; it is written with the next transaction."""
+        listed = [one.listed for one in came if one.listed is not None]
+        self.gone_uids += [one.uid for one in listed if one.uid is not None]
+        self.gone_uidls += [uidl_key(one.uidl) for one in listed if one.uidl is not None]
+
+    def write_gone(self) -> None:
+        """Write down what was removed from the server and is not written yet."""
+        if self.gone_uids or self.gone_uidls:
+            with self.around.sessions() as session:
+                self._write_some(session, self.around.bench(session), [])
+
+
+def _new_uid(item: _Item) -> int | None:
+    """Return the number of a mail that comes for the first time: up to there the mailbox has been read."""
+    came = item.read.came
+    return came.listed.uid if came.listed is not None and came.row_id is None else None
+
+
+def _counted(items: Sequence[_Item]) -> Counter[str]:
+    return Counter(item.landed.outcome.value for item in items if item.landed is not None)
+
+
+def uidl_key(uidl: bytes) -> bytes:
+    """Return the digest under which a UIDL is kept: at most 70 bytes, which servers do not always keep to (RFC 1939, section 7)."""
+    return digest("uidl", uidl.decode("latin-1"))
