@@ -12,6 +12,7 @@ from cs_plugin.desk.links import revoke_link
 from cs_plugin.desk.ordering import write_on_order
 from cs_plugin.desk.purging import BIN_KEEPS, in_the_bin, kept_no_longer, kept_since_in_shops, purge_bin, purge_closed
 from cs_plugin.desk.receiving import Vetted, receive, vet, was_taken
+from cs_plugin.desk.receiving_mail import VettedMail, receive_mail, vet_mail
 from cs_plugin.desk.secrets import Keeping, look_at_secrets, seal_secrets_anew
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Keeping",
     "Target",
     "Vetted",
+    "VettedMail",
     "add_note",
     "answer_question",
     "assign",
@@ -39,6 +41,7 @@ __all__ = [
     "purge_bin",
     "purge_closed",
     "receive",
+    "receive_mail",
     "reply",
     "restore",
     "retry_mail",
@@ -46,6 +49,7 @@ __all__ = [
     "seal_secrets_anew",
     "set_status",
     "vet",
+    "vet_mail",
     "was_taken",
     "write_on_order",
 ]

@@ -28,7 +28,7 @@ MAX_CC = 20
 class Answer:
     """What an employee sends. `then` is the status that the thread gets, None for the one that the option names; `keep_status` overrules both.
 
-    `seen_message_id` is the newest message that stood on the page when the answer was written.
+    `seen_message_id` is the newest message that stood on the page when the answer was written. `channel` is MAIL for an answer by mail.
     """
 
     text: str
@@ -37,6 +37,7 @@ class Answer:
     then: Status | None = None
     keep_status: bool = False
     seen_message_id: int | None = None
+    channel: Channel = Channel.DESK
 
 
 def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message:
@@ -54,7 +55,7 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
     if cc and not letters.is_sent(bench, thread, "reply"):
         raise InvalidInputError("cc", _("Answers of this contact are not mailed, so nobody can get a copy."))
     options = bench.options(thread.shop_id)
-    message = _write(bench, actor, thread, text, private=False)
+    message = _write(bench, actor, thread, text, private=False, channel=answer.channel)
     message.cc = list(cc) or None
 
     def send(author: str, question: str) -> None:

@@ -92,7 +92,7 @@ def receive(bench: Bench, inquiry: Inquiry | Vetted) -> Received:
     if decision.thread_id is None:
         _check_beginning(bench, inquiry, contact)
         decision = _one_after_the_other(bench, inquiry, decision, ours)
-    spam = vetted.spam or _blocked(bench, inquiry)
+    spam = vetted.spam or is_blocked(bench.session, inquiry.sender.address, inquiry.shop_id)
     for key, lasts in _post_keys(inquiry, decision):
         earlier = posts.claim(bench.session, key, bench.now, lasts=lasts)
         if earlier is not None:
@@ -165,12 +165,12 @@ def _scope(inquiry: Inquiry) -> Scope:
     return Scope(frozenset({inquiry.shop_id}))
 
 
-def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, place: _Place, reference: str) -> Received:
+def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, place: Opening, reference: str) -> Received:
     thread, begins = place.thread, place.begins
     message = _write(bench, inquiry, thread, place.reason)
     if begins and place.reason == GOES_ON:
         bench.note_event(thread, reopening.CONTINUES, None, message=message, other=thread.refers_to_id)
-    _move(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
+    move_by_message(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
     threads.recompute(bench.session, [thread.id])
     if thread.folder is not Folder.SPAM:
         letters.tell_of_message(bench, thread, message, contact, begins=begins, reference=reference)
@@ -181,7 +181,7 @@ def _store(bench: Bench, inquiry: Inquiry, contact: ContactWords | None, place: 
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Opening:
     """The locked thread in which a message is written, whether it begins with that message, and why it is this one."""
 
     thread: Thread
@@ -189,20 +189,21 @@ class _Place:
     reason: str
 
 
-def _place_for(bench: Bench, inquiry: Inquiry, decision: Decision, *, spam: bool) -> _Place:
+def _place_for(bench: Bench, inquiry: Inquiry, decision: Decision, *, spam: bool) -> Opening:
     wanted = lock_thread(bench.session, _scope(inquiry), decision.thread_id) if decision.thread_id is not None else None
     if wanted is None or wanted.folder is Folder.BIN:
         # One that was decided on was deleted between our look and our lock.
         if decision.thread_id is not None and inquiry.channel is Channel.LINK:
             raise InvalidInputError("text", _CLOSED)
-        return _Place(_begin(bench, inquiry, spam=spam), True, "begins_a_thread")
-    place = _reopened_or_continued(bench, wanted, decision.reason, spam=spam)
+        return Opening(begin(bench, inquiry, spam=spam), True, "begins_a_thread")
+    place = reopened_or_continued(bench, wanted, decision.reason, spam=spam)
     if decision.reason == carries_a_thread_link.__name__ or inquiry.sender.verified:
         _know_customer(bench, place.thread, inquiry.sender)
     return place
 
 
-def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
+def begin(bench: Bench, inquiry: Inquiry, *, spam: bool, refers_to_id: int | None = None) -> Thread:
+    """Begin a thread with what somebody has sent; it is locked, since nobody else can see it yet."""
     sender = inquiry.sender
     thread = Thread(
         shop_id=inquiry.shop_id,
@@ -219,6 +220,7 @@ def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
         customer_name=sender.name,
         customer_sort=fold(sender.name)[:254],
         order_id=inquiry.order_id,
+        refers_to_id=refers_to_id,
         token_nonce=secrets.token_hex(16),
         created_at=bench.now,
     )
@@ -228,7 +230,7 @@ def _begin(bench: Bench, inquiry: Inquiry, *, spam: bool) -> Thread:
     return thread
 
 
-def _said_there(bench: Bench, inquiry: Inquiry, place: _Place, ours: list[bytes]) -> Post | None:
+def _said_there(bench: Bench, inquiry: Inquiry, place: Opening, ours: list[bytes]) -> Post | None:
     """Return the post by which the same text has come to the thread in which another one goes on: it has a link of its own to write by.
 
     Where it has not, the claim is added to `ours`.
@@ -243,7 +245,7 @@ def _said_there(bench: Bench, inquiry: Inquiry, place: _Place, ours: list[bytes]
     return None
 
 
-def _reopened_or_continued(bench: Bench, wanted: Thread, reason: str, *, spam: bool) -> _Place:
+def reopened_or_continued(bench: Bench, wanted: Thread, reason: str, *, spam: bool) -> Opening:
     """Return where a message to a locked thread goes: into that one, to reopen it, unless it has come to rest.
 
     Then it goes into the thread in which that one went on since, or, where this rests too, into a new one.
@@ -254,9 +256,9 @@ def _reopened_or_continued(bench: Bench, wanted: Thread, reason: str, *, spam: b
         # Later ones have higher numbers, so that all who follow lock in one order.
         further = lock_thread(bench.session, Scope(frozenset({thread.shop_id})), number) if number is not None and number > thread.id else None
         if further is None or further.folder is Folder.BIN or further.address_hash != thread.address_hash:
-            return _Place(_begin_after(bench, thread, spam=spam), True, GOES_ON)
+            return Opening(_begin_after(bench, thread, spam=spam), True, GOES_ON)
         thread = further
-    return _Place(thread, False, reason if thread is wanted else GOES_ON)
+    return Opening(thread, False, reason if thread is wanted else GOES_ON)
 
 
 def _rests(bench: Bench, thread: Thread) -> bool:
@@ -344,7 +346,8 @@ def _write(bench: Bench, inquiry: Inquiry, thread: Thread, reason: str) -> Messa
     return message
 
 
-def _move(bench: Bench, thread: Thread, message: Message, happening: Happening) -> None:
+def move_by_message(bench: Bench, thread: Thread, message: Message, happening: Happening) -> None:
+    """Give a locked thread the status that what has befallen it with a message makes of it."""
     after, before = AFTER[happening], thread.status
     if after is None or after is before:
         return
@@ -354,11 +357,12 @@ def _move(bench: Bench, thread: Thread, message: Message, happening: Happening) 
     bench.announce("cs_status_changed", thread=facts_of_thread(thread), before=before.value, after=after.value, employee=None)
 
 
-def _blocked(bench: Bench, inquiry: Inquiry) -> bool:
-    blocked = bench.session.query(BlockedSender.id).where(
-        BlockedSender.address_hash == address_key(inquiry.sender.address), BlockedSender.shop_id.in_(["", inquiry.shop_id])
+def is_blocked(session: Session, address: str, shop_id: str) -> bool:
+    """Say whether somebody has blocked an address, in this shop or in all."""
+    blocked = select(BlockedSender.id).where(
+        BlockedSender.address_hash == address_key(address), BlockedSender.shop_id.in_(["", shop_id])
     )
-    return blocked.first() is not None
+    return session.scalar(blocked.limit(1)) is not None
 
 
 def _post_keys(inquiry: Inquiry, decision: Decision) -> list[tuple[bytes, dt.timedelta | None]]:

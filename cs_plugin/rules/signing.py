@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +19,8 @@ from cs_plugin.errors import ConfigurationError
 _MIN_KEY = 16
 _MAC_BYTES = 15   # 120 bits are 24 letters of base32, without padding
 _MOST_THREADS = 2**63 - 1   # what a database can hold
+# Bounded, so that no subject takes long to look through.
+_IN_SUBJECT = re.compile(r"\[#([A-Za-z2-7]{26}-[0-9]{1,19})\]")
 _LETTERS = re.compile(r"(?P<kid>[a-z2-7]{2})(?P<mac>[a-z2-7]{24})-(?P<thread>[1-9][0-9]{0,18})")
 
 
@@ -26,12 +28,14 @@ class TagKind(StrEnum):
     """What a tag opens: a link opens the conversation, an address or subject tag only says where a mail belongs.
 
     A question tag lets its holder say how one answer has served them: it holds the number of that message in the place of the thread's.
+    An employee tag lets one employee answer by mail in one thread (`nonce_of_employee`).
     """
 
     LINK = "link"
     ADDRESS = "address"
     SUBJECT = "subject"
     QUESTION = "question"
+    EMPLOYEE = "employee"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,29 @@ class Signer:
             same_mac = hmac.compare_digest(_mac(key, kind, tag.thread_id, nonce), tag.mac)
             good |= same_key and same_mac
         return good
+
+
+def nonce_of_employee(nonce: str, employee_id: str) -> str:
+    """Return what stands for a thread's nonce in the tag of one employee: nobody else's tag is good for them, and a new nonce revokes it."""
+    return f"{nonce}:{employee_id}"
+
+
+def tags_in_addresses(addresses: Iterable[str]) -> tuple[Tag, ...]:
+    """Return the tags that stand behind a plus in addresses ("box+tag@shop.example"), in their order, each once."""
+    tags = (read_tag(address.rpartition("@")[0].rpartition("+")[2]) for address in addresses)
+    return tuple(dict.fromkeys(tag for tag in tags if tag is not None))
+
+
+def tags_in_subject(subject: str) -> tuple[Tag, ...]:
+    """Return the tags that stand in a subject as "[#tag]", in their order, each once."""
+    tags = (read_tag(found[1]) for found in _IN_SUBJECT.finditer(subject))
+    return tuple(dict.fromkeys(tag for tag in tags if tag is not None))
+
+
+def tags_in_message_ids(message_ids: Iterable[str]) -> tuple[Tag, ...]:
+    """Return the tags with which Message-IDs begin ("<tag.words@shop.example>"), in their order, each once."""
+    tags = (read_tag(one.lstrip("<").partition("@")[0].partition(".")[0]) for one in message_ids)
+    return tuple(dict.fromkeys(tag for tag in tags if tag is not None))
 
 
 def read_tag(text: str | None) -> Tag | None:

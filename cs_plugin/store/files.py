@@ -13,7 +13,7 @@ import struct
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -395,6 +395,33 @@ def attach(session: Session, message_id: int, stored: Collection[StoredFile], no
         session.add(
             Attachment(message_id=message_id, blob_id=blob.id, position=position, name=one.name, content_type=one.content_type, size=one.size)
         )
+    session.flush()
+
+
+def blobs_of(session: Session, stored: Collection[StoredFile], now: dt.datetime) -> dict[str, Blob]:
+    """Return the rows of stored files by their keys, made where they are new: in two statements, however many they are."""
+    wanted = {one.key: one for one in stored}
+    found = {blob.key: blob for blob in session.scalars(select(Blob).where(Blob.key.in_(sorted(wanted))))} if wanted else {}
+    new = [Blob(sha256=one.sha256, size=one.size, key=one.key, created_at=now) for key, one in sorted(wanted.items()) if key not in found]
+    session.add_all(new)
+    session.flush()
+    return found | {blob.key: blob for blob in new}
+
+
+def attach_parts(session: Session, message_id: int, parts: Collection[tuple[StoredFile, str]], blobs: Mapping[str, Blob]) -> None:
+    """Attach the parts of a mail to a message, in their order: each is a file and its Content-ID, or an empty text; `blobs` has their rows."""
+    session.add_all(
+        Attachment(
+            message_id=message_id,
+            blob_id=blobs[one.key].id,
+            position=position,
+            name=one.name[:255],
+            content_type=one.content_type[:127],
+            size=one.size,
+            content_id=content_id[:255],
+        )
+        for position, (one, content_id) in enumerate(parts)
+    )
     session.flush()
 
 

@@ -8,13 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import address_key, digest
+from cs_plugin.rules.mail_matching import Key
 from cs_plugin.rules.signing import Signer, TagKind, read_tag
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.models import Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 
-# FORWARDED: sent to somebody outside, whose answer is never the customer's.
-SENT, RECEIVED, FORWARDED = "sent", "received", "forwarded"
+# FORWARDED: sent to somebody outside, whose answer is never the customer's; OUTSIDE: such an answer.
+SENT, RECEIVED, FORWARDED, OUTSIDE = Key.SENT.value, Key.RECEIVED.value, Key.FORWARDED.value, Key.OUTSIDE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def message_id_key(message_id: str) -> bytes:
 
 
 def remember_message_id(session: Session, kind: str, message_id: str, thread: Thread, at_message: int | None, now: object) -> None:
-    """Let a Message-ID lead to a thread; `kind` is one of the three above."""
+    """Let a Message-ID lead to a thread; `kind` is one of those above."""
     session.add(
         ThreadAlias(kind=kind, hash=message_id_key(message_id), thread_id=thread.id, message_id=at_message, shop_id=thread.shop_id, created_at=now)
     )

@@ -689,7 +689,8 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
             customer_messages=one(func.count(), by_customer),
             employee_messages=one(func.count(), by_employee),
             waiting_since=one(func.min(Message.created_at), by_customer, or_(last_answer.is_(None), Message.id > last_answer)),
-            last_activity_at=one(func.max(Message.created_at), of_thread),
+            # What a machine sends is no activity: a thread that only answers itself comes to rest.
+            last_activity_at=one(func.max(Message.created_at), of_thread, Message.author_kind != AuthorKind.MACHINE),
         ),
         execution_options={"synchronize_session": False},
     )

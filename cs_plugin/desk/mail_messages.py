@@ -1,0 +1,97 @@
+"""A mail as a message of a thread: its texts, its files, and all of it as it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cs_plugin.desk.bench import Bench
+from cs_plugin.rules.incoming import ArrivedMail
+from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, AuthorKind, Channel, StoredFile, clean_line, preview
+from cs_plugin.store import files, search
+from cs_plugin.store.matching import message_id_key, remember_message_id
+from cs_plugin.store.models import Blob, Message, Thread
+
+# Letters of a text that are kept beside the original: far more than anybody reads, and less than MariaDB's column holds.
+_MOST_LETTERS = 1_000_000
+_LONGEST_ID = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who has written a mail, as its message tells. A note is `private`."""
+
+    kind: AuthorKind
+    name: str
+    address: str
+    id: str | None = None
+    private: bool = False
+
+
+def write_mail(
+    bench: Bench,
+    arrived: ArrivedMail,
+    thread: Thread,
+    author: Author,
+    reason: str,
+    *,
+    home_id: int | None = None,
+    linked_to: int | None = None,
+    known_under: str = "",
+    same_id_other_text: bool = False,
+) -> Message:
+    """Write a mail into a locked thread. `home_id` is the thread that its key names, where that has been merged into this one.
+
+    `linked_to` is the message of the same mail in another thread; `known_under` the kind of key by which an answer finds the thread, where it may.
+    """
+    mail = arrived.mail
+    blobs = files.blobs_of(bench.session, all_files(arrived), bench.now)
+    message_id = mail.message_id[:_LONGEST_ID] if mail.message_id else None
+    message = Message(
+        thread_id=thread.id,
+        home_thread_id=home_id or thread.id,
+        shop_id=thread.shop_id,
+        author_kind=author.kind,
+        author_id=author.id,
+        author_name=clean_line(author.name, MAX_NAME),
+        author_address=clean_line(author.address, MAX_ADDRESS),
+        private=author.private,
+        channel=Channel.MAIL,
+        subject=clean_line(mail.subject, MAX_SUBJECT),
+        text=mail.text[:_MOST_LETTERS],
+        preview=preview(mail.text),
+        language=thread.language,
+        message_id=message_id,
+        message_id_hash=message_id_key(message_id) if message_id else None,
+        matched_by=reason[:64],
+        same_id_other_text=same_id_other_text,
+        linked_message_id=linked_to,
+        sent_at=mail.sent_at,
+        created_at=bench.now,
+    )
+    keep_originals(message, arrived, blobs)
+    bench.session.add(message)
+    bench.session.flush()
+    if arrived.files:
+        files.attach_parts(bench.session, message.id, arrived.files, blobs)
+    search.index(bench.session, message)
+    if message_id and known_under:
+        remember_message_id(bench.session, known_under, message_id, thread, message.id, bench.now)
+    return message
+
+
+def keep_originals(message: Message, arrived: ArrivedMail, blobs: dict[str, Blob]) -> None:
+    """Let a message have the mail that it came by: as it was sent, its HTML, and what was folded away beneath it."""
+    message.quoted = arrived.mail.quoted[:_MOST_LETTERS] or None
+    message.original_blob_id = blobs[arrived.original.key].id
+    message.html_blob_id = blobs[arrived.html.key].id if arrived.html else None
+
+
+def machine(arrived: ArrivedMail) -> Author:
+    """Return the author of what no person has written."""
+    sender = arrived.mail.sender
+    return Author(AuthorKind.MACHINE, sender.name if sender else "", sender.address if sender else "")
+
+
+def all_files(arrived: ArrivedMail) -> list[StoredFile]:
+    """Return every file that is kept of a mail."""
+    return [arrived.original, *([arrived.html] if arrived.html else []), *(file for file, _content_id in arrived.files)]

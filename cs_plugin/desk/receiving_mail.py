@@ -1,0 +1,462 @@
+"""Receive a mail: it is stored once, in the thread that it belongs to or in a new one, or nothing of it is, and the reason is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from cs_plugin.desk import letters
+from cs_plugin.desk.answering import Answer, reply
+from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
+from cs_plugin.desk.bounced import take_bounce
+from cs_plugin.desk.mail_messages import Author, all_files, keep_originals, machine, write_mail
+from cs_plugin.desk.receiving import GOES_ON, Opening, begin, checked_address, is_blocked, move_by_message, reopened_or_continued
+from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
+from cs_plugin.host import Host
+from cs_plugin.rules.incoming import ArrivedMail, Landed, Outcome
+from cs_plugin.rules.inquiry import MAX_NAME, MAX_SUBJECT, MAX_TEXT, AuthorKind, Channel, Inquiry, Sender, address_key, clean_line
+from cs_plugin.rules.mail_matching import BEGINS, DELETED, STRANGER, Clues, FoundThread, Part, Party, Place, place_of, refusal_of
+from cs_plugin.rules.people import Customer, Employee, split_name
+from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants
+from cs_plugin.rules.status import Folder, Happening
+from cs_plugin.store import files, notices, reopening, threads
+from cs_plugin.store.bounced import forwarder_of
+from cs_plugin.store.contacts import ContactWords, contact_of, default_contact
+from cs_plugin.store.employees import remember
+from cs_plugin.store.locking import lock_thread, lock_threads
+from cs_plugin.store.mail_clues import Addressee, contacts_at, is_ours, read_clues
+from cs_plugin.store.matching import OUTSIDE, RECEIVED, remember_message_id
+from cs_plugin.store.models import Message, Thread
+from cs_plugin.store.scope import Scope
+
+# Why a mail is where it is, besides the names of the rules (`rules.mail_matching`).
+BLOCKED = "comes_from_a_blocked_sender"
+FROM_OURSELVES = "comes_from_an_address_of_ours"
+UNRECOGNISED = "belongs_to_no_thread"
+BY_A_MACHINE = "was_written_by_a_machine"
+# Why an employee's answer, whose tag was good, was noted and not sent.
+NOT_SENT = "could_not_be_sent_as_an_answer"
+QUOTES_THE_NOTICE = "quotes_the_notice_that_it_answers"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VettedMail:
+    """A mail, and what the host says of its sender: the accounts with that address by shop, the employee, and whether it holds it for spam.
+
+    The address of `sender` is empty where the mail names none that a mail could be sent to.
+    """
+
+    arrived: ArrivedMail
+    sender: Sender
+    customers: Mapping[str, Customer] = field(default_factory=dict)
+    employee: Employee | None = None
+    grants: Grants = NO_GRANTS
+    spam: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """Return the shops that the mail was fetched for: nothing in it leads anywhere else."""
+        return Scope(frozenset(self.arrived.source.shop_ids))
+
+
+# --- Before the transaction -------------------------------------------------------------------------------------------------------------------------
+
+
+def vet_mail(host: Host, arrived: ArrivedMail, employees: Sequence[Employee]) -> VettedMail:
+    """Ask the host about a mail's sender, and whether it is spam: outside any transaction. `employees` are the host's, asked for once a run.
+
+    An error of the host's is raised, but for a spam filter that breaks: it keeps nobody's mail.
+    """
+    mail = arrived.mail
+    name = clean_line(mail.sender.name, MAX_NAME) if mail.sender else ""
+    first_name, last_name = split_name(name)
+    sender = Sender(_good_address(mail.sender.address if mail.sender else ""), first_name, last_name)
+    employee = _employee_at(sender.address, employees)
+    return VettedMail(
+        arrived,
+        sender,
+        _customers_at(host, sender.address, arrived.source.shop_ids),
+        employee,
+        host.told_grants(employee).grants if employee else NO_GRANTS,
+        not mail.automatic and mail.bounce is None and _is_spam(host, arrived, sender),
+    )
+
+
+def _good_address(address: str) -> str:
+    try:
+        return checked_address(address)
+    except InvalidInputError:
+        return ""
+
+
+def _employee_at(address: str, employees: Sequence[Employee]) -> Employee | None:
+    key = address_key(address)
+    return next((one for one in employees if one.active and one.email and address_key(one.email) == key), None) if address else None
+
+
+def _customers_at(host: Host, address: str, shop_ids: Sequence[str]) -> Mapping[str, Customer]:
+    if not address or not shop_ids:
+        return {}
+    # Most senders have no account anywhere, which one question tells.
+    if len(shop_ids) > 1 and host.find_customer(email=address) is None:
+        return {}
+    answers = {shop_id: host.find_customer(email=address, shop_id=shop_id) for shop_id in shop_ids}
+    return {shop_id: customer for shop_id, customer in answers.items() if customer is not None}
+
+
+def _is_spam(host: Host, arrived: ArrivedMail, sender: Sender) -> bool:
+    mail, source = arrived.mail, arrived.source
+    shop_id = next(iter(source.shop_ids), "")
+    inquiry = Inquiry(
+        Channel.MAIL,
+        shop_id,
+        "",
+        sender,
+        mail.text,
+        contact_id=source.contact_id,
+        subject=clean_line(mail.subject, MAX_SUBJECT),
+        files=tuple(file for file, _content_id in arrived.files),
+        sent_at=mail.sent_at,
+        message_id=mail.message_id,
+        references=mail.references,
+    )
+    try:
+        return host.is_spam(inquiry)
+    except Exception:  # a host's filter may raise anything, and a mail is kept all the same
+        log.exception("a mail could not be checked for spam; it is taken as none")
+        return False
+
+
+# --- Inside it --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def receive_mail(bench: Bench, vetted: VettedMail) -> Landed:
+    """Store a mail where it belongs, queue what has to be mailed about it, and say what became of it.
+
+    Nothing is stored where the outcome is OWN, LEFT, REPEATED or SET_ASIDE. Several mails may be received in one transaction: see `expect_mails`.
+    """
+    mail = vetted.arrived.mail
+    clues = read_clues(bench.session, vetted.scope, bench.signer, mail, vetted.employee.id if vetted.employee else None)
+    party = _party(bench, vetted)
+    refusal = refusal_of(mail, clues, party)
+    if refusal:
+        return Landed(Outcome.OWN, refusal)
+    place = place_of(clues, party)
+    if mail.bounce is not None:
+        landed = take_bounce(bench, vetted.arrived, clues)
+        if landed is not None:
+            return landed
+    if mail.automatic or mail.bounce is not None:
+        return _of_a_machine(bench, vetted, place)
+    if place.thread is not None and place.thread.folder is Folder.BIN:
+        place = Place(None, Part.NONE, DELETED)
+    return _TAKEN[place.part](bench, vetted, place, clues, party)
+
+
+def _party(bench: Bench, vetted: VettedMail) -> Party:
+    address = vetted.sender.address
+    return Party(
+        address=address_key(address) if address else None,
+        customers={shop_id: customer.id for shop_id, customer in vetted.customers.items()},
+        is_employee=vetted.employee is not None,
+        grants=vetted.grants,
+        is_ours=is_ours(bench.session, address),
+    )
+
+
+# --- In the thread that it leads to -----------------------------------------------------------------------------------------------------------------
+
+
+def _of_the_customer(bench: Bench, vetted: VettedMail, place: Place, clues: Clues, party: Party) -> Landed:
+    """Store an answer of the customer's in the thread that it leads to, and linked in the others that the same mail was written to."""
+    found = _thread(place)
+    if _is_blocked(bench, vetted, found.shop_id):
+        return _begin_one(bench, vetted, BLOCKED, refers_to=found, spam=True)
+    further = _further(bench, vetted, clues, found, party)
+    locked = {thread.id: thread for thread in lock_threads(bench.session, vetted.scope, [found.id, *(one.id for one in further)])}
+    if found.id not in locked or locked[found.id].folder is Folder.BIN:
+        return _in_new_threads(bench, vetted, DELETED)
+    opening = reopened_or_continued(bench, locked[found.id], place.reason, spam=vetted.spam)
+    message = _say(bench, vetted, opening, home_id=found.home_id if opening.thread.id == found.id else None)
+    also = [
+        _say(bench, vetted, reopened_or_continued(bench, locked[one.id], place.reason, spam=vetted.spam), linked_to=message.id).id
+        for one in further
+        if one.id in locked and locked[one.id].folder is not Folder.BIN
+    ]
+    return Landed(Outcome.MESSAGE, opening.reason, opening.thread.id, message.id, tuple(also))
+
+
+def _thread(place: Place) -> FoundThread:
+    if place.thread is None:
+        raise AssertionError("a part in no thread")
+    return place.thread
+
+
+def _further(bench: Bench, vetted: VettedMail, clues: Clues, found: FoundThread, party: Party) -> list[FoundThread]:
+    """Return the other threads in which the same conversation goes on with another contact that the mail was written to as well."""
+    others = {one.id: one for one in clues.answered if one.id != found.id and one.contact_id not in (None, found.contact_id)}
+    if not others:
+        return []
+    written_to = {one.contact_id for one in _contacts_written_to(bench, vetted)}
+    led_to = [one for one in others.values() if one.contact_id in written_to and one.folder is not Folder.BIN]
+    return [one for one in led_to if place_of(Clues(answered=(one,)), party).part is Part.CUSTOMER]
+
+
+def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clues, party: Party) -> Landed:
+    """Send an employee's answer to the customer, as if it had been written on the thread's page; what cannot be sent is noted, with the reason."""
+    found, mail = _thread(place), vetted.arrived.mail
+    why_not = _why_not_sent(bench, vetted, found)
+    if why_not:
+        return _noted(bench, vetted, replace(place, reason=why_not))
+    answer = Answer(mail.text, files=tuple(file for file, _content_id in vetted.arrived.files), channel=Channel.MAIL)
+    try:
+        message = reply(bench, _actor(vetted), found.id, answer)
+    except InvalidInputError:
+        # The thread lies in spam, or has no address: nothing has been written so far.
+        return _noted(bench, vetted, replace(place, reason=NOT_SENT))
+    except (NotFoundError, NotPermittedError):
+        return _from_a_stranger(bench, vetted, place, clues, party)
+    blobs = files.blobs_of(bench.session, all_files(vetted.arrived), bench.now)
+    keep_originals(message, vetted.arrived, blobs)
+    message.matched_by, message.sent_at = place.reason, mail.sent_at
+    if mail.message_id:
+        # Whoever got a copy of it may answer to it.
+        remember_message_id(bench.session, RECEIVED, mail.message_id, bench.session.get_one(Thread, found.id), message.id, bench.now)
+    bench.session.flush()
+    return Landed(Outcome.ANSWER, place.reason, found.id, message.id)
+
+
+def _why_not_sent(bench: Bench, vetted: VettedMail, found: FoundThread) -> str:
+    """Return why an employee's mail does not go to the customer, though its tag is good; empty where it does."""
+    mail = vetted.arrived.mail
+    if not mail.text.strip() or len(mail.text) > MAX_TEXT:
+        return NOT_SENT
+    # The notice stands in the text, since a mail program has quoted it in a way that nobody knows; it is for employees to read.
+    page = bench.thread_page(bench.shop(found.shop_id), found.id)
+    return QUOTES_THE_NOTICE if page and page in mail.text else ""
+
+
+def _actor(vetted: VettedMail) -> Actor:
+    if vetted.employee is None:
+        raise AssertionError("an employee's mail without an employee")
+    return Actor(vetted.employee, vetted.grants, via="mail")
+
+
+def _noted(bench: Bench, vetted: VettedMail, place: Place, _clues: Clues | None = None, _party: Party | None = None) -> Landed:
+    """Keep a colleague's mail as a private note."""
+    found, employee = _thread(place), vetted.employee
+    if employee is not None:
+        remember(bench.session, [employee], bench.now)
+    author = Author(
+        AuthorKind.EMPLOYEE,
+        employee.name if employee else vetted.sender.name or vetted.sender.address,
+        vetted.sender.address,
+        employee.id if employee else None,
+        private=True,
+    )
+    return _note(bench, vetted, place, found, author)
+
+
+def _from_an_outsider(bench: Bench, vetted: VettedMail, place: Place, _clues: Clues, _party: Party) -> Landed:
+    """Keep the answer of somebody to whom the thread was forwarded as a private note; it rings for whoever forwarded it and for the assignee."""
+    found, sender = _thread(place), vetted.sender
+    author = Author(AuthorKind.OUTSIDER, sender.name or sender.address, sender.address, private=True)
+    landed = _note(bench, vetted, place, found, author)
+    thread = bench.session.get_one(Thread, landed.thread_id)
+    told = {thread.assignee_id, forwarder_of(bench.session, thread, found.message_id)} - {None}
+    if told and thread.folder is Folder.LIST:
+        notices.ring(bench.session, thread, [one for one in told if one is not None], bench.now)
+    return landed
+
+
+def _note(bench: Bench, vetted: VettedMail, place: Place, found: FoundThread, author: Author) -> Landed:
+    thread = lock_thread(bench.session, vetted.scope, found.id)
+    if thread is None or thread.folder is Folder.BIN:
+        return _in_new_threads(bench, vetted, DELETED)
+    message = write_mail(bench, vetted.arrived, thread, author, place.reason, home_id=found.home_id)
+    mail = vetted.arrived.mail
+    if mail.message_id:
+        outside = author.kind is AuthorKind.OUTSIDER
+        at_message = found.message_id if outside else message.id
+        remember_message_id(bench.session, OUTSIDE if outside else RECEIVED, mail.message_id, thread, at_message, bench.now)
+    threads.recompute(bench.session, [thread.id])
+    bench.announce("cs_note_added", thread=facts_of_thread(thread), message=facts_of_message(message))
+    return Landed(Outcome.NOTE, place.reason, thread.id, message.id)
+
+
+# --- In a thread of its own -------------------------------------------------------------------------------------------------------------------------
+
+
+def _from_a_stranger(bench: Bench, vetted: VettedMail, place: Place, _clues: Clues, party: Party) -> Landed:
+    """Begin a thread with a mail that leads to none, or whose sender has no part in the one that it leads to."""
+    found = place.thread
+    if found is not None:
+        if bench.options(found.shop_id)["unknown_sender"] == "set_aside":
+            return Landed(Outcome.SET_ASIDE, STRANGER)
+        return _begin_one(bench, vetted, STRANGER, refers_to=found)
+    if party.is_ours and not party.is_employee:
+        # An answer to it would come back to us.
+        return Landed(Outcome.SET_ASIDE, FROM_OURSELVES)
+    if not vetted.arrived.source.create_threads and place.reason == BEGINS:
+        return Landed(Outcome.LEFT, UNRECOGNISED)
+    return _in_new_threads(bench, vetted, place.reason)
+
+
+def _of_a_machine(bench: Bench, vetted: VettedMail, place: Place) -> Landed:
+    """Keep what a machine has written: in the thread that it leads to, where nothing moves by it, else apart, where nothing is counted."""
+    found = place.thread if place.part is not Part.NONE else None
+    # Neither figures nor lists change by it.
+    locked = lock_threads(bench.session, vetted.scope, [found.id], changes=False) if found is not None else ()
+    thread = next((one for one in locked if one.folder is not Folder.BIN), None)
+    if found is not None and thread is not None:
+        message = write_mail(bench, vetted.arrived, thread, machine(vetted.arrived), place.reason, home_id=found.home_id)
+        return Landed(Outcome.AUTOMATIC, place.reason, thread.id, message.id)
+    if not vetted.arrived.source.create_threads:
+        return Landed(Outcome.LEFT, BY_A_MACHINE)
+    target = _targets(bench, vetted)[0]
+    referred = place.thread if place.part is Part.NONE and vetted.arrived.mail.bounce is None else None
+    thread = _begun(bench, vetted, target, refers_to=referred if referred and referred.folder is not Folder.BIN else None, spam=True)
+    # No key leads there: a person's mail must not follow a machine's into spam.
+    message = write_mail(bench, vetted.arrived, thread, machine(vetted.arrived), BY_A_MACHINE)
+    threads.recompute(bench.session, [thread.id])
+    return Landed(Outcome.AUTOMATIC, BY_A_MACHINE, thread.id, message.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a mail begins a thread: a shop, and a contact of it, None where the shop has none."""
+
+    shop_id: str
+    contact_id: int | None
+
+
+def _in_new_threads(bench: Bench, vetted: VettedMail, reason: str) -> Landed:
+    """Begin a thread with each contact that the mail was written to; the messages in the others are linked to the first."""
+    first: Message | None = None
+    also: list[int] = []
+    for target in _targets(bench, vetted):
+        spam = vetted.spam or _is_blocked(bench, vetted, target.shop_id)
+        thread = _begun(bench, vetted, target, spam=spam)
+        message = _say(bench, vetted, Opening(thread, True, reason), linked_to=first.id if first else None)
+        if first is None:
+            first = message
+        else:
+            also.append(message.id)
+    if first is None:
+        raise AssertionError("a mail for no shop")
+    return Landed(Outcome.MESSAGE, reason, first.thread_id, first.id, tuple(also))
+
+
+def _begin_one(bench: Bench, vetted: VettedMail, reason: str, *, refers_to: FoundThread, spam: bool = False) -> Landed:
+    """Begin a thread that refers to another one, in its shop, which its sender has no part in."""
+    target = next((one for one in _targets(bench, vetted) if one.shop_id == refers_to.shop_id), _Target(refers_to.shop_id, refers_to.contact_id))
+    spam = spam or vetted.spam or _is_blocked(bench, vetted, target.shop_id)
+    thread = _begun(bench, vetted, target, refers_to=refers_to, spam=spam)
+    message = _say(bench, vetted, Opening(thread, True, reason))
+    return Landed(Outcome.MESSAGE, reason, thread.id, message.id)
+
+
+def _begun(bench: Bench, vetted: VettedMail, target: _Target, *, refers_to: FoundThread | None = None, spam: bool) -> Thread:
+    customer = vetted.customers.get(target.shop_id)
+    language = customer.language if customer is not None and customer.language in {one.code for one in bench.languages} else None
+    inquiry = Inquiry(
+        Channel.MAIL,
+        target.shop_id,
+        language or bench.shop(target.shop_id).default_language,
+        # An address proves nothing: the account is shown, and nobody is verified by it.
+        replace(vetted.sender, customer_id=customer.id if customer else None, verified=False),
+        "",
+        contact_id=target.contact_id,
+        subject=clean_line(vetted.arrived.mail.subject, MAX_SUBJECT),
+    )
+    return begin(bench, inquiry, spam=spam, refers_to_id=refers_to.id if refers_to else None)
+
+
+def _targets(bench: Bench, vetted: VettedMail) -> list[_Target]:
+    """Return the contacts that the mail was written to, each with its shop: one for each address, in their order; else the mailbox's own.
+
+    Of a contact's shops it is the first of those that the mailbox is fetched for, in their order; where nothing tells, the first of all.
+    """
+    source = vetted.arrived.source
+    written_to = _contacts_written_to(bench, vetted)
+    if written_to:
+        return [_Target(one.shop_ids[0], one.contact_id) for one in written_to]
+    shop_id = source.shop_ids[0]
+    language = bench.shop(shop_id).default_language
+    standing = default_contact(bench.session, shop_id, language, bench.languages[0].code)
+    return [_Target(shop_id, standing.id if standing else None)]
+
+
+def _contacts_written_to(bench: Bench, vetted: VettedMail) -> list[Addressee]:
+    """Return a contact for each address that the mail was written to and that is a contact's; the mailbox's own contact where there is none."""
+    source = vetted.arrived.source
+    addresses = list(dict.fromkeys(untagged(one) for one in vetted.arrived.mail.written_to))
+    found = contacts_at(bench.session, addresses, source.contact_id, source.shop_ids)
+    chosen = {address: _standing_for([one for one in found if one.address == address], source.contact_id) for address in addresses}
+    written_to = {one.contact_id: one for one in chosen.values() if one is not None}
+    return list(written_to.values()) or [one for one in found if one.contact_id == source.contact_id]
+
+
+def _standing_for(contacts: Sequence[Addressee], contact_id: int | None) -> Addressee | None:
+    """Return which of the contacts with one address a mail to it is for: the mailbox's, else the last that saves messages, else the first."""
+    own = [one for one in contacts if one.contact_id == contact_id]
+    saving = [one for one in contacts if one.saves]
+    return next(iter((*own, *saving[-1:], *contacts)), None)
+
+
+def untagged(address: str) -> str:
+    """Return an address without what stands behind a plus in its local part."""
+    local, at, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{domain}"
+
+
+# --- The customer's words ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _say(bench: Bench, vetted: VettedMail, opening: Opening, *, home_id: int | None = None, linked_to: int | None = None) -> Message:
+    """Write the customer's message into a locked thread, which it opens again, and tell whom it concerns."""
+    thread, begins = opening.thread, opening.begins
+    customer = vetted.customers.get(thread.shop_id)
+    author = Author(AuthorKind.CUSTOMER, vetted.sender.name, _address_of(vetted), customer.id if customer else None)
+    message = write_mail(
+        bench, vetted.arrived, thread, author, opening.reason, home_id=home_id, linked_to=linked_to, known_under=RECEIVED
+    )
+    if begins and opening.reason == GOES_ON:
+        bench.note_event(thread, reopening.CONTINUES, None, message=message, other=thread.refers_to_id)
+    move_by_message(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
+    threads.recompute(bench.session, [thread.id])
+    if thread.folder is not Folder.SPAM:
+        letters.tell_of_message(bench, thread, message, _contact_of(bench, thread), begins=begins)
+    if begins:
+        bench.announce("cs_thread_opened", thread=facts_of_thread(thread), message=facts_of_message(message))
+    bench.announce("cs_message_received", thread=facts_of_thread(thread), message=facts_of_message(message))
+    return message
+
+
+def _address_of(vetted: VettedMail) -> str:
+    sender = vetted.arrived.mail.sender
+    return vetted.sender.address or (sender.address if sender else "")
+
+
+def _contact_of(bench: Bench, thread: Thread) -> ContactWords | None:
+    return contact_of(bench.session, thread.shop_id, thread.contact_id, thread.language, bench.languages[0].code)
+
+
+def _is_blocked(bench: Bench, vetted: VettedMail, shop_id: str) -> bool:
+    return bool(vetted.sender.address) and is_blocked(bench.session, vetted.sender.address, shop_id)
+
+
+_Taking = Callable[[Bench, VettedMail, Place, Clues, Party], Landed]
+
+# What is done with a mail, by the part that its sender has in the thread that it leads to.
+_TAKEN: Mapping[Part, _Taking] = {
+    Part.CUSTOMER: _of_the_customer,
+    Part.EMPLOYEE: _from_an_employee,
+    Part.COLLEAGUE: _noted,
+    Part.OURSELVES: _noted,
+    Part.OUTSIDER: _from_an_outsider,
+    Part.NONE: _from_a_stranger,
+}

@@ -1,0 +1,249 @@
+"""The look-ups behind `rules.mail_matching`: where the keys in a mail lead to, in a fixed number of queries, and only within the mail's own shops."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cs_plugin.rules.incoming import IncomingMail
+from cs_plugin.rules.mail_matching import Clues, FoundThread, Key
+from cs_plugin.rules.signing import Signer, Tag, TagKind, nonce_of_employee, tags_in_addresses, tags_in_message_ids, tags_in_subject
+from cs_plugin.store.matching import message_id_key
+from cs_plugin.store.models import Contact, ContactShop, Mailbox, Participant, Thread, ThreadAlias
+from cs_plugin.store.scope import Scope
+from cs_plugin.store.types import can_be_id
+
+# Of a mail that names more, the newest are looked up: those behind have been answered by them.
+_MOST_REFERENCES = 100
+_MOST_TAGS = 20
+# A thread that was merged into one that was merged, and so on; a circle ends here.
+_MOST_MERGES = 10
+
+_COLUMNS = (
+    Thread.id,
+    Thread.shop_id,
+    Thread.contact_id,
+    Thread.folder,
+    Thread.address,
+    Thread.address_hash,
+    Thread.customer_id,
+    Thread.customer_verified,
+    Thread.token_nonce,
+    Thread.merged_into_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a mail names: tags by where they stand, and Message-IDs as digests, the nearest first."""
+
+    in_addresses: tuple[Tag, ...]
+    in_subject: tuple[Tag, ...]
+    in_ids: tuple[Tag, ...]
+    own: bytes | None
+    answered: tuple[bytes, ...]
+    bounced: tuple[bytes, ...]
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        return (*self.in_addresses, *self.in_subject, *self.in_ids)
+
+    @property
+    def hashes(self) -> set[bytes]:
+        return {*self.answered, *self.bounced, *([self.own] if self.own else [])}
+
+
+def read_clues(session: Session, scope: Scope, signer: Signer, mail: IncomingMail, employee_id: str | None) -> Clues:
+    """Return where the keys in a mail lead to among the threads of a scope. `employee_id` is whose address has sent it, None for nobody's.
+
+    Tags that are forged, revoked or of threads elsewhere lead nowhere, as does a Message-ID that was neither sent nor received for these shops.
+    """
+    return _Lookup(session, scope, signer, _named_in(mail), employee_id).clues()
+
+
+def _named_in(mail: IncomingMail) -> _Named:
+    # The last of References is the mail that is answered (RFC 5322, section 3.6.4), as is In-Reply-To, which some programs fill in alone.
+    nearest = tuple(dict.fromkeys((*reversed(mail.in_reply_to), *reversed(mail.references))))[:_MOST_REFERENCES]
+    bounced = (mail.bounce.message_id,) if mail.bounce and mail.bounce.message_id else ()
+    return _Named(
+        in_addresses=tags_in_addresses(mail.written_to)[:_MOST_TAGS],
+        in_subject=tags_in_subject(mail.subject)[:_MOST_TAGS],
+        in_ids=tags_in_message_ids(nearest)[:_MOST_TAGS],
+        own=message_id_key(mail.message_id) if mail.message_id else None,
+        answered=tuple(message_id_key(one) for one in nearest),
+        bounced=tuple(message_id_key(one) for one in bounced),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    session: Session
+    scope: Scope
+    signer: Signer
+    named: _Named
+    employee_id: str | None
+
+    def clues(self) -> Clues:
+        named = self.named
+        aliases = self._aliases(named.hashes)
+        own = any(row.kind in (Key.SENT, Key.FORWARDED) for row in aliases[named.own]) if named.own else False
+        if own:
+            return Clues(own=True)
+        of_keys = {row.thread_id for key in (*named.answered, *named.bounced) for row in aliases[key]}
+        threads = self._threads({*of_keys, *(tag.thread_id for tag in named.tags)})
+        found = _Found(threads, self._participants(threads))
+        # A bounce comes to the envelope's address, and some servers name the mail that it is about nowhere but in In-Reply-To or References.
+        bounced = (*named.bounced, *named.answered)
+        return Clues(
+            employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids), threads)),
+            address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses, threads)),
+            answered=found.by_aliases(row for key in named.answered for row in aliases[key]),
+            subject_tags=found.by_tags(self._good(TagKind.SUBJECT, named.in_subject, threads)),
+            bounced=found.by_aliases(row for key in bounced for row in aliases[key] if row.kind in (Key.SENT, Key.FORWARDED)),
+        )
+
+    def _aliases(self, hashes: Collection[bytes]) -> Mapping[bytes, Sequence[Any]]:
+        found: dict[bytes, list[Any]] = defaultdict(list)
+        if hashes:
+            alias = ThreadAlias
+            columns = alias.kind, alias.hash, alias.thread_id, alias.message_id
+            kinds = [key.value for key in Key if key is not Key.TAG]
+            theirs = alias.kind.in_(kinds), alias.hash.in_(sorted(hashes)), alias.revoked_at.is_(None), self.scope.covers(cast(Any, alias.shop_id))
+            for row in self.session.execute(select(*columns).where(*theirs).order_by(alias.id)):
+                found[bytes(row.hash)].append(row)
+        return found
+
+    def _threads(self, ids: Collection[int]) -> dict[int, Any]:
+        """Return these threads and those that they were merged into, by id."""
+        found: dict[int, Any] = {}
+        wanted = {one for one in ids if can_be_id(one)}
+        for _time in range(_MOST_MERGES):
+            wanted -= found.keys()
+            if not wanted:
+                break
+            rows = self.session.execute(select(*_COLUMNS).where(Thread.id.in_(sorted(wanted)), self.scope.covers(Thread.shop_id))).all()
+            found |= {row.id: row for row in rows}
+            wanted = {row.merged_into_id for row in rows if row.merged_into_id is not None}
+        return found
+
+    def _participants(self, threads: Mapping[int, Any]) -> Mapping[int, set[bytes]]:
+        found: dict[int, set[bytes]] = defaultdict(set)
+        if threads:
+            query = select(Participant.thread_id, Participant.address_hash).where(Participant.thread_id.in_(sorted(threads)))
+            for thread_id, address_hash in self.session.execute(query):
+                found[thread_id].add(bytes(address_hash))
+        return found
+
+    def _good(self, kind: TagKind, tags: Iterable[Tag], threads: Mapping[int, Any]) -> list[int]:
+        # A thread that is not there costs the same verification as one that is.
+        return [tag.thread_id for tag in tags if self.signer.verify(kind, tag, _nonce(threads, tag)) and tag.thread_id in threads]
+
+    def _of_employee(self, tags: Iterable[Tag], threads: Mapping[int, Any]) -> list[int]:
+        employee_id = self.employee_id
+        if employee_id is None:
+            return []
+        good = self.signer.verify
+        return [
+            tag.thread_id
+            for tag in tags
+            if good(TagKind.EMPLOYEE, tag, nonce_of_employee(_nonce(threads, tag), employee_id)) and tag.thread_id in threads
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Threads by id, those that others were merged into among them, and the digests of the addresses that employees have added to each."""
+
+    threads: Mapping[int, Any]
+    added: Mapping[int, set[bytes]]
+
+    def by_tags(self, thread_ids: Iterable[int]) -> tuple[FoundThread, ...]:
+        return self._several((one, Key.TAG, None) for one in thread_ids)
+
+    def by_aliases(self, rows: Iterable[Any]) -> tuple[FoundThread, ...]:
+        return self._several((row.thread_id, Key(row.kind), row.message_id) for row in rows)
+
+    def _several(self, keys: Iterable[tuple[int, Key, int | None]]) -> tuple[FoundThread, ...]:
+        found = [self._one(*key) for key in keys]
+        return tuple(dict.fromkeys(one for one in found if one is not None))
+
+    def _one(self, thread_id: int, key: Key, message_id: int | None) -> FoundThread | None:
+        line = self._line(thread_id)
+        if not line:
+            return None
+        last = line[-1]
+        # An address may be empty, where a mail came from nobody; that is no address of anybody's.
+        own = frozenset(bytes(row.address_hash) for row in line if row.address)
+        return FoundThread(
+            id=last.id,
+            home_id=thread_id,
+            shop_id=last.shop_id,
+            contact_id=last.contact_id,
+            folder=last.folder,
+            own_addresses=own,
+            addresses=own.union(*(self.added[row.id] for row in line if row.id in self.added)),
+            customer_id=next((row.customer_id for row in reversed(line) if row.customer_verified and row.customer_id), None),
+            key=key,
+            message_id=message_id,
+        )
+
+    def _line(self, thread_id: int) -> list[Any]:
+        """Return a thread and those that it was merged into, one after the other; nothing where one of them is not of the scope, or in a circle."""
+        line: list[Any] = []
+        number: int | None = thread_id
+        while number is not None:
+            row = self.threads.get(number)
+            if row is None or len(line) >= _MOST_MERGES:
+                return []
+            line.append(row)
+            number = row.merged_into_id
+        return line
+
+
+def _nonce(threads: Mapping[int, Any], tag: Tag) -> str:
+    row = threads.get(tag.thread_id)
+    return row.token_nonce if row is not None else "none"
+
+
+# --- Whom a mail was written to ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A contact that an address leads to, whether it saves messages, and those of its shops that were asked for, in their order."""
+
+    contact_id: int
+    address: str
+    saves: bool
+    shop_ids: tuple[str, ...]
+
+
+def contacts_at(session: Session, addresses: Collection[str], contact_id: int | None, shop_ids: Sequence[str]) -> list[Addressee]:
+    """Return the active contacts of these shops that have one of these addresses (in lower case), and that of a mailbox, in the form's order."""
+    wanted = Contact.active & func.lower(Contact.email).in_(sorted(set(addresses)))
+    if contact_id is not None and can_be_id(contact_id):
+        wanted |= Contact.id == contact_id
+    query = (
+        select(Contact.id, func.lower(Contact.email).label("address"), Contact.save_messages, ContactShop.shop_id)
+        .join(ContactShop, ContactShop.contact_id == Contact.id)
+        .where(wanted, ContactShop.shop_id.in_(list(shop_ids)))
+        .order_by(Contact.position, Contact.id)
+    )
+    found: dict[tuple[int, str, bool], set[str]] = {}
+    for row in session.execute(query):
+        found.setdefault((row.id, row.address, row.save_messages), set()).add(row.shop_id)
+    return [Addressee(*contact, tuple(one for one in shop_ids if one in theirs)) for contact, theirs in found.items()]
+
+
+def is_ours(session: Session, address: str) -> bool:
+    """Say whether an address is that of a contact, of whatever shop, or of a mailbox that is fetched."""
+    lowered = address.lower()
+    contact = select(Contact.id).where(func.lower(Contact.email) == lowered).exists()
+    mailbox = select(Mailbox.id).where(Mailbox.active, func.lower(Mailbox.address) == lowered).exists()
+    # A host may route our models to a database of their own, and a query without a table names none.
+    return bool(lowered and session.scalar(select(contact | mailbox), bind_arguments={"mapper": Contact}))
