@@ -20,7 +20,7 @@ from cs_plugin.rules.mailbox_settings import IMAP_FLAGS, INCOMPLETE, Encryption,
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Context, contexts_of
-from cs_plugin.store import mailbox_setup, oauth_tokens
+from cs_plugin.store import imported, mailbox_setup, mailboxes, oauth_tokens
 from cs_plugin.store.models import Audit, Mailbox, OAuthToken, Origin
 from cs_plugin.store.vault import Vault
 
@@ -204,15 +204,19 @@ def save_mailbox(bench: Bench, actor: Actor, mailbox_id: int | None, draft: Mail
 
 
 def begin_with(bench: Bench, actor: Actor, mailbox_id: int, beginning: Beginning) -> Mailbox:
-    """Say from when on mail is wanted, and switch a mailbox on. Raise as `save_mailbox` does."""
-    row = _locked(bench, actor, mailbox_id)
+    """Say from when on mail is wanted, and switch a mailbox on that waited for that.
+
+    One that has been read before is looked through again from there: what is known is known again. It may be one that options describe. Raise as
+    `save_mailbox` does.
+    """
+    row = _locked(bench, actor, mailbox_id, (Origin.OWN, Origin.OPTIONS))
     if beginning.start not in (NOW, SINCE, ALL):
         raise InvalidInputError("start", _("Choose one of these."))
     if beginning.start == SINCE and beginning.since is None:
-        raise InvalidInputError("since", _("Enter a day, such as 2026-11-28."))
-    if has_begun(row):
-        return row
-    row.start, row.start_on = beginning.start, beginning.since if beginning.start == SINCE else None
+        raise InvalidInputError("since", _("Enter a day as year-month-day."))
+    mailboxes.choose_start(bench.session, row.id, beginning.start, beginning.since if beginning.start == SINCE else None)
+    imported.forget_start(bench.session, row.id)
+    bench.session.refresh(row)
     row.active, row.next_run_at = True, bench.now
     bench.session.flush()
     _write_down(bench, actor, row, "mailbox_begun", start=beginning.start)
@@ -278,12 +282,15 @@ def context_of(mailbox: Mailbox) -> Context:
     return Context(mailbox.breadth, mailbox.breadth_id)
 
 
-def _locked(bench: Bench, actor: Actor, mailbox_id: int) -> Mailbox:
+def _locked(bench: Bench, actor: Actor, mailbox_id: int, origins: tuple[Origin, ...] = (Origin.OWN,)) -> Mailbox:
     row = mailbox_setup.lock_mailbox(bench.session, mailbox_id)
-    shops = context_of(row).shops(bench.shops) if row is not None and row.origin is Origin.OWN else ()
+    shops = mailboxes.shops_of(row, bench.shops) if row is not None and row.origin in origins else ()
     if row is None or not any(actor.grants.allow(Permission.CONFIGURE, shop.id) for shop in shops):
         raise NotFoundError("mailbox", mailbox_id)
-    _require(bench, actor, context_of(row))
+    if row.origin is Origin.OWN:
+        _require(bench, actor, context_of(row))
+    elif not all(actor.grants.allow(Permission.CONFIGURE, shop.id) for shop in shops):
+        raise NotPermittedError(Permission.CONFIGURE)
     return row
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cs_plugin.health import hooks, options, search, secrets, sql, surroundings, tables, work
+from cs_plugin.health import hooks, mailboxes, options, search, secrets, sql, surroundings, tables, work
 from cs_plugin.health.findings import Finding, Severity, good, guarded, wrong
 from cs_plugin.web.mounted import Mounted
 
@@ -31,6 +31,7 @@ OF_TABLES: tuple[tuple[str, Check], ...] = (
     (secrets.SUBJECT, secrets.look_at_secrets),
     (options.SUBJECT, options.look_at_options),
     (search.SUBJECT, search.look_at_search),
+    (mailboxes.SUBJECT, mailboxes.look_at_mailboxes),
 )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import StoredFile
@@ -99,10 +99,10 @@ def forget_file(session: Session, key: str) -> bool:
 
 def _shown(scope: Scope) -> ColumnElement[bool]:
     # Without a shop a row is in no set of shops, so that it is seen with every shop alone.
-    return and_(SetAsideMail.state == WAITING, scope.covers(SetAsideMail.shop_id))
+    return and_(SetAsideMail.state == WAITING, scope.covers(cast(ColumnElement[str], SetAsideMail.shop_id)))
 
 
-def _query(scope: Scope) -> Select[Any]:
+def _query(scope: Scope) -> Any:
     row = SetAsideMail
     columns = (row.id, row.shop_id, row.mailbox_id, Mailbox.name, Mailbox.address, row.cause, row.sender, row.subject, row.created_at, row.tries)
     blob = (Blob.size, Blob.sha256, Blob.key)

@@ -41,7 +41,7 @@ _BEFORE_START = "before_start"
 _MAX_ERROR = 500
 
 
-class _StoppedError(Exception):  # noqa: N818 - no error: the run ends in order
+class _StoppedError(Exception):
     """Say that the run is to end after the piece in hand."""
 
 

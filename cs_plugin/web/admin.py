@@ -23,6 +23,7 @@ from cs_plugin.web.order_panel import OrderView
 from cs_plugin.web.permissions_page import PermissionsView
 from cs_plugin.web.predefined import PredefinedView
 from cs_plugin.web.reading import i18n_languages, visit, visitor_shop
+from cs_plugin.web.set_aside import SetAsideView
 from cs_plugin.web.sql_manager import SqlManagerView
 from cs_plugin.web.threads import ThreadView
 
@@ -57,7 +58,7 @@ def mount(app: Flask, db: Any, admin: Admin | None) -> None:
     category = app.config["CS_ADMIN_CATEGORY"]
     with app.app_context():
         named = (ThreadView(db, category=category), FailedMailsView(category=category), ContactView(db, category=category))
-        mail_in = (MailboxesView(category=category),)
+        mail_in = (MailboxesView(category=category), SetAsideView(category=category))
         others = (OptionsView(category=category), PermissionsView(category=category), SqlManagerView(category=category), OrderView(), BellView())
         for view in (*named, PredefinedView(db, category=category), *mail_in, *others):
             # An admin of a module, set up for a second application, has brought our views of the first along.

@@ -20,7 +20,7 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.store import workers
 from cs_plugin.store.locking import let_go, wait_for_turn
 from cs_plugin.store.models import Job, JobState
-from cs_plugin.sync.authorisation import NoAccessError, access_token_of
+from cs_plugin.sync.authorisation import NoAccessError
 from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.reading import Visit
 
@@ -62,7 +62,7 @@ class TestAnswer:
     def total(self) -> int | None:
         """Return how many mails lie in the folder; None where that is not known."""
         number = self.findings[-1].values.get("n") if self.works else None
-        return number if isinstance(number, int) else None
+        return int(number) if number is not None and str(number).isdigit() else None
 
 
 def ask_for_test(here: Visit, server: MailServer, *, token_id: int | None = None, folders: bool = False) -> int:
@@ -120,9 +120,9 @@ def do_test(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     server = _server_of(asked["server"])
     try:
         if asked["token_id"] is not None:
-            server = replace(server, access_token=access_token_of(here.tokens, asked["token_id"], server.server))
+            server = replace(server, access_token=here.access_token_of(asked["token_id"], server.server))
     except NoAccessError as error:
-        return _told(Finding(False, error.message, error.values))
+        return _told(Finding(False, error.message, {name: str(value) for name, value in error.values.items()}))
     findings = try_mailbox(server, here.reach)
     return {**_told(*findings), "folders": _folders(server, here) if asked["folders"] and works(findings) else []}
 

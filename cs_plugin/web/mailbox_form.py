@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
@@ -60,6 +61,7 @@ class MailboxForm:
         values = self.values
         contact = values["contact_id"]
         filled = _with_provider(values)
+        rest: dict[str, Any] = {**{name: filled[name] for name in _LINES}, **{name: name in self.switches for name in _SWITCHES}}
         return MailboxDraft(
             # A context that there is not is refused as such.
             context=read_context(values["context"], shops) or Context(ALL_SHOPS.breadth, "--"),
@@ -69,8 +71,7 @@ class MailboxForm:
             sign_in=values["sign_in"],
             flags=self.flags,
             afterwards=values["afterwards"],
-            **{name: filled[name] for name in _LINES},
-            **{name: name in self.switches for name in _SWITCHES},
+            **rest,
         )
 
     def server(self, draft: MailboxDraft, password: str) -> MailServer:

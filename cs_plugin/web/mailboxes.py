@@ -39,7 +39,7 @@ from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, contexts_of, name
 from cs_plugin.store import mailbox_setup
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.locking import let_go
-from cs_plugin.store.models import Mailbox, OAuthToken
+from cs_plugin.store.models import Mailbox, OAuthToken, Origin
 from cs_plugin.store.oauth_tokens import VALID
 from cs_plugin.web import authorising
 from cs_plugin.web.connection import ask_for_test
@@ -53,6 +53,8 @@ from cs_plugin.web.options_page import Trial
 from cs_plugin.web.options_posting import asked_by_script, imap_is_installed, trial_of
 from cs_plugin.web.reading import form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
+from cs_plugin.web.sync_block import block_of
+from cs_plugin.web.sync_job import ask_for_sync
 
 _NOT_SAVED = _("Nothing was saved. What you typed is still here.")
 _NOT_TESTED = _("The connection was not tested. Please look at these fields first.")
@@ -153,9 +155,10 @@ class MailboxesView(DeskView, BaseView):
         try:
             guarded(lambda: here.desk.do(lambda bench: begin_with(bench, here.actor(), mailbox_id, beginning)))
         except InvalidInputError as error:
-            return self._back(mailbox_id, error.message, **error.values)
+            say_bad(self.say(error.message, **error.values))
+            return redirect(self._place_of(mailbox_id) if request.form.get("place") else self._address(mailbox_id), 303)
         say_good(self.say(_BEGUN))
-        return redirect(self._address(mailbox_id), 303)
+        return redirect(self._place_of(mailbox_id) if request.form.get("place") else self._address(mailbox_id), 303)
 
     @expose("/<int:mailbox_id>/switch", methods=("POST",))
     def switch(self, mailbox_id: int) -> ResponseReturnValue:
@@ -209,14 +212,48 @@ class MailboxesView(DeskView, BaseView):
         (say_good if came.good else say_bad)(self.say(came.message, **came.values))
         return redirect(self._address(came.mailbox_id), 303)
 
+    @expose("/<int:mailbox_id>/sync", methods=("POST",))
+    def run_sync(self, mailbox_id: int) -> ResponseReturnValue:
+        """Queue a run over a mailbox; the page that it was asked for on says how far it is."""
+        if not form_is_genuine():
+            say_bad(self.say(EXPIRED))
+            return redirect(self._place_of(mailbox_id), 303)
+        row = self._any(mailbox_id)
+        here = self.here
+        if not row.active:
+            say_bad(self.say(_("This mailbox is switched off.")))
+            return redirect(self._place_of(mailbox_id), 303)
+        employee_id = here.actor().employee.id
+        here.desk.do(lambda bench: ask_for_sync(bench, mailbox_id, employee_id))
+        return redirect(self._place_of(mailbox_id), 303)
+
+    @expose("/<int:mailbox_id>/sync/")
+    def sync_page(self, mailbox_id: int) -> ResponseReturnValue:
+        """Show how far a run over a mailbox is, and what came of the last ones."""
+        row = self._any(mailbox_id)
+        session = self.here.desk.session()
+        sync = block_of(self.here, session, row, "sync")
+        let_go(session)
+        return self.page("sync.html", sync=sync, back=self._list_address())
+
+    @expose("/<int:mailbox_id>/sync/now")
+    def sync_now(self, mailbox_id: int) -> ResponseReturnValue:
+        """Tell a script how far a run is."""
+        row = self._any(mailbox_id)
+        session = self.here.desk.session()
+        sync = block_of(self.here, session, row, "sync")
+        let_go(session)
+        html = render_template("cs_plugin/admin/_sync_now.html", **page_words(self.here.employee_language), sync=sync, here=self.here)
+        return jsonify(done=not sync.runs_now, html=html)
+
     # --- Reading ------------------------------------------------------------------------------------------------------------------------------
 
     @property
     def _query(self) -> str:
         return "?" + urlencode({"shop": str(self.here.context)}) if len(self.here.visible_shops) > 1 else ""
 
-    def _address(self, mailbox_id: int, **more: object) -> str:
-        return url_for(".edit", mailbox_id=mailbox_id, shop=str(self.here.context) if self._query else None, **more)
+    def _address(self, mailbox_id: int, test: int | None = None) -> str:
+        return url_for(".edit", mailbox_id=mailbox_id, shop=str(self.here.context) if self._query else None, test=test)
 
     def _list_address(self) -> str:
         return url_for(".index_view") + self._query
@@ -233,6 +270,25 @@ class MailboxesView(DeskView, BaseView):
         if row is None or not mailbox_setup.is_of_its_own(row) or not in_sight(self.here, session, [row], context=ALL_SHOPS):
             abort(404)
         return row, mailbox_setup.tokens_of(session, [row]).get(row.oauth_token_id or 0)
+
+    def _any(self, mailbox_id: int) -> Mailbox:
+        """Return a mailbox that this employee may see, also one that options describe."""
+        session = self.here.desk.session()
+        row = mailbox_setup.find_mailbox(session, mailbox_id)
+        if row is None or row.origin is Origin.FILES or not in_sight(self.here, session, [row], context=ALL_SHOPS):
+            abort(404)
+        return row
+
+    def _place_of(self, mailbox_id: int) -> str:
+        """Return the address of the page on which a form of the "Sync" block stood."""
+        shop = str(self.here.context) if self._query else None
+        pages = {
+            "options": lambda: url_for("cs_options.index_view", shop=shop),
+            "list": lambda: url_for("cs_threads.index_view", shop=shop, options="open"),
+            "mailbox": lambda: self._address(mailbox_id),
+        }
+        address = pages.get(request.form.get("place", ""), lambda: url_for(".sync_page", mailbox_id=mailbox_id, shop=shop))()
+        return f"{address}#cs-sync"
 
     def _may_change(self, row: Mailbox) -> bool:
         return may_configure(self.here.grants, context_of(row), self.here.shops)
@@ -272,6 +328,7 @@ class MailboxesView(DeskView, BaseView):
             "authorised": token is not None and token.state == VALID,
             "locked": row is not None and not self._may_change(row),
             "trouble": self._standing_trouble(row),
+            "sync": block_of(here, session, row, "mailbox") if row is not None and has_begun(row) else None,
         }
         let_go(session)
         return self.page(
@@ -366,8 +423,8 @@ class MailboxesView(DeskView, BaseView):
         job_id = ask_for_test(here, server, token_id=token_id, folders=True)
         if asked_by_script():
             return jsonify(answer=url_for(".test", job_id=job_id))
-        again = self._found(row.id) if row is not None else (None, None)
-        return self._form(*again, form, trial=trial_of(here, job_id))
+        row, token = self._found(row.id) if row is not None else (None, None)
+        return self._form(row, token, form, trial=trial_of(here, job_id))
 
     def _errors(self, whole: str, wrong: Sequence[InvalidInputError]) -> Errors:
         at: dict[str, str] = {}

@@ -32,7 +32,7 @@ from cs_plugin.store.files import FileStore
 from cs_plugin.store.locking import begin_immediately, committed, let_go
 from cs_plugin.store.models import Thread
 from cs_plugin.store.vault import Vault
-from cs_plugin.sync.authorisation import TokenDesk
+from cs_plugin.sync.authorisation import TokenDesk, access_token_of
 from cs_plugin.web.floods import floods_of
 
 log = logging.getLogger(__name__)
@@ -65,8 +65,6 @@ class Mounted:
     reach: Reach = field(default_factory=Reach)
     oauth: Mapping[str, OAuthClient] = field(default_factory=dict)
     clock: Callable[[], dt.datetime] = utc_now
-    access_token_of: Callable[[int, str], str] | None = None
-    """What signs in to a server by an authorisation, by its id and the server's name; see `sync.surroundings`."""
 
     def session(self) -> Session:
         """Return the host's session of this request, in which pages and host-fired hooks work."""
@@ -123,6 +121,10 @@ class Mounted:
     def tokens(self) -> TokenDesk:
         """Return what tokens that sign in to mailboxes are had with."""
         return TokenDesk(self.sessions, self.vault, self.oauth, self.clock)
+
+    def access_token_of(self, token_id: int, server: str) -> str:
+        """Return what signs in to a server by an authorisation. Raise as `sync.authorisation.access_token_of` does."""
+        return access_token_of(self.tokens, token_id, server)
 
     @property
     def office(self) -> PostOffice:
