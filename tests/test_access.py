@@ -79,7 +79,7 @@ def _fill(bench: Bench) -> None:
 
 def rules_of_the_desk(store: Store) -> list[Rule]:
     """Return every route that the desk has brought, those for static files aside."""
-    named = ("threads", "contacts", "orders", "predefined", "options", "failed_mails", "permissions", "bell", "sql", "admin")
+    named = ("threads", "contacts", "orders", "predefined", "options", "failed_mails", "permissions", "bell", "sql", "admin", "mailboxes", "set_aside")
     admin = tuple(f"cs_{one}." for one in named)
     own = ("cs_plugin.", *admin)
     return [rule for rule in store.app.url_map.iter_rules() if rule.endpoint.startswith(own) and not rule.endpoint.endswith("static")]

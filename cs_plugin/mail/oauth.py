@@ -212,6 +212,8 @@ def _plainly() -> Iterator[None]:
         raise AuthorisationError(NOT_INSTALLED) from error
     try:
         yield
+    except ImportError as error:
+        raise AuthorisationError(NOT_INSTALLED) from error
     except AuthlibBaseError as error:
         raise AuthorisationError(_words(f"{error.error or ''} {error.description or ''}"), ended=error.error in _ENDED) from error
     except requests.RequestException as error:

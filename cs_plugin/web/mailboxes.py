@@ -317,7 +317,8 @@ class MailboxesView(DeskView, BaseView):
         mine = context_of(row) if row is not None else None
         if mine is not None and mine not in contexts:
             contexts = [mine, *contexts]
-        shop_ids = None if here.grants.allow_everywhere(Permission.CONFIGURE) else {shop.id for shop in here.visible_shops}
+        # Those of the shops that it is fetched for; for a new one, of those that are looked at.
+        shop_ids = {shop.id for shop in (mine or here.context).shops(here.visible_shops)}
         contacts = list_contacts(session, shop_ids, here.employee_language, here.default_language, with_inactive=True)
         words = {
             "row": row,
