@@ -16,7 +16,7 @@ from cs_plugin.rules.shops import ALL_SHOPS, Breadth
 from cs_plugin.store import mailboxes
 from cs_plugin.store.models import Audit, ContactShop, Mailbox
 from cs_plugin.store.options import set_option
-from tests.hosts.mail_in import FORM, PAGE, PASSWORD, do_jobs, mail, made, on_server, post, row_of, said
+from tests.hosts.mail_in import FORM, PAGE, PASSWORD, do_jobs, made, mail, on_server, post, row_of, said
 from tests.hosts.store import LAYLA, MARIE, Store
 from tests.hosts.writing import do, look
 from tests.servers.dovecot import DovecotServer

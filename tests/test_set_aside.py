@@ -34,7 +34,9 @@ def client(store: Store) -> Any:
     return store.client(employee=MARIE)
 
 
-def put(store: Store, raw: bytes, *, cause: str = "unread", shop_id: str | None = "1", sender: str = "ida@example.com", subject: str = "A jug") -> int:
+def put(
+    store: Store, raw: bytes, *, cause: str = "unread", shop_id: str | None = "1", sender: str = "ida@example.com", subject: str = "A jug"
+) -> int:
     """Set a mail aside, as a run does."""
     (original,) = store.desk.files.keep_several([Content("mail.eml", "message/rfc822", raw)])
 

@@ -116,20 +116,23 @@ class MailboxesView(DeskView, BaseView):
     @expose("/new/", methods=("GET", "POST"))
     def new(self) -> ResponseReturnValue:
         """Show the form of a new mailbox, and take it."""
+        genuine = form_is_genuine() if request.method == "POST" else False
         theirs = self._theirs()
         if not theirs:
             abort(403)
         wanted = self.here.context
         form = new_form(wanted if wanted in theirs else theirs[0])
-        return self._form(None, None, form) if request.method == "GET" else self._posted(None, None, form)
+        return self._form(None, None, form) if request.method == "GET" else self._posted(None, None, form, genuine=genuine)
 
     @expose("/<int:mailbox_id>/", methods=("GET", "POST"))
     def edit(self, mailbox_id: int) -> ResponseReturnValue:
         """Show a mailbox, and take its form."""
+        # The form is bounded before anything else is looked at.
+        genuine = form_is_genuine() if request.method == "POST" else False
         row, token = self._found(mailbox_id)
         form = kept_form(row, token)
         if request.method == "POST":
-            return self._posted(row, token, form)
+            return self._posted(row, token, form, genuine=genuine)
         text = request.args.get("test", "")
         trial = trial_of(self.here, int(text)) if text.isascii() and text.isdigit() and len(text) < 20 else None
         return self._form(row, token, form, trial=trial)
@@ -173,13 +176,14 @@ class MailboxesView(DeskView, BaseView):
     @expose("/<int:mailbox_id>/delete/", methods=("GET", "POST"))
     def remove(self, mailbox_id: int) -> ResponseReturnValue:
         """Ask whether a mailbox shall be taken away, and do so."""
+        genuine = form_is_genuine() if request.method == "POST" else False
         row, token = self._found(mailbox_id)
         here = self.here
         if request.method == "GET":
             name = name_of_mailbox(row)
             let_go(here.desk.session())
             return self.page("mailbox_delete.html", row=row, name=name, back=self._address(mailbox_id))
-        if not form_is_genuine():
+        if not genuine:
             return self._back(mailbox_id, EXPIRED)
         given_back = authorising.to_give_back(here, row, token)
         guarded(lambda: here.desk.do(lambda bench: delete_mailbox(bench, here.actor(), mailbox_id)))
@@ -359,9 +363,8 @@ class MailboxesView(DeskView, BaseView):
             return self.say(_("The kept password cannot be read: the key that encrypted it is gone. Enter the password again."))
         return ""
 
-    def _posted(self, row: Mailbox | None, token: OAuthToken | None, before: MailboxForm) -> ResponseReturnValue:
+    def _posted(self, row: Mailbox | None, token: OAuthToken | None, before: MailboxForm, *, genuine: bool) -> ResponseReturnValue:
         here = self.here
-        genuine = form_is_genuine()
         if row is not None and not self._may_change(row):
             abort(403)
         form = posted_form(request.form, before, here.desk.vault, here.actor().employee.id)

@@ -77,7 +77,9 @@ def do_jobs(store: Store) -> int:
         return rounds.do_jobs(store.desk)
 
 
-def mail(subject: str = "Where is my parcel?", *, sender: str = "Ida Vogel <ida@example.com>", text: str = "It has not come.", number: int = 1) -> bytes:
+def mail(
+    subject: str = "Where is my parcel?", *, sender: str = "Ida Vogel <ida@example.com>", text: str = "It has not come.", number: int = 1
+) -> bytes:
     """Return a plain mail."""
     return (
         f"From: {sender}\r\nTo: desk@paris.example\r\nSubject: {subject}\r\nMessage-ID: <{number}@example.com>\r\n"

@@ -14,12 +14,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.servers.processes import HOST
 
-CLIENT_ID, CLIENT_SECRET = "store-client", "store-secret-of-the-test"  # noqa: S105 - of this server alone
+CLIENT_ID, CLIENT_SECRET = "store-client", "store-secret-of-the-test"
 
 
 @dataclass
 class OAuthServer:
-    """A token server in a thread of its own. `lasts` is how many seconds a token signs in for; `asked` are the forms that came to the token address."""
+    """A token server in a thread of its own. `lasts` is how many seconds a token is good for; `asked` are the forms that came to it."""
 
     lasts: int = 3600
     asked: list[dict[str, str]] = field(default_factory=list)
