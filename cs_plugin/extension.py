@@ -355,9 +355,13 @@ def _oauth(app: Flask) -> dict[str, OAuthClient]:
     steps = ("authorise", "token", "revoke")
     if not isinstance(endpoints, Mapping) or not all(isinstance(one, Mapping) and one.keys() <= set(steps) for one in endpoints.values()):
         raise ConfigurationError('CS_OAUTH_ENDPOINTS: expected addresses by provider and step, such as {"google": {"token": "https://…"}}')
+    known = {
+        "google": (config["CS_OAUTH_GOOGLE_CLIENT_ID"], config["CS_OAUTH_GOOGLE_CLIENT_SECRET"]),
+        "microsoft": (config["CS_OAUTH_MICROSOFT_CLIENT_ID"], config["CS_OAUTH_MICROSOFT_CLIENT_SECRET"]),
+    }
     clients = {}
     for provider in PROVIDERS:
-        client_id, secret = (config[f"CS_OAUTH_{provider.name.upper()}_CLIENT_{what}"] for what in ("ID", "SECRET"))
+        client_id, secret = known[provider.name]
         if client_id:
             filled = provider_at(provider.name, tenant=str(config["CS_OAUTH_MICROSOFT_TENANT"]), endpoints=endpoints)
             clients[provider.name] = OAuthClient(filled, str(client_id), str(secret or ""))
