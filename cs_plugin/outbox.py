@@ -97,6 +97,14 @@ def cancel(session: Session, thread_id: int) -> None:
     session.execute(update(OutboxItem).where(waiting).values(state=OutboxState.CANCELLED), execution_options=_UNSYNCHRONIZED)
 
 
+def withdraw(session: Session, message_ids: Collection[int]) -> None:
+    """Take back what was queued about messages in this very transaction: nobody is told of what was written long ago."""
+    ids = session.scalars(select(OutboxItem.id).where(OutboxItem.message_id.in_(message_ids), OutboxItem.state == OutboxState.WAITING)).all()
+    if ids:
+        session.execute(delete(OutboxFile).where(OutboxFile.outbox_id.in_(ids)), execution_options=_UNSYNCHRONIZED)
+        session.execute(delete(OutboxItem).where(OutboxItem.id.in_(ids)), execution_options=_UNSYNCHRONIZED)
+
+
 def retry(session: Session, message_id: int, now: dt.datetime) -> bool:
     """Let the failed or cancelled mails of a message be tried again from the beginning; say whether there was one."""
     failed = and_(OutboxItem.message_id == message_id, OutboxItem.state.in_((OutboxState.FAILED, OutboxState.CANCELLED)))

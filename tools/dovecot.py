@@ -17,6 +17,7 @@ listen = {host}
 protocols = imap pop3
 {tls}
 disable_plaintext_auth = no
+{more}
 
 # The slowness that keeps guessers away, and the limit for one customer: all tests come from one address.
 auth_failure_delay = 0
@@ -29,6 +30,7 @@ passdb {{
 }}
 passdb {{
   driver = static
+  mechanisms = plain login
   args = password={password}
 }}
 userdb {{
@@ -81,8 +83,9 @@ ssl_key = <{certificate}
 
 
 
-def configuration(folder: Path, ports: tuple[int, int, int, int], *, password: str, log: str, certificate: Path | None = None) -> str:
-    """Return the configuration of a server whose data is in `folder`; `ports` are those of IMAP, POP3, and both over TLS, 0 for none.
+def configuration(folder: Path, ports: tuple[int, int, int, int], *, password: str, log: str, certificate: Path | None = None, more: str = "") -> str:
+    """Return the configuration of a server whose data is in `folder`; `ports` are those of IMAP, POP3, and both over TLS, 0 for none;
+    `more` are further lines.
 
     Its mail belongs to the account `mail` when we are root, whom it serves no mail.
     """
@@ -93,6 +96,7 @@ def configuration(folder: Path, ports: tuple[int, int, int, int], *, password: s
         greeting=folder.resolve(),
         host=HOST,
         password=password,
+        more=more,
         tls=TLS.format(certificate=certificate) if certificate is not None else "ssl = no",
         imap_port=imap_port,
         pop3_port=pop3_port,

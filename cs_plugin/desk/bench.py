@@ -23,8 +23,11 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer, TagKind
-from cs_plugin.store.models import Message, Thread, ThreadEvent
+from cs_plugin.store.contacts import ContactWords, contact_of, default_contact
+from cs_plugin.store.mailboxes import mailbox_for
+from cs_plugin.store.models import Mailbox, Message, Thread, ThreadEvent
 from cs_plugin.store.options import Options, read_options
+from cs_plugin.store.our_addresses import OurAddresses, our_addresses
 from cs_plugin.store.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -86,6 +89,44 @@ class Bench:
     def options(self, shop_id: str) -> Options:
         """Return the options that hold for a shop."""
         return read_options(self.session, self.shop(shop_id))
+
+    @cached_property
+    def _contacts(self) -> dict[tuple[str, int | None, str], ContactWords | None]:
+        return {}
+
+    def contact(self, shop_id: str, contact_id: int | None, language: str) -> ContactWords | None:
+        """Return a contact of a shop in a language, None for one that it has no longer; it is read once for all that is done at this bench."""
+        key = shop_id, contact_id, language
+        if key not in self._contacts:
+            self._contacts[key] = contact_of(self.session, shop_id, contact_id, language, self.languages[0].code)
+        return self._contacts[key]
+
+    @cached_property
+    def _standing(self) -> dict[tuple[str, str], ContactWords | None]:
+        return {}
+
+    def standing_contact(self, shop_id: str, language: str) -> ContactWords | None:
+        """Return the contact that stands for a shop where none was chosen; it is read once likewise."""
+        key = shop_id, language
+        if key not in self._standing:
+            self._standing[key] = default_contact(self.session, shop_id, language, self.languages[0].code)
+        return self._standing[key]
+
+    @cached_property
+    def _mailboxes(self) -> dict[tuple[str, int | None], Mailbox | None]:
+        return {}
+
+    def mailbox(self, shop_id: str, contact_id: int | None) -> Mailbox | None:
+        """Return the mailbox that is fetched for a contact of a shop, None where there is none; it is read once likewise."""
+        key = shop_id, contact_id
+        if key not in self._mailboxes:
+            self._mailboxes[key] = mailbox_for(self.session, self.shop(shop_id), contact_id)
+        return self._mailboxes[key]
+
+    @cached_property
+    def addresses(self) -> OurAddresses:
+        """Return the addresses of all contacts and fetched mailboxes, read once likewise."""
+        return our_addresses(self.session)
 
     def link(self, thread: Thread) -> str:
         """Return the address at which the customer reads the conversation; empty where the store's public address is not known."""

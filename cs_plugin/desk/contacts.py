@@ -12,7 +12,7 @@ from cs_plugin.desk.receiving import checked_address
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line, clean_text
-from cs_plugin.rules.mails import MAILS
+from cs_plugin.rules.mails import MAILS, ON
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.store import contacts
 from cs_plugin.store.models import Contact
@@ -92,7 +92,7 @@ def save_contact(bench: Bench, actor: Actor, contact_id: int | None, draft: Cont
     contact.save_messages, contact.active, contact.position = draft.save_messages, draft.active, draft.position or 0
     if draft.mails is not None:
         others = {name: on for name, on in (contact.mails or {}).items() if name not in MAILS}
-        contact.mails = {**others, **dict.fromkeys(sorted(MAILS - draft.mails), False)}
+        contact.mails = {**others, **{name: name in draft.mails for name in sorted(MAILS) if (name in draft.mails) != (name in ON)}}
     for language, title in draft.titles.items():
         description, signature = draft.descriptions.get(language, ""), draft.signatures.get(language, "")
         contacts.write_words(contact, language, title=title, description=description, signature=signature)

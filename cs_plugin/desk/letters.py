@@ -15,18 +15,17 @@ from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.compose import Letter
-from cs_plugin.rules.floods import mailbox_of
+from cs_plugin.rules.floods import Allowance, mailbox_of
 from cs_plugin.rules.inquiry import AuthorKind, Channel, Inquiry, StoredFile, preview
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.outgoing import Mailbox, OutgoingMail
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
-from cs_plugin.rules.signing import TagKind
+from cs_plugin.rules.signing import TagKind, nonce_of_employee
 from cs_plugin.store import posts
-from cs_plugin.store.contacts import ContactWords, contact_of, default_contact
+from cs_plugin.store.contacts import ContactWords
 from cs_plugin.store.employees import as_employee
 from cs_plugin.store.files import stored_files
-from cs_plugin.store.mailboxes import is_fetched, mailbox_for
 from cs_plugin.store.matching import FORWARDED, SENT, message_id_key, remember_message_id
 from cs_plugin.store.models import Delivery, EmployeeName, Message, Thread
 
@@ -36,6 +35,10 @@ _REFERENCES = 19     # newest Message-IDs, behind the one that began the convers
 
 # What stands on a message whose mail is switched off.
 NOT_MAILED = _("Not mailed: this mail is switched off for the contact.")
+# The switch of the confirmation, by the way on which a message came; on others nothing is confirmed.
+_CONFIRMED = {Channel.FORM: "confirmation", Channel.MAIL: "mail_confirmation"}
+# How many mails to one address are confirmed, whatever is allowed to forms: two machines that thank each other fall silent.
+_BRAKE = (Allowance(3, dt.timedelta(hours=1)), Allowance(10, dt.timedelta(days=1)))
 # Two mails of one switch.
 _SWITCH_OF = {"forward_notice": "forward"}
 
@@ -44,11 +47,12 @@ _SWITCH_OF = {"forward_notice": "forward"}
 
 
 def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: ContactWords | None, *, begins: bool, reference: str = "") -> None:
-    """Confirm a form's message to its sender, and tell the assignee or the contact of it. `reference` is the order's as people know it; else its id
-    is told, here as in all notices.
+    """Confirm what begins a thread to its sender, and tell the assignee or the contact of it; the sender of a mail only where that is switched on.
+
+    `reference` is the order's as people know it; else its id is told, here as in all notices.
     """
-    if begins and message.channel is Channel.FORM and contact is not None and contact.sends("confirmation"):
-        spent = _may_confirm(bench, thread.address)
+    if begins and thread.address and contact is not None and contact.sends(_CONFIRMED.get(message.channel, "")):
+        spent = _may_confirm(bench, thread.address, by_mail=message.channel is Channel.MAIL)
         for key in spent or ():
             posts.lead_to(bench.session, key, thread.id, message.id)
         if spent is not None:
@@ -154,17 +158,24 @@ def _confirm(bench: Bench, thread: Thread, message: Message, contact: ContactWor
             to=(Mailbox(thread.address),),
             reply_to=way_back.reply_to,
             return_path=way_back.return_path,
+            in_reply_to=message.message_id,
+            references=(message.message_id,) if message.message_id else (),
             words=_words_to_customer(bench, thread, way_back),
         )
     )
     _put(bench, mail, thread, message)
+    if message.channel is Channel.MAIL:
+        return
     # The confirmation is the mail under which the sender knows this message; the answer refers to it.
     message.message_id, message.message_id_hash = mail.message_id, message_id_key(mail.message_id)
 
 
-def _may_confirm(bench: Bench, address: str) -> list[bytes] | None:
+def _may_confirm(bench: Bench, address: str, *, by_mail: bool = False) -> list[bytes] | None:
     """Spend one of the confirmations that may go to a mailbox; None where none is left: the form must not fill a stranger's mailbox."""
-    return posts.spend(bench.session, f"confirmation {mailbox_of(address)}", bench.confirmations, bench.now)
+    mailbox = mailbox_of(address)
+    braked = posts.spend(bench.session, f"confirmation by mail {mailbox}", _BRAKE, bench.now) if by_mail else []
+    spent = posts.spend(bench.session, f"confirmation {mailbox}", bench.confirmations, bench.now) if braked is not None else None
+    return None if braked is None or spent is None else [*braked, *spent]
 
 
 def _words_to_customer(bench: Bench, thread: Thread, way_back: _WayBack) -> dict[str, object]:
@@ -193,11 +204,12 @@ def _quoted(bench: Bench, thread: Thread) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Who is told of something, by which mail and in which language."""
+    """Who is told of something, by which mail and in which language; `employee_id` where it is one, who may answer by mail."""
 
     kind: str
     mailbox: Mailbox
     language: str
+    employee_id: str | None = None
 
 
 def _who_is_told(bench: Bench, thread: Thread, contact: ContactWords | None) -> _Told | None:
@@ -207,7 +219,7 @@ def _who_is_told(bench: Bench, thread: Thread, contact: ContactWords | None) -> 
         row = bench.session.get(EmployeeName, thread.assignee_id)
         if row is not None and row.active and row.email:
             wanted = contact is None or contact.sends("new_message")
-            return _Told("new_message", Mailbox(row.email, as_employee(row).name), _language_of(bench, row.id, shop)) if wanted else None
+            return _Told("new_message", Mailbox(row.email, as_employee(row).name), _language_of(bench, row.id, shop), row.id) if wanted else None
     # A contact without an address of its own is told at the shop's.
     address = contact.email or shop.email if contact is not None else ""
     if contact is None or not address or not contact.sends("contact_notice"):
@@ -228,7 +240,8 @@ def tell_of_forward(bench: Bench, thread: Thread, note: Message, colleague: Empl
 def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str, cause: Message | None, *, reference: str, **words: object) -> None:
     if not colleague.email or not is_sent(bench, thread, _SWITCH_OF.get(kind, kind)):
         return
-    told = _Told(kind, Mailbox(colleague.email, colleague.name), _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague))
+    language = _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague)
+    told = _Told(kind, Mailbox(colleague.email, colleague.name), language, colleague.id)
     last = bench.session.get(Message, thread.last_customer_message_id) if thread.last_customer_message_id else None
     _notify(bench, thread, last, told, cause=cause, reference=reference, **words)
 
@@ -243,11 +256,12 @@ def _notify(
     bench: Bench, thread: Thread, message: Message | None, told: _Told, *, cause: Message | None = None, reference: str, **words: object
 ) -> None:
     """Queue a notice that shows a customer's message, where there is one, and leads to the thread; never to a mailbox that would fetch it again."""
-    if is_fetched(bench.session, told.mailbox.address):
+    if told.mailbox.address.lower() in bench.addresses.fetched:
         return
     shop = bench.shop(thread.shop_id)
-    titled = contact_of(bench.session, thread.shop_id, thread.contact_id, told.language, bench.languages[0].code)
+    titled = bench.contact(thread.shop_id, thread.contact_id, told.language)
     address = message.author_address if message is not None else thread.address
+    way_back = _way_back_of(bench, thread, told.employee_id) if told.employee_id is not None else _WayBack()
     mail = bench.composer.compose(
         Letter(
             kind=told.kind,
@@ -255,10 +269,13 @@ def _notify(
             language=told.language,
             sender=_sender(bench, thread.shop_id, _contact_of(bench, thread, told.language)),
             to=(told.mailbox,),
+            reply_to=way_back.reply_to,
+            message_id=bench.composer.new_message_id(way_back.tag) if way_back.tag else None,
             words={
                 "thread": facts_of_thread(thread),
                 "message": facts_of_message(message) if message is not None else None,
                 "link": bench.thread_page(shop, thread.id),
+                "answers_by_mail": way_back.reply_to is not None,
                 "contact": titled.title if titled else "",
                 "customer": (message.author_name if message is not None else thread.customer_name) or address,
                 "address": address,
@@ -311,7 +328,7 @@ def send_forward(bench: Bench, thread: Thread, note: Message, forward: Forward) 
     """
     note.delivery = Delivery.QUEUED
     shop = bench.shop(thread.shop_id)
-    mailbox = mailbox_for(bench.session, shop, thread.contact_id)
+    mailbox = bench.mailbox(thread.shop_id, thread.contact_id)
     # An answer goes where it is fetched, by its plain address; where nothing is fetched, to whoever asked.
     own = Mailbox(forward.by.email, forward.by.name) if forward.by.email else None
     mail = bench.composer.compose(
@@ -387,9 +404,8 @@ def _put(bench: Bench, mail: OutgoingMail, thread: Thread, message: Message | No
 
 def _contact_of(bench: Bench, thread: Thread, language: str | None = None) -> ContactWords | None:
     """Return a thread's contact, else the one that stands for its shop, in the thread's language or another."""
-    language, default_language = language or thread.language, bench.languages[0].code
-    contact = contact_of(bench.session, thread.shop_id, thread.contact_id, language, default_language)
-    return contact or default_contact(bench.session, thread.shop_id, language, default_language)
+    language = language or thread.language
+    return bench.contact(thread.shop_id, thread.contact_id, language) or bench.standing_contact(thread.shop_id, language)
 
 
 def is_sent(bench: Bench, thread: Thread, kind: str) -> bool:
@@ -418,17 +434,32 @@ class _WayBack:
 
 def _way_back(bench: Bench, thread: Thread, sender: Mailbox) -> _WayBack:
     shop = bench.shop(thread.shop_id)
-    mailbox = mailbox_for(bench.session, shop, thread.contact_id)
+    mailbox = bench.mailbox(thread.shop_id, thread.contact_id)
     if mailbox is None:
         return _WayBack()
-    local, _at, domain = mailbox.address.rpartition("@")
-    tagged = f"{local}+{bench.signer.sign(TagKind.ADDRESS, thread.id, thread.token_nonce)}"
-    fits = mailbox.takes_plus_tags and len(tagged.encode()) <= _MAX_LOCAL
-    address = f"{tagged}@{domain}" if fits else mailbox.address
+    domain = mailbox.address.rpartition("@")[2]
+    tag = bench.signer.sign(TagKind.ADDRESS, thread.id, thread.token_nonce)
+    address = _tagged(mailbox.address, tag, takes_tags=mailbox.takes_plus_tags)
     # Another domain in the envelope than in "From" fails the checks (SPF under DMARC) of whoever receives the mail.
     aligned = domain.lower() == sender.address.rpartition("@")[2].lower()
     tag = f"[#{bench.signer.sign(TagKind.SUBJECT, thread.id, thread.token_nonce)}]"
     return _WayBack(Mailbox(address, shop.name), address if aligned else "", tag)
+
+
+def _way_back_of(bench: Bench, thread: Thread, employee_id: str) -> _WayBack:
+    """Return how an employee's answer to a notice finds back as theirs: by the address, and by the Message-ID that it refers to."""
+    mailbox = bench.mailbox(thread.shop_id, thread.contact_id)
+    if mailbox is None:
+        return _WayBack()
+    tag = bench.signer.sign(TagKind.EMPLOYEE, thread.id, nonce_of_employee(thread.token_nonce, employee_id))
+    return _WayBack(Mailbox(_tagged(mailbox.address, tag, takes_tags=mailbox.takes_plus_tags), bench.shop(thread.shop_id).name), tag=tag)
+
+
+def _tagged(address: str, tag: str, *, takes_tags: bool) -> str:
+    """Return an address with a tag behind a plus, where its server takes that and it is not too long."""
+    local, _at, domain = address.rpartition("@")
+    tagged = f"{local}+{tag}"
+    return f"{tagged}@{domain}" if takes_tags and len(tagged.encode()) <= _MAX_LOCAL else address
 
 
 def _message_ids(bench: Bench, thread: Thread) -> tuple[str, ...]:

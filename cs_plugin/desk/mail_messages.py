@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cs_plugin.desk.bench import Bench
 from cs_plugin.rules.incoming import ArrivedMail
 from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, AuthorKind, Channel, StoredFile, clean_line, preview
+from cs_plugin.rules.signing import without_tags
 from cs_plugin.store import files, search
 from cs_plugin.store.matching import message_id_key, remember_message_id
 from cs_plugin.store.models import Blob, Message, Thread
@@ -56,9 +57,11 @@ def write_mail(
         author_address=clean_line(author.address, MAX_ADDRESS),
         private=author.private,
         channel=Channel.MAIL,
-        subject=clean_line(mail.subject, MAX_SUBJECT),
-        text=mail.text[:_MOST_LETTERS],
-        preview=preview(mail.text),
+        subject=subject_of(arrived),
+        text=text_of(arrived),
+        # The history quotes our mail, with the customer's link in it.
+        quoted=without_tags(mail.quoted[:_MOST_LETTERS]) or None,
+        preview=preview(text_of(arrived)),
         language=thread.language,
         message_id=message_id,
         message_id_hash=message_id_key(message_id) if message_id else None,
@@ -80,10 +83,19 @@ def write_mail(
 
 
 def keep_originals(message: Message, arrived: ArrivedMail, blobs: dict[str, Blob]) -> None:
-    """Let a message have the mail that it came by: as it was sent, its HTML, and what was folded away beneath it."""
-    message.quoted = arrived.mail.quoted[:_MOST_LETTERS] or None
+    """Let a message have the mail that it came by, as it was sent, and its HTML."""
     message.original_blob_id = blobs[arrived.original.key].id
     message.html_blob_id = blobs[arrived.html.key].id if arrived.html else None
+
+
+def subject_of(arrived: ArrivedMail) -> str:
+    """Return a mail's subject as it is kept: without our tag in it."""
+    return clean_line(without_tags(arrived.mail.subject), MAX_SUBJECT)
+
+
+def text_of(arrived: ArrivedMail) -> str:
+    """Return what of a mail's text is kept beside the original, and shown."""
+    return without_tags(arrived.mail.text[:_MOST_LETTERS])
 
 
 def machine(arrived: ArrivedMail) -> Author:

@@ -226,7 +226,7 @@ def begin(bench: Bench, inquiry: Inquiry, *, spam: bool, refers_to_id: int | Non
     )
     bench.session.add(thread)
     bench.session.flush()
-    search.index_threads(bench.session, [thread.id])
+    search.index_thread(bench.session, thread)
     return thread
 
 
@@ -295,7 +295,7 @@ def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     )
     bench.session.add(new)
     bench.session.flush()
-    search.index_threads(bench.session, [new.id])
+    search.index_thread(bench.session, new)
     reopening.copy_participants(bench.session, old, new)
     bench.note_event(old, reopening.CONTINUED, None, other=new.id)
     return new
@@ -359,9 +359,7 @@ def move_by_message(bench: Bench, thread: Thread, message: Message, happening: H
 
 def is_blocked(session: Session, address: str, shop_id: str) -> bool:
     """Say whether somebody has blocked an address, in this shop or in all."""
-    blocked = select(BlockedSender.id).where(
-        BlockedSender.address_hash == address_key(address), BlockedSender.shop_id.in_(["", shop_id])
-    )
+    blocked = select(BlockedSender.id).where(BlockedSender.address_hash == address_key(address), BlockedSender.shop_id.in_(["", shop_id]))
     return session.scalar(blocked.limit(1)) is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,29 +11,36 @@ from cs_plugin.desk import letters
 from cs_plugin.desk.answering import Answer, reply
 from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
 from cs_plugin.desk.bounced import take_bounce
-from cs_plugin.desk.mail_messages import Author, all_files, keep_originals, machine, write_mail
+from cs_plugin.desk.mail_messages import Author, all_files, keep_originals, machine, subject_of, text_of, write_mail
 from cs_plugin.desk.receiving import GOES_ON, Opening, begin, checked_address, is_blocked, move_by_message, reopened_or_continued
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.host import Host
 from cs_plugin.rules.incoming import ArrivedMail, Landed, Outcome
-from cs_plugin.rules.inquiry import MAX_NAME, MAX_SUBJECT, MAX_TEXT, AuthorKind, Channel, Inquiry, Sender, address_key, clean_line
+from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, MAX_TEXT, AuthorKind, Channel, Inquiry, Sender, address_key, clean_line
 from cs_plugin.rules.mail_matching import BEGINS, DELETED, STRANGER, Clues, FoundThread, Part, Party, Place, place_of, refusal_of
 from cs_plugin.rules.people import Customer, Employee, split_name
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants
 from cs_plugin.rules.status import Folder, Happening
 from cs_plugin.store import files, notices, reopening, threads
 from cs_plugin.store.bounced import forwarder_of
-from cs_plugin.store.contacts import ContactWords, contact_of, default_contact
 from cs_plugin.store.employees import remember
 from cs_plugin.store.locking import lock_thread, lock_threads
-from cs_plugin.store.mail_clues import Addressee, contacts_at, is_ours, read_clues
+from cs_plugin.store.mail_clues import messages_like, read_clues, threads_named
 from cs_plugin.store.matching import OUTSIDE, RECEIVED, remember_message_id
 from cs_plugin.store.models import Message, Thread
+from cs_plugin.store.our_addresses import Addressee, first_of
 from cs_plugin.store.scope import Scope
+
+# Mails that came longer ago than this are announced to nobody, and confirmed to nobody.
+_NEWS = dt.timedelta(days=3)
+
+# Events: of the thread that a stranger's mail began, of the one that it leads to, and of a mail that asks for answers elsewhere.
+REFERS, REFERRED_TO, ANSWERS_ELSEWHERE = "refers_to", "referred_to", "answers_elsewhere"
 
 # Why a mail is where it is, besides the names of the rules (`rules.mail_matching`).
 BLOCKED = "comes_from_a_blocked_sender"
 FROM_OURSELVES = "comes_from_an_address_of_ours"
+CAME_BEFORE = "came_before"
 UNRECOGNISED = "belongs_to_no_thread"
 BY_A_MACHINE = "was_written_by_a_machine"
 MADE_BY_HAND = "was_made_a_thread"
@@ -47,7 +55,8 @@ log = logging.getLogger(__name__)
 class VettedMail:
     """A mail, and what the host says of its sender: the accounts with that address by shop, the employee, and whether it holds it for spam.
 
-    The address of `sender` is empty where the mail names none that a mail could be sent to.
+    The address of `sender` is empty where the mail names none that a mail could be sent to. `same_id_other_text` says that another mail came under
+    its Message-ID before, which the desk finds out by itself.
     """
 
     arrived: ArrivedMail
@@ -56,6 +65,7 @@ class VettedMail:
     employee: Employee | None = None
     grants: Grants = NO_GRANTS
     spam: bool = False
+    same_id_other_text: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -134,6 +144,18 @@ def _is_spam(host: Host, arrived: ArrivedMail, sender: Sender) -> bool:
 # --- Inside it --------------------------------------------------------------------------------------------------------------------------------------
 
 
+def expect_mails(bench: Bench, vetted: Sequence[VettedMail]) -> None:
+    """Lock the threads that several mails may lead to, before the first of them is received in the same transaction.
+
+    One after the other they would be locked in the order of the mails, and two who receive would wait for each other. What is met in another order
+    all the same (a thread that goes on in a later one) is an error of the database, after which the caller does the whole transaction again.
+    """
+    scope = Scope(frozenset(shop_id for one in vetted for shop_id in one.arrived.source.shop_ids))
+    ids = threads_named(bench.session, scope, [one.arrived.mail for one in vetted])
+    if ids:
+        lock_threads(bench.session, scope, ids, changes=False)
+
+
 def receive_mail(bench: Bench, vetted: VettedMail) -> Landed:
     """Store a mail where it belongs, queue what has to be mailed about it, and say what became of it.
 
@@ -146,6 +168,11 @@ def receive_mail(bench: Bench, vetted: VettedMail) -> Landed:
     if refusal:
         return Landed(Outcome.OWN, refusal)
     place = place_of(clues, party)
+    if clues.known:
+        same = messages_like(bench.session, clues.known, subject_of(vetted.arrived), text_of(vetted.arrived))
+        if same:
+            return _once_more(bench, vetted, place, same)
+        vetted = replace(vetted, same_id_other_text=True)
     if mail.bounce is not None:
         landed = take_bounce(bench, vetted.arrived, clues)
         if landed is not None:
@@ -164,7 +191,7 @@ def _party(bench: Bench, vetted: VettedMail) -> Party:
         customers={shop_id: customer.id for shop_id, customer in vetted.customers.items()},
         is_employee=vetted.employee is not None,
         grants=vetted.grants,
-        is_ours=is_ours(bench.session, address),
+        is_ours=bench.addresses.has(address),
     )
 
 
@@ -212,7 +239,7 @@ def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clu
     why_not = _why_not_sent(bench, vetted, found)
     if why_not:
         return _noted(bench, vetted, replace(place, reason=why_not))
-    answer = Answer(mail.text, files=tuple(file for file, _content_id in vetted.arrived.files), channel=Channel.MAIL)
+    answer = Answer(text_of(vetted.arrived), files=tuple(file for file, _content_id in vetted.arrived.files), channel=Channel.MAIL)
     try:
         message = reply(bench, _actor(vetted), found.id, answer)
     except InvalidInputError:
@@ -221,6 +248,7 @@ def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clu
     except (NotFoundError, NotPermittedError):
         return _from_a_stranger(bench, vetted, place, clues, party)
     blobs = files.blobs_of(bench.session, all_files(vetted.arrived), bench.now)
+    # Not what was folded away beneath it: that is the notice, which no customer is shown.
     keep_originals(message, vetted.arrived, blobs)
     message.matched_by, message.sent_at = place.reason, mail.sent_at
     if mail.message_id:
@@ -277,7 +305,9 @@ def _note(bench: Bench, vetted: VettedMail, place: Place, found: FoundThread, au
     thread = lock_thread(bench.session, vetted.scope, found.id)
     if thread is None or thread.folder is Folder.BIN:
         return _in_new_threads(bench, vetted, DELETED)
-    message = write_mail(bench, vetted.arrived, thread, author, place.reason, home_id=found.home_id)
+    message = write_mail(
+        bench, vetted.arrived, thread, author, place.reason, home_id=found.home_id, same_id_other_text=vetted.same_id_other_text
+    )
     mail = vetted.arrived.mail
     if mail.message_id:
         outside = author.kind is AuthorKind.OUTSIDER
@@ -331,6 +361,17 @@ def _of_a_machine(bench: Bench, vetted: VettedMail, place: Place) -> Landed:
     return Landed(Outcome.AUTOMATIC, BY_A_MACHINE, thread.id, message.id)
 
 
+def _once_more(bench: Bench, vetted: VettedMail, place: Place, same: Sequence[tuple[int, int, int | None]]) -> Landed:
+    """Store a mail that has come by another mailbox already only in threads with contacts that it was written to and that do not have it yet."""
+    message_id, thread_id, _contact_id = same[0]
+    have_it = {contact_id for _message_id, _thread_id, contact_id in same}
+    begins = place.thread is None and vetted.arrived.source.create_threads
+    lack_it = [one for one in _targets(bench, vetted) if one.contact_id not in have_it] if begins else []
+    if not lack_it:
+        return Landed(Outcome.REPEATED, CAME_BEFORE, thread_id, message_id)
+    return _in_new_threads(bench, vetted, BEGINS, lack_it, linked_to=message_id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Target:
     """Where a mail begins a thread: a shop, and a contact of it, None where the shop has none."""
@@ -339,21 +380,18 @@ class _Target:
     contact_id: int | None
 
 
-def _in_new_threads(bench: Bench, vetted: VettedMail, reason: str) -> Landed:
-    """Begin a thread with each contact that the mail was written to; the messages in the others are linked to the first."""
-    first: Message | None = None
-    also: list[int] = []
-    for target in _targets(bench, vetted):
+def _in_new_threads(
+    bench: Bench, vetted: VettedMail, reason: str, targets: Sequence[_Target] | None = None, *, linked_to: int | None = None
+) -> Landed:
+    """Begin a thread with each of the contacts that the mail was written to; the messages in the others are linked to the first."""
+    written: list[Message] = []
+    for target in targets or _targets(bench, vetted):
         spam = vetted.spam or _is_blocked(bench, vetted, target.shop_id)
         thread = _begun(bench, vetted, target, spam=spam)
-        message = _say(bench, vetted, Opening(thread, True, reason), linked_to=first.id if first else None)
-        if first is None:
-            first = message
-        else:
-            also.append(message.id)
-    if first is None:
-        raise AssertionError("a mail for no shop")
-    return Landed(Outcome.MESSAGE, reason, first.thread_id, first.id, tuple(also))
+        first_id = written[0].id if written else linked_to
+        written.append(_say(bench, vetted, Opening(thread, True, BLOCKED if spam and not vetted.spam else reason), linked_to=first_id))
+    first, *others = written
+    return Landed(Outcome.MESSAGE, first.matched_by, first.thread_id, first.id, tuple(one.id for one in others))
 
 
 def _begin_one(bench: Bench, vetted: VettedMail, reason: str, *, refers_to: FoundThread, spam: bool = False) -> Landed:
@@ -376,9 +414,21 @@ def _begun(bench: Bench, vetted: VettedMail, target: _Target, *, refers_to: Foun
         replace(vetted.sender, customer_id=customer.id if customer else None, verified=False),
         "",
         contact_id=target.contact_id,
-        subject=clean_line(vetted.arrived.mail.subject, MAX_SUBJECT),
+        subject=subject_of(vetted.arrived),
     )
-    return begin(bench, inquiry, spam=spam, refers_to_id=refers_to.id if refers_to else None)
+    thread = begin(bench, inquiry, spam=spam, refers_to_id=refers_to.id if refers_to else None)
+    _tell_of_answers_elsewhere(bench, vetted, thread)
+    if refers_to is not None:
+        bench.note_event(thread, REFERS, None, other=refers_to.id)
+        bench.note_event(bench.session.get_one(Thread, refers_to.id), REFERRED_TO, None, other=thread.id)
+    return thread
+
+
+def _tell_of_answers_elsewhere(bench: Bench, vetted: VettedMail, thread: Thread) -> None:
+    """Leave an event where a mail asks for answers to another address than its sender's: who writes in somebody's name must not get their answers."""
+    wanted = [one.address for one in vetted.arrived.mail.reply_to if address_key(one.address) != thread.address_hash]
+    if wanted:
+        bench.note_event(thread, ANSWERS_ELSEWHERE, None, address=clean_line(wanted[0], MAX_ADDRESS))
 
 
 def _targets(bench: Bench, vetted: VettedMail) -> list[_Target]:
@@ -389,10 +439,9 @@ def _targets(bench: Bench, vetted: VettedMail) -> list[_Target]:
     source = vetted.arrived.source
     written_to = _contacts_written_to(bench, vetted)
     if written_to:
-        return [_Target(one.shop_ids[0], one.contact_id) for one in written_to]
+        return [_Target(first_of(one, source.shop_ids), one.contact_id) for one in written_to]
     shop_id = source.shop_ids[0]
-    language = bench.shop(shop_id).default_language
-    standing = default_contact(bench.session, shop_id, language, bench.languages[0].code)
+    standing = bench.standing_contact(shop_id, bench.shop(shop_id).default_language)
     return [_Target(shop_id, standing.id if standing else None)]
 
 
@@ -400,7 +449,7 @@ def _contacts_written_to(bench: Bench, vetted: VettedMail) -> list[Addressee]:
     """Return a contact for each address that the mail was written to and that is a contact's; the mailbox's own contact where there is none."""
     source = vetted.arrived.source
     addresses = list(dict.fromkeys(untagged(one) for one in vetted.arrived.mail.written_to))
-    found = contacts_at(bench.session, addresses, source.contact_id, source.shop_ids)
+    found = bench.addresses.in_shops(source.shop_ids)
     chosen = {address: _standing_for([one for one in found if one.address == address], source.contact_id) for address in addresses}
     written_to = {one.contact_id: one for one in chosen.values() if one is not None}
     return list(written_to.values()) or [one for one in found if one.contact_id == source.contact_id]
@@ -428,14 +477,23 @@ def _say(bench: Bench, vetted: VettedMail, opening: Opening, *, home_id: int | N
     customer = vetted.customers.get(thread.shop_id)
     author = Author(AuthorKind.CUSTOMER, vetted.sender.name, _address_of(vetted), customer.id if customer else None)
     message = write_mail(
-        bench, vetted.arrived, thread, author, opening.reason, home_id=home_id, linked_to=linked_to, known_under=RECEIVED
+        bench,
+        vetted.arrived,
+        thread,
+        author,
+        opening.reason,
+        home_id=home_id,
+        linked_to=linked_to,
+        known_under=RECEIVED,
+        same_id_other_text=vetted.same_id_other_text,
     )
     if begins and opening.reason == GOES_ON:
         bench.note_event(thread, reopening.CONTINUES, None, message=message, other=thread.refers_to_id)
     move_by_message(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
     threads.recompute(bench.session, [thread.id])
-    if thread.folder is not Folder.SPAM:
-        letters.tell_of_message(bench, thread, message, _contact_of(bench, thread), begins=begins)
+    # A mailbox that is fetched for the first time holds what people have read long ago.
+    if thread.folder is not Folder.SPAM and bench.now - vetted.arrived.arrived_at <= _NEWS:
+        letters.tell_of_message(bench, thread, message, bench.contact(thread.shop_id, thread.contact_id, thread.language), begins=begins)
     if begins:
         bench.announce("cs_thread_opened", thread=facts_of_thread(thread), message=facts_of_message(message))
     bench.announce("cs_message_received", thread=facts_of_thread(thread), message=facts_of_message(message))
@@ -445,10 +503,6 @@ def _say(bench: Bench, vetted: VettedMail, opening: Opening, *, home_id: int | N
 def _address_of(vetted: VettedMail) -> str:
     sender = vetted.arrived.mail.sender
     return vetted.sender.address or (sender.address if sender else "")
-
-
-def _contact_of(bench: Bench, thread: Thread) -> ContactWords | None:
-    return contact_of(bench.session, thread.shop_id, thread.contact_id, thread.language, bench.languages[0].code)
 
 
 def _is_blocked(bench: Bench, vetted: VettedMail, shop_id: str) -> bool:

@@ -110,10 +110,13 @@ class Composer:
             files=letter.files,
         )
 
-    def new_message_id(self) -> str:
-        """Return a Message-ID of ours, with its angle brackets. It tells nothing of when it was made, or where."""
+    def new_message_id(self, tag: str = "") -> str:
+        """Return a Message-ID of ours, with its angle brackets; it begins with a tag that an answer brings back, where one is given.
+
+        It tells nothing of when it was made, or where.
+        """
         domain = self.domain if self.domain.isascii() else idna.encode(self.domain, uts46=True).decode("ascii")
-        return f"<{secrets.token_hex(16)}@{domain}>"
+        return f"<{tag}{'.' if tag else ''}{secrets.token_hex(16)}@{domain}>"
 
     def _render(self, kind: str, name: str, words: Mapping[str, object]) -> str:
         path = f"cs_plugin/mail/{kind}/{name}"

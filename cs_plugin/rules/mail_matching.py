@@ -53,11 +53,12 @@ class FoundThread:
 class Clues:
     """What the look-ups have found for a mail: the threads that its keys lead to, by kind of key, the nearest first.
 
-    `own` says that the mail's own Message-ID is one that we gave. `employee_tags` are those that are signed for this very sender; `bounced` are
-    threads of the mail that a bounce is about.
+    `own` says that the mail's own Message-ID is one that we gave; `known` are the messages that came under it before. `employee_tags` are those that
+    are signed for this very sender; `bounced` are threads of the mail that a bounce is about.
     """
 
     own: bool = False
+    known: tuple[int, ...] = ()
     employee_tags: tuple[FoundThread, ...] = ()
     address_tags: tuple[FoundThread, ...] = ()
     answered: tuple[FoundThread, ...] = ()

@@ -21,6 +21,7 @@ _MAC_BYTES = 15   # 120 bits are 24 letters of base32, without padding
 _MOST_THREADS = 2**63 - 1   # what a database can hold
 # Bounded, so that no subject takes long to look through.
 _IN_SUBJECT = re.compile(r"\[#([A-Za-z2-7]{26}-[0-9]{1,19})\]")
+_ANYWHERE = re.compile(r"(?<![a-z2-7])[a-z2-7]{26}-[0-9]{1,19}", re.IGNORECASE)
 _LETTERS = re.compile(r"(?P<kid>[a-z2-7]{2})(?P<mac>[a-z2-7]{24})-(?P<thread>[1-9][0-9]{0,18})")
 
 
@@ -92,6 +93,11 @@ def tags_in_message_ids(message_ids: Iterable[str]) -> tuple[Tag, ...]:
     """Return the tags with which Message-IDs begin ("<tag.words@shop.example>"), in their order, each once."""
     tags = (read_tag(one.lstrip("<").partition("@")[0].partition(".")[0]) for one in message_ids)
     return tuple(dict.fromkeys(tag for tag in tags if tag is not None))
+
+
+def without_tags(text: str) -> str:
+    """Return text without the tags in it, each of which is somebody's key: whoever reads it here must not be able to write in their name."""
+    return _ANYWHERE.sub("…", _IN_SUBJECT.sub("", text))
 
 
 def read_tag(text: str | None) -> Tag | None:

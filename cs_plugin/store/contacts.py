@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from cs_plugin.i18n import marked as _
+from cs_plugin.rules.mails import is_sent
 from cs_plugin.rules.shops import Breadth
 from cs_plugin.store.locking import insert_if_absent, lock_threads, locking
 from cs_plugin.store.models import Contact, ContactShop, ContactText, Mailbox, Option, Thread, ThreadEvent
@@ -44,7 +45,7 @@ class ContactWords:
 
     def sends(self, mail: str) -> bool:
         """Say whether the mail of that name is switched on for this contact."""
-        return self.mails.get(mail, True)
+        return is_sent(self.mails, mail)
 
 
 def words_of(contact: Contact, language: str, default_language: str) -> ContactWords:

@@ -29,6 +29,7 @@ from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
 from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
+from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
 _CHUNK = 1 << 20
@@ -443,6 +444,14 @@ def attachment_of(session: Session, message_id: int, attachment_id: int) -> tupl
     query = select(Attachment, Blob).join(Blob, Blob.id == Attachment.blob_id)
     row = session.execute(query.where(Attachment.id == attachment_id, Attachment.message_id == message_id)).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def original_of(session: Session, scope: Scope, thread_id: int, message_id: int) -> Blob | None:
+    """Return the mail that a message of a thread of the scope came by, as it came; None where it came by none."""
+    if not can_be_id(message_id) or not can_be_id(thread_id):
+        return None
+    there = Message.id == message_id, Message.thread_id == thread_id, scope.covers(Message.shop_id)
+    return session.scalars(select(Blob).join(Message, Message.original_blob_id == Blob.id).where(*there)).one_or_none()
 
 
 def content_types() -> frozenset[str]:

@@ -219,6 +219,11 @@ def tell_run(session: Session, run_id: int, **values: Any) -> None:
     session.execute(update(SyncRun).where(SyncRun.id == run_id).values(**values), execution_options=_UNSYNCHRONIZED)
 
 
+def forget_run(session: Session, run_id: int) -> None:
+    """Forget a run in which nothing happened."""
+    session.execute(delete(SyncRun).where(SyncRun.id == run_id), execution_options=_UNSYNCHRONIZED)
+
+
 def end_broken_runs(session: Session, mailbox_id: int, words: str, now: dt.datetime) -> None:
     """Write down of runs that were cut off that they were; whoever calls this has the mailbox in hand, so that none of them goes on."""
     cut_off = and_(SyncRun.mailbox_id == mailbox_id, SyncRun.finished_at.is_(None))

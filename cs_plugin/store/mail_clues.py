@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.incoming import IncomingMail
 from cs_plugin.rules.mail_matching import Clues, FoundThread, Key
 from cs_plugin.rules.signing import Signer, Tag, TagKind, nonce_of_employee, tags_in_addresses, tags_in_message_ids, tags_in_subject
 from cs_plugin.store.matching import message_id_key
-from cs_plugin.store.models import Contact, ContactShop, Mailbox, Participant, Thread, ThreadAlias
+from cs_plugin.store.models import Message, Participant, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -24,6 +24,7 @@ _MOST_TAGS = 20
 # A thread that was merged into one that was merged, and so on; a circle ends here.
 _MOST_MERGES = 10
 
+_KINDS = [key.value for key in Key if key is not Key.TAG]
 _COLUMNS = (
     Thread.id,
     Thread.shop_id,
@@ -66,6 +67,30 @@ def read_clues(session: Session, scope: Scope, signer: Signer, mail: IncomingMai
     return _Lookup(session, scope, signer, _named_in(mail), employee_id).clues()
 
 
+def threads_named(session: Session, scope: Scope, mails: Iterable[IncomingMail]) -> set[int]:
+    """Return the threads of a scope that the keys in these mails may lead to, whether they are good or not."""
+    named = [_named_in(mail) for mail in mails]
+    aliases = ThreadAlias.hash.in_(sorted({one for each in named for one in each.hashes})), ThreadAlias.kind.in_(_KINDS)
+    of_keys = session.scalars(select(ThreadAlias.thread_id).where(*aliases, scope.covers(cast(Any, ThreadAlias.shop_id))))
+    wanted = {one for one in (*of_keys, *(tag.thread_id for each in named for tag in each.tags)) if can_be_id(one)}
+    merged = select(Thread.id, Thread.merged_into_id).where(Thread.id.in_(sorted(wanted)), scope.covers(Thread.shop_id))
+    return {one for row in session.execute(merged) for one in row if one is not None}
+
+
+def messages_like(session: Session, message_ids: Collection[int], subject: str, text: str) -> list[tuple[int, int, int | None]]:
+    """Return those of these messages that say the very same, the first one first: each with its thread and that thread's contact."""
+    if not message_ids:
+        return []
+    query = (
+        select(Message.id, Message.thread_id, Thread.contact_id, Message.subject, Message.text)
+        .join(Thread, Thread.id == Message.thread_id)
+        .where(Message.id.in_(sorted(message_ids)))
+        .order_by(Message.id)
+    )
+    # Compared here: MariaDB's usual collation holds "e" and "é" for one.
+    return [(row.id, row.thread_id, row.contact_id) for row in session.execute(query) if (row.subject, row.text) == (subject, text)]
+
+
 def _named_in(mail: IncomingMail) -> _Named:
     # The last of References is the mail that is answered (RFC 5322, section 3.6.4), as is In-Reply-To, which some programs fill in alone.
     nearest = tuple(dict.fromkeys((*reversed(mail.in_reply_to), *reversed(mail.references))))[:_MOST_REFERENCES]
@@ -94,12 +119,14 @@ class _Lookup:
         own = any(row.kind in (Key.SENT, Key.FORWARDED) for row in aliases[named.own]) if named.own else False
         if own:
             return Clues(own=True)
+        known = [row.message_id for row in aliases[named.own] if row.kind == Key.RECEIVED and row.message_id] if named.own else []
         of_keys = {row.thread_id for key in (*named.answered, *named.bounced) for row in aliases[key]}
         threads = self._threads({*of_keys, *(tag.thread_id for tag in named.tags)})
         found = _Found(threads, self._participants(threads))
         # A bounce comes to the envelope's address, and some servers name the mail that it is about nowhere but in In-Reply-To or References.
         bounced = (*named.bounced, *named.answered)
         return Clues(
+            known=tuple(dict.fromkeys(known)),
             employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids), threads)),
             address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses, threads)),
             answered=found.by_aliases(row for key in named.answered for row in aliases[key]),
@@ -112,8 +139,7 @@ class _Lookup:
         if hashes:
             alias = ThreadAlias
             columns = alias.kind, alias.hash, alias.thread_id, alias.message_id
-            kinds = [key.value for key in Key if key is not Key.TAG]
-            theirs = alias.kind.in_(kinds), alias.hash.in_(sorted(hashes)), alias.revoked_at.is_(None), self.scope.covers(cast(Any, alias.shop_id))
+            theirs = alias.kind.in_(_KINDS), alias.hash.in_(sorted(hashes)), alias.revoked_at.is_(None), self.scope.covers(cast(Any, alias.shop_id))
             for row in self.session.execute(select(*columns).where(*theirs).order_by(alias.id)):
                 found[bytes(row.hash)].append(row)
         return found
@@ -208,42 +234,3 @@ class _Found:
 def _nonce(threads: Mapping[int, Any], tag: Tag) -> str:
     row = threads.get(tag.thread_id)
     return row.token_nonce if row is not None else "none"
-
-
-# --- Whom a mail was written to ---------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """A contact that an address leads to, whether it saves messages, and those of its shops that were asked for, in their order."""
-
-    contact_id: int
-    address: str
-    saves: bool
-    shop_ids: tuple[str, ...]
-
-
-def contacts_at(session: Session, addresses: Collection[str], contact_id: int | None, shop_ids: Sequence[str]) -> list[Addressee]:
-    """Return the active contacts of these shops that have one of these addresses (in lower case), and that of a mailbox, in the form's order."""
-    wanted = Contact.active & func.lower(Contact.email).in_(sorted(set(addresses)))
-    if contact_id is not None and can_be_id(contact_id):
-        wanted |= Contact.id == contact_id
-    query = (
-        select(Contact.id, func.lower(Contact.email).label("address"), Contact.save_messages, ContactShop.shop_id)
-        .join(ContactShop, ContactShop.contact_id == Contact.id)
-        .where(wanted, ContactShop.shop_id.in_(list(shop_ids)))
-        .order_by(Contact.position, Contact.id)
-    )
-    found: dict[tuple[int, str, bool], set[str]] = {}
-    for row in session.execute(query):
-        found.setdefault((row.id, row.address, row.save_messages), set()).add(row.shop_id)
-    return [Addressee(*contact, tuple(one for one in shop_ids if one in theirs)) for contact, theirs in found.items()]
-
-
-def is_ours(session: Session, address: str) -> bool:
-    """Say whether an address is that of a contact, of whatever shop, or of a mailbox that is fetched."""
-    lowered = address.lower()
-    contact = select(Contact.id).where(func.lower(Contact.email) == lowered).exists()
-    mailbox = select(Mailbox.id).where(Mailbox.active, func.lower(Mailbox.address) == lowered).exists()
-    # A host may route our models to a database of their own, and a query without a table names none.
-    return bool(lowered and session.scalar(select(contact | mailbox), bind_arguments={"mapper": Contact}))

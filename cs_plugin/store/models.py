@@ -360,7 +360,7 @@ class BlockedSender(Base):
 
 
 class Contact(Base):
-    """A department that customers choose. `mails` switches its mails off by name; an absent name is on."""
+    """A department that customers choose. `mails` switches its mails by name; an absent one is as `rules.mails` has it."""
 
     __tablename__ = "cs_contact"
 

@@ -57,6 +57,14 @@ def index_threads(session: Session, ids: Collection[int]) -> None:
                 session.execute(_PUT_THREAD, rows, bind_arguments=_HERE)
 
 
+def index_thread(session: Session, thread: Thread) -> None:
+    """Make a thread that begins searchable likewise: its row need not be read again."""
+    row = words_of(thread)
+    session.execute(insert(ThreadWords), [row])
+    if has_own_index(session):
+        session.execute(_PUT_THREAD, [row], bind_arguments=_HERE)
+
+
 def rename_threads(session: Session, ids: Collection[int]) -> None:
     """Make locked threads searchable by what they are called now."""
     wanted = sorted(ids)

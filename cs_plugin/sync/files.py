@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from cs_plugin.desk.option_mailboxes import LEAVE, MailboxAtWork, at_work
+from cs_plugin.desk.option_mailboxes import LEAVE, MailboxAtWork
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import Finding
 from cs_plugin.rules.incoming import Outcome
 from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import Place
-from cs_plugin.store.locking import committed, only_reads
+from cs_plugin.store.locking import committed
 from cs_plugin.sync.reading import TOO_LARGE, Came
-from cs_plugin.sync.run import findings_of
+from cs_plugin.sync.run import findings_of, mailbox_row, opened_up
 from cs_plugin.sync.surroundings import Asked, Report, Surroundings
 from cs_plugin.sync.taking import Taking
 
@@ -105,7 +105,8 @@ def _joined(lines: list[bytes], size: int) -> Found:
 def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, mailbox_id: int | None = None, shop_id: str = "") -> Report:
     """Take mails out of files for a mailbox, or for a shop: each once, however often it is imported or fetched there.
 
-    Threads are begun for those that belong to none. Raise nothing for what goes wrong: it is told in the report.
+    Threads are begun for those that belong to none. They stand at the time at which they were sent, and nobody is told of them by mail. Raise nothing
+    for what goes wrong: it is told in the report.
     """
     with around.sessions() as session:
         row_id = mailbox_id or committed(session, lambda: mailboxes.for_files(session, shop_id, around.clock()).id)
@@ -115,7 +116,7 @@ def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, 
         run_id = committed(session, lambda: imported.begin_run(session, row_id, asked.started_by, around.clock()).id)
     findings, taking = tuple[Finding, ...](), None
     try:
-        taking = Taking(around, _mailbox(around, row_id), turn, run_id, Place(row_id, _FOLDER))
+        taking = Taking(around, _mailbox(around, row_id), turn, run_id, Place(row_id, _FOLDER), of_the_past=True)
         _take(taking, found, asked)
     except Exception as error:
         findings = findings_of(error)
@@ -131,12 +132,7 @@ def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, 
 
 
 def _mailbox(around: Surroundings, row_id: int) -> MailboxAtWork:
-    with around.sessions() as session:
-        bench = around.bench(session)
-        bench.ask_host()
-        row = mailboxes.find(only_reads(session), row_id)
-        assert row is not None, "whoever takes a turn has found the mailbox"
-        mailbox = at_work(bench, row, with_password=False)
+    mailbox = opened_up(around, mailbox_row(around, row_id), with_password=False)
     # Nothing lies on a server, and nobody would look at what is left.
     return replace(mailbox, afterwards=LEAVE, source=replace(mailbox.source, create_threads=True))
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from cs_plugin import outbox
 from cs_plugin.desk import Bench
 from cs_plugin.desk.option_mailboxes import MailboxAtWork
 from cs_plugin.desk.receiving_mail import VettedMail, receive_mail, vet_mail
@@ -42,13 +43,18 @@ class _Item:
 
 @dataclass
 class Taking:
-    """What takes the mails of one run. `counts` is what came of those that are committed, `gone` what was removed from the server since."""
+    """What takes the mails of one run.
+
+    `counts` is what came of those that are committed, `gone_…` what was removed from the server since. Mails `of_the_past` stand at the time at
+    which they were sent, and nobody is told of them.
+    """
 
     around: Surroundings
     mailbox: MailboxAtWork
     turn: Turn
     run_id: int
     place: Place
+    of_the_past: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     gone_uids: list[int] = field(default_factory=list)
     gone_uidls: list[bytes] = field(default_factory=list)
@@ -77,12 +83,11 @@ class Taking:
 
     def _vet_all(self, bench: Bench, items: Sequence[_Item]) -> None:
         """Ask the host about mails. What it raises about one of several is that one's mistake; what it raises about all of them is its own."""
-        asked = [item for item in items if item.read.verdict is None and item.read.arrived is not None]
+        asked = [(item, item.read.arrived) for item in items if item.read.verdict is None and item.read.arrived is not None]
         failed = list[Exception]()
-        for item in asked:
+        for item, arrived in asked:
             try:
-                assert item.read.arrived is not None
-                item.vetted = vet_mail(bench.host, item.read.arrived, bench.employees)
+                item.vetted = vet_mail(bench.host, arrived, bench.employees)
             except Exception as error:  # whatever a hook does about one mail, those behind it are read
                 log.exception("the host could not be asked about a mail")
                 item.read.cause = words_of(error)
@@ -168,7 +173,7 @@ class Taking:
         if one.verdict is not None:
             return Landed(one.verdict, one.reason)
         if item.vetted is not None and not one.cause:
-            landed = receive_mail(bench, item.vetted)
+            landed = self._received(session, bench, item.vetted)
             if one.same_id and landed.message_id is not None:
                 imported.mark_same_id(session, [landed.message_id, *landed.also])
             if landed.outcome is not Outcome.SET_ASIDE:
@@ -176,9 +181,19 @@ class Taking:
             return self._set_aside(session, bench, item, landed.reason)
         return self._set_aside(session, bench, item, one.cause or _UNREAD)
 
+    def _received(self, session: Session, bench: Bench, vetted: VettedMail) -> Landed:
+        if not self.of_the_past:
+            return receive_mail(bench, vetted)
+        sent_at = vetted.arrived.mail.sent_at
+        landed = receive_mail(bench.at(min(sent_at, bench.now)) if sent_at is not None else bench, vetted)
+        if landed.message_id is not None:
+            outbox.withdraw(session, [landed.message_id, *landed.also])
+        return landed
+
     def _set_aside(self, session: Session, bench: Bench, item: _Item, cause: str) -> Landed:
         one, source = item.read, self.mailbox.source
-        assert one.original is not None, "what is set aside is kept"
+        if one.original is None:
+            raise AssertionError("what is set aside is kept")
         shop_id = source.shop_ids[0] if len(source.shop_ids) == 1 else None
         set_aside(
             session, one.original, cause, bench.now, mailbox_id=self.mailbox.id, shop_id=shop_id, sender=one.sender, subject=one.subject
@@ -188,7 +203,8 @@ class Taking:
 
     def _row(self, bench: Bench, item: _Item) -> dict[str, Any]:
         one, landed = item.read, item.landed
-        assert landed is not None
+        if landed is None:
+            raise AssertionError("a row tells what became of a mail")
         listed, is_told = one.came.listed, landed.message_id is None
         return {
             "mailbox_id": self.mailbox.id,

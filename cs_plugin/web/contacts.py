@@ -11,7 +11,7 @@ from flask_admin.contrib.sqla import ModelView
 from cs_plugin.desk.contacts import ContactDraft, move_contact, save_contact, take_out_contact, take_out_several, wrong_with
 from cs_plugin.desk.of_shops import MAX_POSITION
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.mails import MAILS, SWITCHES
+from cs_plugin.rules.mails import MAILS, ON, SWITCHES, is_sent
 from cs_plugin.store.contacts import contact_in, contacts_in, next_position, words_of
 from cs_plugin.store.models import Contact
 from cs_plugin.web.desk_view import MenuName
@@ -76,12 +76,12 @@ class ContactView(OfShopsView[Contact, ContactDraft], ModelView):
         return contact_editor(codes)
 
     def values(self, thing: Contact | None) -> dict[str, Any]:
-        """Return what the form begins with: a new contact saves nothing yet, stands behind the others, and sends every mail."""
+        """Return what the form begins with: a new contact saves nothing yet, stands behind the others, and sends the usual mails."""
         if thing is None:
             position = min(next_position(self.here.desk.session()), MAX_POSITION)
-            return {"shops": self.chosen_for_new(), "mails": sorted(MAILS), "active": True, "position": str(position)}
+            return {"shops": self.chosen_for_new(), "mails": sorted(ON), "active": True, "position": str(position)}
         words = {f"{field}-{text.language}": getattr(text, field) for text in thing.texts for field in ("title", "description", "signature")}
-        mails = [name for name in MAILS if (thing.mails or {}).get(name, True)]
+        mails = [name for name in MAILS if is_sent(thing.mails or {}, name)]
         shops = [shop.shop_id for shop in thing.shops]
         plain = {"email": thing.email, "save_messages": thing.save_messages, "active": thing.active, "position": str(thing.position)}
         return {**words, **plain, "shops": shops, "mails": mails}

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cs_plugin import i18n
 from cs_plugin.desk.bench import facts_of_thread
 from cs_plugin.rules.facts import ThreadFacts
-from cs_plugin.rules.inquiry import AuthorKind
+from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.people import Employee
@@ -26,7 +26,7 @@ from cs_plugin.store.opinions import opinions_in
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.scope import Scope
 from cs_plugin.web.answer_form import beginning
-from cs_plugin.web.happenings import CHANNELS, REASONS, Say, Words, event_words, message_words
+from cs_plugin.web.happenings import CHANNELS, Say, Words, event_words, message_words, why_here
 from cs_plugin.web.predefined_choice import Offered, offered_in
 
 AT_ONCE = 50           # messages on one page
@@ -45,7 +45,10 @@ class ShownFile:
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
-    """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language."""
+    """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language.
+
+    `automatic` marks a machine's; `by_mail` says that the mail is kept as it came.
+    """
 
     id: int
     at: dt.datetime
@@ -63,6 +66,8 @@ class ShownMessage:
     delivery: Delivery
     delivery_text: str
     delivered_at: dt.datetime | None
+    automatic: bool = False
+    by_mail: bool = False
 
     @property
     def initials(self) -> str:
@@ -246,8 +251,10 @@ def message_shown(message: Message, say: Say) -> ShownMessage:
         side="note" if message.private else _SIDES.get(message.author_kind, "other"),
         author=message.author_name or message.author_address or say("Customer"),
         icon=icon,
-        way=say(way) if message.author_kind is not AuthorKind.EMPLOYEE else "",
-        why=say(REASONS[message.matched_by]) if message.matched_by in REASONS else "",
+        way=say(way) if message.author_kind is not AuthorKind.EMPLOYEE or message.channel is Channel.MAIL else "",
+        why=why_here(message, say),
+        automatic=message.author_kind is AuthorKind.MACHINE,
+        by_mail=message.original_blob_id is not None,
         product=message.product_name,
         text=message.text,
         quoted=message.quoted or "",

@@ -182,7 +182,8 @@ def shown_messages(
             at=message.released_at or message.created_at,
             product=message.product_name,
             text=message.text,
-            quoted=message.quoted or "",
+            # Under an employee's words it would be a colleague's, which no customer sees.
+            quoted=(message.quoted or "") if message.author_kind is AuthorKind.CUSTOMER else "",
             language=message.language,
             files=tuple(ShownFile(one.name, one.size, file_url(message, one)) for one in message.attachments),
         )

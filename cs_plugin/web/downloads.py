@@ -28,12 +28,21 @@ def send_attachment(desk: Mounted, attachment: Attachment, blob: Blob) -> Respon
     (RFC 9110, section 14.2, allows that): a part of a file says nothing of what it is.
     """
     content_type = attachment.content_type if attachment.content_type in _KNOWN else _UNKNOWN
+    return _sent(desk, blob, content_type, attachment.name)
+
+
+def send_original(desk: Mounted, blob: Blob, name: str) -> Response:
+    """Return a mail as it came as a download, likewise. Raise FileGoneError where its bytes are gone."""
+    return _sent(desk, blob, "message/rfc822", name)
+
+
+def _sent(desk: Mounted, blob: Blob, content_type: str, name: str) -> Response:
     try:
         opened = desk.files.open(blob.key)
     except OSError as error:
-        log.error("file %s, attachment %s, cannot be read: %s", blob.key, attachment.id, error)  # noqa: TRY400 - where it happened tells nothing
+        log.error("file %s (%s) cannot be read: %s", blob.key, blob.id, error)  # noqa: TRY400 - where it happened tells nothing
         raise FileGoneError from error
-    response = send_file(opened, mimetype=content_type, as_attachment=True, download_name=attachment.name, conditional=False, etag=False)
+    response = send_file(opened, mimetype=content_type, as_attachment=True, download_name=name, conditional=False, etag=False)
     response.content_length = blob.size
     response.headers["Accept-Ranges"] = "none"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -28,6 +28,27 @@ CHANNELS: Mapping[Channel, tuple[str, str]] = {
 REASONS: Mapping[str, str] = {
     "carries_a_thread_link": _("It was written on the page behind the link that we mailed for this thread."),
     "is_about_an_order_that_has_a_thread": _("The same customer had written about this order before, signed in or from the order page."),
+    "carries_an_address_tag": _("It was sent to the signed address of this thread, which only our mails to its customer carry."),
+    "answers_a_known_mail": _("It answers a mail of this thread: one that we sent, or that came in here."),
+    "carries_a_subject_tag": _("Its subject carries the signed number of this thread, and its sender takes part in it."),
+    "carries_an_employees_tag": _("It answers a notice, with the signed key that was sent to this employee alone."),
+    "is_an_employee_without_a_tag": _(
+        "It came by mail from an employee's address, without the signed key of a notice. Nothing proves who wrote it, so the customer has not got it."
+    ),
+    "could_not_be_sent_as_an_answer": _(
+        "An employee answered a notice, but it could not be sent to the customer: the mail has no text or too much, or the thread takes no answer."
+    ),
+    "quotes_the_notice_that_it_answers": _("An employee answered a notice, but the mail quotes it in the text: it was not sent to the customer."),
+    "writes_from_our_own_address": _("It came by mail from an address of our own and belongs to this thread. Nothing proves who wrote it."),
+    "answers_what_was_forwarded": _("It answers the mail by which this discussion was forwarded. The customer does not see it."),
+    "comes_from_a_stranger": _("It answers another thread, and its sender has no part in that one."),
+    "comes_from_a_blocked_sender": _("Its sender has been blocked."),
+    "its_thread_was_deleted": _("It answers a thread that has been deleted, so it began this one."),
+    "was_written_by_a_machine": _("A machine wrote it, and it belongs to no thread: it lies apart and counts nowhere."),
+    "tells_that_a_mail_of_ours_failed": _("It says that a mail of this thread was not delivered."),
+    "tells_that_a_mail_of_ours_waits": _("It says that a mail of this thread has not been delivered yet."),
+    "takes_part_in_the_thread": _("Its sender takes part in this thread."),
+    "is_the_threads_own_address": _("It came from the address that this thread is about."),
     "goes_on_after_a_closed_thread": _("It was written to an earlier thread that had been closed for too long, and goes on in this one."),
     "begins_a_thread": _("It belongs to no earlier thread, so it began this one."),
 }
@@ -70,10 +91,20 @@ def message_words(message: Message, say: Say) -> Words:
     return Words(icon, say(_("Message from the customer, %(way)s"), way=say(words)))
 
 
+def why_here(message: Message, say: Say) -> str:
+    """Tell why a message stands in its thread; empty where nobody has to be told."""
+    reason = say(REASONS[message.matched_by]) if message.matched_by in REASONS else ""
+    if not message.same_id_other_text:
+        return reason
+    return f"{reason} {say(_('Another mail had come under the same Message-ID before.'))}".strip()
+
+
 def _status(event: ThreadEvent, say: Say) -> Words:
     after = str(event.details.get("after", ""))
     word = say(STATUS_WORDS[Status(after)]) if after in set(Status) else after
     icon = after if after in set(Status) else "info"
+    if event.details.get("because") == "bounce":
+        return Words(icon, say(_("Reopened, because a mail was not delivered")))
     if event.actor_kind == "customer":
         return Words(icon, say(_("Reopened by the customer's message")) if after == Status.OPEN else word)
     if event.message_id is not None:
@@ -122,6 +153,26 @@ def _failed(event: ThreadEvent, say: Say) -> Words:
     return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
 
 
+def _delayed(event: ThreadEvent, say: Say) -> Words:
+    return Words("clock", say(_("Not delivered yet: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
+
+
+def _refers(event: ThreadEvent, say: Say) -> Words:
+    other = named_in(event)
+    return Words("info", say(_("The mail refers to thread #%(number)s, in which its sender has no part"), number=other or "--"), other)
+
+
+def _referred_to(event: ThreadEvent, say: Say) -> Words:
+    other = named_in(event)
+    words = _("Somebody who has no part in this thread answered it by mail, which began thread #%(number)s")
+    return Words("info", say(words, number=other or "--"), other)
+
+
+def _answers_elsewhere(event: ThreadEvent, say: Say) -> Words:
+    address = isolated(str(event.details.get("address", "")))
+    return Words("warn", say(_("The mail asks for answers to %(address)s, which is not the address that it came from"), address=address))
+
+
 def _continued(event: ThreadEvent, say: Say) -> Words:
     other = named_in(event)
     return Words("next", say(_("The customer wrote again long after the closing, which began thread #%(number)s"), number=other or "--"), other)
@@ -151,6 +202,10 @@ _EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
     "not_spam": _not_spam,
     "link_revoked": _link_revoked,
     "delivery_failed": _failed,
+    "delivery_delayed": _delayed,
+    "refers_to": _refers,
+    "referred_to": _referred_to,
+    "answers_elsewhere": _answers_elsewhere,
     "forwarded": _forwarded,
     "question_answered": _question_answered,
     CONTINUED: _continued,

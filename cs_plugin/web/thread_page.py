@@ -21,17 +21,18 @@ from cs_plugin.rules.shops import Breadth, Context, Shop
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import posts, threads
 from cs_plugin.store.contacts import list_contacts
-from cs_plugin.store.files import attachment_of
+from cs_plugin.store.files import attachment_of, original_of
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery
 from cs_plugin.store.options import read_options
+from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
 from cs_plugin.web.bell import thread_opened
 from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
 from cs_plugin.web.customer_block import CustomerBlock, ask_host
 from cs_plugin.web.desk_view import DeskView, guarded
-from cs_plugin.web.downloads import FileGoneError, send_attachment
+from cs_plugin.web.downloads import FileGoneError, send_attachment, send_original
 from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
 from cs_plugin.web.list_state import ListState
 from cs_plugin.web.list_surroundings import MOST_ASKED
@@ -72,6 +73,22 @@ class ThreadPages(DeskView):
             return send_attachment(here.desk, *row)
         except FileGoneError:
             return self.page("file_gone.html", name=row[0].name, back=url_for(".thread_page", thread_id=number_of(thread_id))), 404
+
+    @expose("/<thread_id>/messages/<message_id>/original")
+    def thread_original(self, thread_id: str, message_id: str) -> ResponseReturnValue:
+        """Send the mail that a message came by, as it came: to whoever may answer, since the customer's key to the conversation stands in it."""
+        here, session = self.here, self.here.desk.session()
+        scope = Scope(here.grants.shops(Permission.REPLY))
+        blob = original_of(session, scope, number_of(thread_id), number_of(message_id))
+        if blob is None:
+            abort(404)
+        session.expunge(blob)
+        let_go(session)
+        name = f"{number_of(thread_id)}-{number_of(message_id)}.eml"
+        try:
+            return send_original(here.desk, blob, name)
+        except FileGoneError:
+            return self.page("file_gone.html", name=name, back=url_for(".thread_page", thread_id=number_of(thread_id))), 404
 
     @expose("/unanswered")
     def next_unanswered(self) -> ResponseReturnValue:

@@ -52,7 +52,7 @@ def bounce_of(message_id: str | None, recipient: str = "jan@example.com", *, per
 
 def arrived(one: IncomingMail, store: Store, *, source: ComingFrom = EVERY_SHOP, **changes: Any) -> ArrivedMail:
     """Return a mail whose bytes are kept."""
-    return ArrivedMail(one, source, store.clock(), kept(one.text.encode()), **changes)
+    return ArrivedMail(one, source, store.clock(), changes.pop("original", None) or kept(one.text.encode()), **changes)
 
 
 def take(store: Store, one: IncomingMail, *, source: ComingFrom = EVERY_SHOP, **changes: Any) -> Landed:

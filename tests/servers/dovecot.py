@@ -21,10 +21,29 @@ LOG = "dovecot.log"
 # How Dovecot says that somebody was faster at a port, and how often others are drawn then.
 TAKEN, ATTEMPTS = "Address already in use", 5
 
-def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
+# Signing in by an access token (SASL XOAUTH2), of which a token server is asked whose it is.
+OAUTH2 = """
+auth_mechanisms = plain xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf
+}}
+"""
+TOKENS = """
+introspection_mode = get
+introspection_url = {url}
+username_attribute = email
+active_attribute = active
+active_value = true
+"""
+
+
+def start(folder: Path, certificate: bytes | None = None, *, capabilities: str = "", token_url: str = "") -> RunningServer:
     """Start a server in `folder`; its mail belongs to the account `mail` when we are root, whom it serves no mail.
 
-    `certificate` is a key and its chain (PEM); without it there is neither STARTTLS nor TLS.
+    `certificate` is a key and its chain (PEM); without it there is neither STARTTLS nor TLS. `capabilities` is what it says that it can, instead of
+    all; with `token_url` (`TokenServer.url`) an access token signs in as well as the password.
     """
     find_program("dovecot/imap")  # Dovecot starts without them, and answers nobody
     find_program("dovecot/pop3")
@@ -32,6 +51,10 @@ def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
     mail.mkdir()
     hand_over(mail, user=user_for("mail"))
     (folder / "refused").write_text(f"{REFUSED}:\n")
+    more = [f"imap_capability = {capabilities}"] if capabilities else []
+    if token_url:
+        (folder / "oauth2.conf").write_text(TOKENS.format(url=token_url))
+        more.append(OAUTH2.format(folder=folder))
     if certificate is not None:
         (folder / "certificate.pem").write_bytes(certificate)
         (folder / "certificate.pem").chmod(0o600)
@@ -39,7 +62,7 @@ def start(folder: Path, certificate: bytes | None = None) -> RunningServer:
         with suppress(FileNotFoundError):
             (folder / LOG).unlink()
         try:
-            return _started(folder, certificate, _ports(certificate))
+            return _started(folder, certificate, _ports(certificate), "\n".join(more))
         except ServerNotStartedError as error:
             # What Dovecot has to say stands in a log of its own.
             story = "\n".join((str(error), *_log(folder)))
@@ -63,10 +86,10 @@ def _log(folder: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:] if log.exists() else []
 
 
-def _started(folder: Path, certificate: bytes | None, ports: tuple[int, int, int, int]) -> RunningServer:
+def _started(folder: Path, certificate: bytes | None, ports: tuple[int, int, int, int], more: str) -> RunningServer:
     kept = folder / "certificate.pem" if certificate is not None else None
     file = folder / "dovecot.conf"
-    file.write_text(configuration(folder, ports, password=PASSWORD, log=LOG, certificate=kept))
+    file.write_text(configuration(folder, ports, password=PASSWORD, log=LOG, certificate=kept, more=more))
     return start_server(
         (find_program("dovecot"), "-F", "-c", file),
         folder=folder,
@@ -86,9 +109,9 @@ def _greets(port: int, folder: Path, *, encrypted: bool) -> bool:
     return False
 
 
-def starting_with(certificate: bytes) -> partial[RunningServer]:
-    """Return what starts a server with a certificate."""
-    return partial(start, certificate=certificate)
+def starting_with(certificate: bytes | None = None, *, capabilities: str = "", token_url: str = "") -> partial[RunningServer]:
+    """Return what starts a server with a certificate, with fewer capabilities, or with access tokens: see `start`."""
+    return partial(start, certificate=certificate, capabilities=capabilities, token_url=token_url)
 
 
 class DovecotServer:

@@ -14,7 +14,18 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox.findings import MailboxError, bad, xoauth2
 from cs_plugin.mail.mailbox.line import Line, Patience, TooMuchError, Upgrade
 from cs_plugin.mail.mailbox.mailbox import ListedMail, Mailbox, WithheldError, most_bytes
-from cs_plugin.mail.mailbox.refusals import REFUSED, WITHHELD, no_password, no_token, plain_words, refused, turned_away
+from cs_plugin.mail.mailbox.refusals import (
+    ODD_FOLDER,
+    REFUSED,
+    TOO_MUCH,
+    WITHHELD,
+    is_one_line,
+    no_password,
+    no_token,
+    plain_words,
+    refused,
+    turned_away,
+)
 from cs_plugin.mail.mailbox.server import INBOX, MailServer
 
 _MAX_LINE = 1_000_000
@@ -78,7 +89,8 @@ class ImapMailbox(Mailbox):
         self.client = _client(server, line)
         self._imap: Any = self.client._imap
         self._signed_in_at = 0
-        # Whether more mails have come than were listed, and whether the server was asked for news since.
+        # Whether the server has told just now what there is, and whether it has told of more mails since they were listed.
+        self._fresh = False
         self._more_came = False
         self._unfinished: bytes | None = None
         self._fetching = False
@@ -147,7 +159,7 @@ class ImapMailbox(Mailbox):
             self.uidvalidity = answer.get(b"UIDVALIDITY")
             self.uid_next = answer.get(b"UIDNEXT") or None
             self._imap.untagged_responses.clear()
-            self._more_came = True
+            self._fresh, self._more_came = True, False
         if self.uidvalidity is None:
             raise MailboxError(bad(_("The server gives its messages no lasting numbers (UIDVALIDITY), so that they cannot be told apart.")))
 
@@ -201,22 +213,26 @@ class ImapMailbox(Mailbox):
 
     def _nothing_after(self, uid: int) -> bool:
         """Say whether what the server has told already is enough to know that there is nothing to list."""
-        if not self._more_came:
+        if not (self._fresh or self._more_came):
             with self.asking(self._step):
                 self._imap.noop()
-            self._take_notice()
-        self._more_came = False
+        self._fresh = self._more_came = False
         return not self.total or (self.uid_next is not None and self.uid_next <= uid + 1)
 
     def _list(self, uids: str) -> list[ListedMail]:
-        listed = dict[int, dict[str, Any]]()
+        listed = dict[int, ListedMail]()
+        sizeless = set[int]()
         with self.asking(self._step, mails=self.total):
             for told in self._told("FETCH", uids, "(UID RFC822.SIZE INTERNALDATE)"):
-                attributes = _listed(told)
-                if "uid" in attributes:
-                    listed.setdefault(attributes["uid"], {}).update(attributes)
-        # Flags of one that has come just now may be told, and no size: it is listed by the next command.
-        return [ListedMail(**listed[uid]) for uid in sorted(listed) if "size" in listed[uid]]
+                uid, size, moment = _listed(told)
+                if uid is not None and size is not None:
+                    listed[uid] = ListedMail(size, uid=uid, arrived_at=moment)
+                elif uid is not None:
+                    sizeless.add(uid)
+            # The flags of one that has come just now may be told, and it is listed next time. One in between would be passed over for good.
+            if listed and any(uid < max(listed) for uid in sizeless - set(listed)):
+                raise ValueError("a mail was listed without its size")
+        return [listed[uid] for uid in sorted(listed)]
 
     def _search(self, criteria: str) -> set[int]:
         with self.asking(self._step, mails=self.total):
@@ -245,17 +261,23 @@ class ImapMailbox(Mailbox):
     def _fetch(self, missing: dict[int | None, ListedMail]) -> Iterator[tuple[ListedMail, bytes]]:
         """Yield the mails of one command; those that did not come are left in `missing`."""
         with self.asking(self._step, bytes_asked=most_bytes(list(missing.values()))), self._nothing_between():
-            for told in self._told("FETCH", _uid_set(missing), "(UID BODY.PEEK[])", or_refused=True):
-                attributes = _parsed(told)
-                # What is no text is NIL: it has been removed.
-                mail = missing.pop(attributes.get(b"UID"), None) if isinstance(attributes.get(b"BODY[]"), bytes) else None
-                told.clear()
-                if mail is None:
-                    continue
-                began = time.monotonic()
-                yield mail, attributes.pop(b"BODY[]")
-                # Meanwhile nobody waited for the server.
-                self.line.patience.lengthen(time.monotonic() - began)
+            try:
+                for told in self._told("FETCH", _uid_set(missing), "(UID BODY.PEEK[])", or_refused=True):
+                    attributes = _parsed(told)
+                    # What is no text is NIL: the mail has been removed.
+                    mail = missing.pop(attributes.get(b"UID"), None) if isinstance(attributes.get(b"BODY[]"), bytes) else None
+                    told.clear()
+                    if mail is None:
+                        continue
+                    began = time.monotonic()
+                    yield mail, attributes.pop(b"BODY[]")
+                    # Meanwhile nobody waited for the server.
+                    self.line.patience.lengthen(time.monotonic() - began)
+            except TooMuchError as error:
+                self.line.close()
+                if len(missing) == 1:
+                    raise WithheldError(bad(TOO_MUCH), list(missing.values())) from error
+                raise
 
     def _still_there(self, missing: dict[int | None, ListedMail]) -> list[ListedMail]:
         """Return those that did not come and have not been removed either."""
@@ -295,6 +317,8 @@ class ImapMailbox(Mailbox):
 
     def move(self, mails: Sequence[ListedMail], folder: str) -> None:
         """Move these mails to another folder, which is made where there is none. Raise MailboxError."""
+        if not is_one_line(folder):
+            raise MailboxError(bad(ODD_FOLDER))
         if folder == self.server.folder or folder.upper() == self.server.folder.upper() == INBOX:
             raise MailboxError(bad(_("Messages cannot be moved to the folder that they are fetched from.")))
         name = self.client._normalise_folder(folder)
@@ -362,9 +386,10 @@ class ImapMailbox(Mailbox):
 
     def close(self) -> None:
         """Say goodbye; nothing is deleted by that."""
-        with suppress(Exception):
-            self.line.patience = Patience(self._step, self._step)
-            self.client.logout()
+        if self._unfinished is None:
+            with suppress(Exception):
+                self.line.patience = Patience(self._step, self._step)
+                self.client.logout()
         self.line.close()
 
     def _patience(self) -> Patience:
@@ -404,21 +429,22 @@ class ImapMailbox(Mailbox):
         while self._imap.tagged_commands[tag] is None:
             self._imap._check_bye()
             self._imap._get_response()
-            for word in [word for word in told if word.upper() == "FETCH"]:
-                yield told.pop(word)
+            if "FETCH" in told:
+                yield told.pop("FETCH")
         self._unfinished = None
-        typ, data = self._imap.tagged_commands.pop(tag)
+        typ, _data = self._imap.tagged_commands.pop(tag)
         if typ != "OK" and not (or_refused and typ == "NO"):
-            raise MailboxError(bad(REFUSED, command=words[0], words=self.server.quoting.text(data[-1])))
+            raise MailboxError(bad(REFUSED, command=words[0], words=self.server.quoting.words(self.line.last)))
 
     def _done(self, name: str, tag: bytes) -> None:
-        typ, data = self._imap._command_complete(name, tag)
+        typ, _data = self._imap._command_complete(name, tag)
         if typ != "OK":
-            raise MailboxError(bad(REFUSED, command=name, words=self.server.quoting.text(data[-1])))
+            raise MailboxError(bad(REFUSED, command=name, words=self.server.quoting.words(self.line.last)))
 
     def _settle(self) -> None:
         """Read to its end what nobody wanted to the end."""
         tag, self._unfinished = self._unfinished, None
+        self.line.patience = self._patience()
         with plain_words(self.server, self.line):
             while self._imap.tagged_commands[tag] is None:
                 self._imap._check_bye()
@@ -473,17 +499,16 @@ def _batches(mails: Sequence[ListedMail]) -> Iterator[list[ListedMail]]:
         yield ordered[start : start + _MOST_NAMED]
 
 
-def _listed(told: list[Any]) -> dict[str, Any]:
-    """Return what is told of a mail in a list, by the names that `ListedMail` has for it."""
+def _listed(told: list[Any]) -> tuple[int | None, int | None, dt.datetime | None]:
+    """Return UID, size and moment of arrival of a mail as far as they are told; a server may tell of flags alone."""
     line = told[0] if len(told) == 1 else None
     found = _LISTED.fullmatch(line) if isinstance(line, bytes) else None
     if found is not None:
-        values: dict[bytes, Any] = {b"UID": found["uid"], b"RFC822.SIZE": found["size"], b"INTERNALDATE": found["date"]}
+        uid, size, date = found["uid"], found["size"], found["date"]
     else:
         values = _parsed(told)
-    listed: dict[str, Any] = {name: int(values[word]) for name, word in (("uid", b"UID"), ("size", b"RFC822.SIZE")) if values.get(word) is not None}
-    moment = _moment(values.get(b"INTERNALDATE"))
-    return {**listed, "arrived_at": moment} if moment is not None else listed
+        uid, size, date = (values.get(name) for name in (b"UID", b"RFC822.SIZE", b"INTERNALDATE"))
+    return int(uid) if uid is not None else None, int(size) if size is not None else None, _moment(date)
 
 
 def _parsed(told: list[Any]) -> dict[bytes, Any]:

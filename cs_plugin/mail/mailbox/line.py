@@ -79,6 +79,7 @@ class Line:
         self.first = self.last = b""
         self._sock = sock
         self._left = most
+        self._closed = False
         # What was received and not yet read begins at `_at` in `_ahead`.
         self._ahead = b""
         self._at = 0
@@ -109,6 +110,7 @@ class Line:
 
     def sendall(self, data: bytes) -> None:
         """Send a command."""
+        self._insist()
         seconds = self.patience.left
         self._sock.settimeout(seconds)
         try:
@@ -160,7 +162,12 @@ class Line:
 
     def close(self) -> None:
         """Close the connection."""
+        self._closed = True
         self._sock.close()
+
+    def _insist(self) -> None:
+        if self._closed:
+            raise HungUpError("the connection is closed")
 
     @property
     def _unread(self) -> int:
@@ -175,6 +182,7 @@ class Line:
         return taken
 
     def _receive(self, wanted: int) -> bytes:
+        self._insist()
         if self._left <= 0:
             raise TooMuchError("the server sends more than it was asked for")
         seconds = self.patience.left

@@ -15,7 +15,8 @@ from cs_plugin.mail.mailbox.server import MailServer
 # What is said in answer to a command that asks for no mails.
 ANSWER_BYTES = 1 << 20
 # What is said about a mail in a list: its number and size, its date or its UIDL, and flags that nobody asked for.
-LISTED_BYTES = 400
+_LISTED_BYTES = 400
+_LONGEST_LIST = 1 << 29
 # What a mail may be longer than it was listed: Exchange tells sizes that it has only estimated, some servers count a line's end as one byte.
 _ESTIMATED = 2
 _AROUND_A_MAIL = 64 << 10
@@ -91,11 +92,19 @@ class Mailbox:
 
         `bytes_asked` is how long the mails are that it is asked for; `mails` is how many it is to list.
         """
-        self.line.allow(ANSWER_BYTES + mails * LISTED_BYTES + bytes_asked)
+        self.line.allow(ANSWER_BYTES + min(mails * _LISTED_BYTES, _LONGEST_LIST) + bytes_asked)
         whole = step * (_WHOLE_LIST if mails else _WHOLE) + bytes_asked / _SLOWEST
         self.line.patience = Patience(step * _SILENCE, whole)
         with plain_words(self.server, self.line):
-            yield
+            try:
+                yield
+            except MailboxError:
+                # A server that refuses may be asked something else.
+                raise
+            except Exception:
+                # What it still sends would be taken for the answer to something else.
+                self.line.close()
+                raise
 
 
 def most_bytes(mails: Sequence[ListedMail]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import imaplib
 import poplib
 import ssl
-import unicodedata
 from collections.abc import Callable, Sequence
 
 from cs_plugin.i18n import marked as _
@@ -14,7 +13,7 @@ from cs_plugin.mail.mailbox.findings import Finding, MailboxError, Riddle, bad, 
 from cs_plugin.mail.mailbox.imap import ImapMailbox
 from cs_plugin.mail.mailbox.line import HungUpError, Line, Patience, SilentError, Upgrade, connect
 from cs_plugin.mail.mailbox.pop3 import Pop3Mailbox
-from cs_plugin.mail.mailbox.refusals import NO_FOLDERS, no_answer, plain_words, turned_away
+from cs_plugin.mail.mailbox.refusals import NO_FOLDERS, ODD_FOLDER, is_one_line, no_answer, plain_words, turned_away
 from cs_plugin.mail.mailbox.server import INBOX, MailServer, Reach
 from cs_plugin.mail.transport import trusting
 from cs_plugin.rules.mailbox_settings import Encryption
@@ -60,7 +59,7 @@ _LETTERS = {
     "user": _("The user name holds characters that no mail server takes."),
     "password": _("The password holds characters that no mail server takes."),
     "access_token": _("The access token holds characters that no mail server takes."),
-    "folder": _("The folder's name holds characters that no mail server takes."),
+    "folder": ODD_FOLDER,
 }
 
 
@@ -88,7 +87,7 @@ def who_answers(first: bytes, server: MailServer) -> tuple[Finding, ...]:
 def check_letters(server: MailServer) -> None:
     """Raise MailboxError for what would not stay one word on its way: a line end in a password is the server's next command."""
     for name, message in _LETTERS.items():
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in getattr(server, name)):
+        if not is_one_line(getattr(server, name)):
             raise MailboxError(bad(message))
     if server.pop3 and server.folder.upper() != INBOX:
         raise MailboxError(bad(NO_FOLDERS))

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox.findings import MailboxError, bad, xoauth2
-from cs_plugin.mail.mailbox.line import Line, Patience, Upgrade
+from cs_plugin.mail.mailbox.line import Line, Patience, TooMuchError, Upgrade
 from cs_plugin.mail.mailbox.mailbox import ListedMail, Mailbox, WithheldError, most_bytes
-from cs_plugin.mail.mailbox.refusals import NO_FOLDERS, REFUSED, WITHHELD, no_password, no_token, refused, turned_away
+from cs_plugin.mail.mailbox.refusals import NO_FOLDERS, REFUSED, TOO_MUCH, no_password, no_token, refused, turned_away
 from cs_plugin.mail.mailbox.server import MailServer
 
 
@@ -142,18 +142,20 @@ class Pop3Mailbox(Mailbox):
         return [ListedMail(size=sizes[number], uidl=uidl, number=number) for number, uidl in sorted(known.items()) if number in sizes]
 
     def fetch(self, mails: Sequence[ListedMail]) -> Iterator[tuple[ListedMail, bytes]]:
-        """Yield mails one by one; one that somebody has removed meanwhile is missing. Raise MailboxError, or WithheldError after all others."""
-        withheld = list[ListedMail]()
+        """Yield mails one by one; one that the server does not give is missing, and listed again next time if it is still there.
+
+        Raise MailboxError, or WithheldError for one that is far longer than it was listed.
+        """
         for mail in mails:
             with self.asking(self._step, bytes_asked=most_bytes([mail])):
-                body = self._told(f"RETR {mail.number}")
+                try:
+                    body = self._told(f"RETR {mail.number}")
+                except TooMuchError as error:
+                    self.line.close()
+                    raise WithheldError(bad(TOO_MUCH), [mail]) from error
             if body is not None:
                 yield mail, body
-            elif self._is_there(mail):
-                withheld.append(mail)
             del body
-        if withheld:
-            raise WithheldError(bad(WITHHELD, n=len(withheld)), withheld)
 
     def fetch_head(self, mail: ListedMail, most: int = 65536) -> bytes:
         """Return the header of a mail, cut at `most` bytes; nothing where it has been removed. Raise MailboxError."""
@@ -181,15 +183,6 @@ class Pop3Mailbox(Mailbox):
             begins = piece.endswith(b"\n")
             if most is None or told.tell() < most:
                 told.write(piece if most is None else piece[: most - told.tell()])
-
-    def _is_there(self, mail: ListedMail) -> bool:
-        with self.asking(self._step):
-            try:
-                return _numbered(self.client.ask(f"UIDL {mail.number}").split(b" ", 1)[-1]) == (mail.number, mail.uidl)
-            except poplib.error_proto:
-                if not self._was_refused():
-                    raise
-                return False
 
     # --- Removing -----------------------------------------------------------------------------------------------------------------------------
 
@@ -239,4 +232,6 @@ class Pop3Mailbox(Mailbox):
 def _numbered(line: bytes) -> tuple[int, bytes]:
     """Return the number of a mail and what is told of it, by a line of a list."""
     number, _, told = line.strip().partition(b" ")
+    if not number.isdigit():
+        raise ValueError("a mail has no number")
     return int(number), told.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -37,9 +38,16 @@ _UNTRUSTED = _("The server's certificate is not trusted: %(words)s")
 # Refusals that are not about user name and password (RFC 5530; RFC 2449; RFC 3206).
 _NOT_NOW = frozenset({"UNAVAILABLE", "SYS/TEMP", "SYS/PERM", "IN-USE", "INUSE", "LIMIT", "LOGIN-DELAY", "CONTACTADMIN", "SERVERBUG"})
 
+TOO_MUCH = _("The server sends far more than it was asked for, so it was given up.")
+ODD_FOLDER = _("The folder's name holds characters that no mail server takes.")
 NO_FOLDERS = _("POP3 knows no folder but the inbox.")
 REFUSED = _("The server refused %(command)s: %(words)s")
 WITHHELD = _("Messages that the server lists and does not give: %(n)s")
+
+
+def is_one_line(text: str) -> bool:
+    """Say whether a text stays one word on its way: what follows a line end is a command of its own."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
 def no_answer(server: MailServer, error: SilentError) -> Finding:
@@ -68,7 +76,7 @@ def plain_words(server: MailServer, line: Line) -> Iterator[None]:
         said_why = line.last.upper().startswith((b"* BYE", b"-ERR"))
         raise MailboxError(_goodbye(server, line) if said_why else bad(_("The server closed the connection."))) from error
     except TooMuchError as error:
-        raise MailboxError(bad(_("The server sends far more than it was asked for, so it was given up."))) from error
+        raise MailboxError(bad(TOO_MUCH)) from error
     except InjectedError as error:
         raise MailboxError(bad(_("Something was sent unencrypted just before the encryption began. Somebody may be on the line."))) from error
     except ssl.SSLError as error:

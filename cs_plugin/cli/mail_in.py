@@ -1,0 +1,150 @@
+"""Commands of mail that comes in: fetch mailboxes, and import what other programs have kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from cs_plugin.cli.group import cs
+from cs_plugin.errors import InvalidInputError
+from cs_plugin.rules.incoming import Outcome
+from cs_plugin.store import mailboxes
+from cs_plugin.store.locking import only_reads
+from cs_plugin.store.models import Mailbox
+from cs_plugin.sync import COMMAND, Asked, Counted, Report, count, import_mails, mails_in
+from cs_plugin.sync import sync as sync_mailbox
+from cs_plugin.sync.files import KINDS
+from cs_plugin.web.mounted import Mounted, mounted
+from cs_plugin.web.sync_job import bring_up_mailboxes, surroundings_of
+
+# What became of mails, as a command says it.
+_WORDS = {
+    Outcome.MESSAGE: "customers' messages",
+    Outcome.ANSWER: "employees' answers",
+    Outcome.NOTE: "private notes",
+    Outcome.AUTOMATIC: "automatic mails",
+    Outcome.BOUNCE: "bounces",
+    Outcome.OWN: "the desk's own",
+    Outcome.REPEATED: "known already",
+    Outcome.LEFT: "left on the server",
+    Outcome.TOO_LARGE: "too large",
+    Outcome.SET_ASIDE: "set aside",
+    Outcome.BEFORE_START: "from before the start",
+}
+
+
+@cs.command()
+@click.option("--mailbox", "wanted", metavar="ID|NAME", help="Only this mailbox, by its number, its name or its address.")
+@click.option("--dry-run", is_flag=True, help="Connect and count what would be fetched; store nothing, and change nothing on the server.")
+def sync(wanted: str | None, *, dry_run: bool) -> None:
+    """Fetch what is new in the mailboxes, once, and tell what came of each mail."""
+    here = mounted()
+    bring_up_mailboxes(here)
+    found = _found(here, wanted)
+    if not found:
+        raise click.ClickException("There is no such mailbox." if wanted else "No mailbox is set up.")
+    around, failed = surroundings_of(here), False
+    for mailbox in found:
+        if dry_run:
+            report = count(around, mailbox.id)
+        else:
+            with _progress(mailbox.name or mailbox.username) as tell:
+                report = sync_mailbox(around, mailbox.id, Asked(COMMAND, tell=tell))
+        _tell(mailbox.name or mailbox.username, report)
+        failed = failed or bool(report.findings)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@cs.command("import")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--shop", "shop_id", metavar="ID", help="The shop that the mails are for.")
+@click.option("--mailbox", "wanted", metavar="ID|NAME", help="The mailbox that they are from: what is fetched there later is known again.")
+def import_(kind: str, path: Path, shop_id: str | None, wanted: str | None) -> None:
+    """Take mails out of an mbox file, a maildir, or files of one mail each; importing them again changes nothing."""
+    if (shop_id is None) == (wanted is None):
+        raise click.UsageError("Either --shop or --mailbox.")
+    here = mounted()
+    if shop_id is not None and all(shop.id != shop_id for shop in here.host.shops()):
+        raise click.ClickException(f"There is no shop {shop_id}.")
+    bring_up_mailboxes(here)
+    found = _found(here, wanted) if wanted is not None else []
+    if wanted is not None and len(found) != 1:
+        raise click.ClickException("There is no such mailbox." if not found else "Several mailboxes are called that: name it by its number.")
+    around = surroundings_of(here)
+    try:
+        mails = mails_in(kind, path, around.limits.largest)
+        with _progress(path.name) as tell:
+            report = import_mails(around, mails, Asked(COMMAND, tell=tell), mailbox_id=found[0].id if found else None, shop_id=shop_id or "")
+    except InvalidInputError as error:
+        raise click.ClickException(error.message % error.values if error.values else error.message) from None
+    _tell(str(path), report)
+    if report.findings:
+        raise click.exceptions.Exit(1)
+
+
+def _found(here: Mounted, wanted: str | None) -> list[Mailbox]:
+    with here.sessions() as session:
+        rows = list(mailboxes.active(only_reads(session)))
+    if wanted is None:
+        return rows
+    by_number = [row for row in rows if wanted == str(row.id)]
+    return by_number or [row for row in rows if wanted.lower() in (row.name.lower(), row.address.lower(), row.username.lower())]
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[_Bar]:
+    bar = _Bar(label)
+    try:
+        yield bar
+    finally:
+        bar.end()
+
+
+class _Bar:
+    """A progress bar that begins once it is known how many mails there are."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._done = 0
+        self._bar: click._termui_impl.ProgressBar[int] | None = None  # type: ignore[name-defined]  # click exports no name for it
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None:
+            self._bar = click.progressbar(length=total, label=self._label)
+            self._bar.render_progress()
+        self._bar.length = total
+        self._bar.update(done - self._done)
+        self._done = done
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+
+
+def _tell(name: str, report: Report) -> None:
+    click.echo(name)
+    if report.busy:
+        click.echo("  Somebody else is fetching it: nothing was done.")
+        return
+    if report.counted is not None:
+        _tell_counted(report.counted)
+    for outcome, words in _WORDS.items():
+        if report.counts.get(outcome):
+            click.echo(f"  {report.counts[outcome]:>8}  {words}")
+    if not report.findings and report.counted is None and not report.mails:
+        click.echo("  Nothing new.")
+    for finding in report.findings:
+        click.echo(f"  {finding.message % finding.values if finding.values else finding.message}", err=True)
+
+
+def _tell_counted(counted: Counted) -> None:
+    megabytes = counted.bytes / (1 << 20)
+    click.echo(f"  {counted.mails:>8}  would be fetched, {megabytes:.1f} MB in all")
+    click.echo(f"  {counted.too_large:>8}  are too large")
+    click.echo(f"  {counted.before_start:>8}  are from before the start")
+    click.echo(f"  {counted.in_folder:>8}  are in the folder")

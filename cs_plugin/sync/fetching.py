@@ -1,0 +1,245 @@
+"""What is new on a server, and what is to leave it: by IMAP counted on from the last number, by POP3 told apart by UIDLs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from cs_plugin.desk.option_mailboxes import MOVE, MailboxAtWork
+from cs_plugin.mail.mailbox import ListedMail, OpenMailbox, WithheldError
+from cs_plugin.rules.incoming import Outcome
+from cs_plugin.store import imported, mailboxes
+from cs_plugin.store.imported import WITHHELD, Place, There
+from cs_plugin.store.locking import committed, only_reads
+from cs_plugin.store.models import Mailbox
+from cs_plugin.sync.looking import ALL, NOW, Cursor, batches, is_before, new_uidls
+from cs_plugin.sync.reading import TOO_LARGE, Came
+from cs_plugin.sync.surroundings import Asked, Surroundings, TurnLostError
+from cs_plugin.sync.taking import Taking, uidl_key
+
+# Why a mail was not asked for.
+BEFORE_START = "before_start"
+_ROWS_AT_ONCE = 500
+Result = TypeVar("Result")
+# A mail on the server, by its UID or its UIDL.
+_Key = int | bytes | None
+
+
+class StoppedError(Exception):
+    """Say that the run is to end after the piece in hand: that is no error."""
+
+
+def in_own(around: Surroundings, work: Callable[[Session], Result]) -> Result:
+    """Do a piece of work in a session and a transaction of its own."""
+    with around.sessions() as session:
+        return committed(session, lambda: work(session))
+
+
+@dataclass
+class Fetching:
+    """What fetches the mails of an open mailbox in one run."""
+
+    around: Surroundings
+    asked: Asked
+    mailbox: MailboxAtWork
+    box: OpenMailbox
+    taking: Taking
+    _done: int = 0
+    _total: int = 0
+
+    def _offer(self, mails: Sequence[ListedMail], rows: Mapping[_Key, int], *, up_to: int | None = None) -> None:
+        """Fetch mails and take them, batch by batch. `rows` are those that tell of them already; `up_to` is how far the mailbox is read with them."""
+        some = list(batches(mails, self.around.limits))
+        for number, batch in enumerate(some, 1):
+            last = up_to if number == len(some) else max((one.uid for one in batch if one.uid is not None), default=None)
+            kept = self.taking.take(self._fetched(batch, rows), last_uid=None if rows else last)
+            self._remove(kept)
+            self._done += len(batch)
+            self.asked.tell(self._done, max(self._done, self._total))
+            self._go_on()
+        if not some and up_to is not None:
+            self._keep(last_uid=up_to)
+
+    def _go_on(self) -> None:
+        if self.asked.stopping():
+            raise StoppedError
+
+    def _keep(self, **values: object) -> None:
+        def work(session: Session) -> None:
+            if not mailboxes.keep_turn(session, self.taking.turn, self.around.clock(), **values):
+                raise TurnLostError(f"mailbox {self.mailbox.id} was taken over")
+
+        in_own(self.around, work)
+
+    def _fetched(self, batch: Sequence[ListedMail], rows: Mapping[_Key, int]) -> list[Came]:
+        largest, came, withheld = self.around.limits.largest, list[Came](), tuple[ListedMail, ...]()
+        try:
+            # One by one: what has come before something is withheld has come.
+            for one, raw in self.box.fetch([one for one in batch if one.size <= largest]):
+                came.append(Came(one, raw, rows.get(_key(one))))
+        except WithheldError as error:
+            withheld = error.mails
+        came += [Came(one, b"", rows.get(_key(one)), Outcome.LEFT, WITHHELD) for one in withheld]
+        heads = ((one, self.box.fetch_head(one)) for one in batch if one.size > largest)
+        came += [Came(one, head, rows.get(_key(one)), Outcome.TOO_LARGE, TOO_LARGE) for one, head in heads if head]
+        return sorted(came, key=lambda one: (one.listed.uid or 0, one.listed.number) if one.listed is not None else (0, 0))
+
+    def _remove(self, came: Sequence[Came]) -> None:
+        """Remove mails from the folder whose rows are committed."""
+        listed = [one.listed for one in came if one.listed is not None]
+        if not self.mailbox.removes or not listed:
+            return
+        if self.mailbox.afterwards == MOVE and not self.box.is_pop3:
+            self.box.move(listed, self.mailbox.move_to)
+        else:
+            self.box.delete(listed)
+        self._are_removed(came)
+
+    def _are_removed(self, came: Sequence[Came]) -> None:
+        self.taking.are_gone(came)
+
+    def _to_remove(self) -> Iterator[Sequence[There]]:
+        """Yield what is kept here and lies on the server still: a run was cut off before it had removed it, or nothing was to be removed then."""
+        if self.mailbox.removes:
+            yield from self._in_pieces(imported.to_remove)
+
+    def _offered_again(self) -> list[There]:
+        """Return what was left on the server, and may be more welcome now."""
+        offered = partial(imported.to_offer_again, left=self.mailbox.source.create_threads, up_to_size=self.around.limits.largest)
+        return [one for some in self._in_pieces(offered) for one in some]
+
+    def _in_pieces(self, look: Callable[..., Sequence[There]]) -> Iterator[Sequence[There]]:
+        after = 0
+        while some := self._look(partial(look, place=self.taking.place, after=after)):
+            after = some[-1].row_id
+            yield some
+
+    def _look(self, work: Callable[[Session], Result]) -> Result:
+        with self.around.sessions() as session:
+            return work(only_reads(session))
+
+
+def _key(mail: ListedMail) -> _Key:
+    return mail.uidl if mail.uidl is not None else mail.uid
+
+
+class ImapFetching(Fetching):
+    """By IMAP."""
+
+    def all(self, row: Mailbox) -> None:
+        """Take everything that is new, and remove what is to leave the server. Raise MailboxError, StoppedError, and as `Taking.take` does."""
+        cursor = self._begun(row)
+        place = self.taking.place
+        self._clear()
+        again = [one for one in self._offered_again() if one.uid is not None]
+        listed = self.box.list_after(cursor.last_uid or 0)
+        known = self._look(lambda session: imported.known_uids(session, place, [one.uid for one in listed if one.uid is not None]))
+        new = [one for one in listed if one.uid not in known]
+        wanted = [one for one in new if cursor.wants(one)]
+        if len(new) > len(wanted):
+            self.taking.counts[Outcome.BEFORE_START.value] += len(new) - len(wanted)
+        self._total = len(again) + len(wanted)
+        self._offer([ListedMail(size=one.size, uid=one.uid) for one in again], {one.uid: one.row_id for one in again})
+        self._offer(wanted, {}, up_to=max((one.uid for one in listed if one.uid is not None), default=None))
+        self.box.finish()
+        self.taking.write_gone()
+
+    def _begun(self, row: Mailbox) -> Cursor:
+        before = Cursor.of(row)
+        cursor = before.on(self.box, row.start, self.around.clock())
+        if cursor != before:
+            began = {"began_at": self.around.clock()} if before.is_new else {}
+            self._keep(uidvalidity=cursor.uidvalidity, last_uid=cursor.last_uid, first_uid=cursor.first_uid, **began)
+        self.taking.place = Place(self.mailbox.id, self.mailbox.folder, cursor.uidvalidity)
+        return cursor
+
+    def _clear(self) -> None:
+        for some in self._to_remove():
+            self._remove([Came(ListedMail(size=one.size, uid=one.uid), b"", one.row_id) for one in some if one.uid is not None])
+            self.taking.write_gone()
+            self._go_on()
+
+
+class Pop3Fetching(Fetching):
+    """By POP3: what is removed is gone only when the session has ended well (RFC 1939, section 6)."""
+
+    def all(self, row: Mailbox) -> None:
+        """Take everything that is new, and remove what is to leave the server. Raise as `ImapFetching.all` does."""
+        self._leaving: list[Came] = []
+        listed = self.box.list_all()
+        by_key = {uidl_key(one.uidl): one for one in listed if one.uidl is not None}
+        if row.last_uid is None:
+            in_own(self.around, lambda session: imported.forget_start(session, self.mailbox.id))
+        new = new_by_uidl(self.around, self.mailbox.id, listed)
+        if row.last_uid is None:
+            new = self._begun(row, new)
+        gone = self._clear(by_key)
+        again = {by_key[one.uidl_hash].uidl: one.row_id for one in self._offered_again() if one.uidl_hash in by_key}
+        self._total = len(again) + len(new)
+        try:
+            self._offer([one for one in listed if one.uidl in again], again)
+            self._offer(new, {})
+        except StoppedError:
+            self._end(gone)
+            raise
+        self._end(gone)
+
+    def _end(self, gone: Sequence[bytes]) -> None:
+        self.box.finish()
+        self.taking.are_gone(self._leaving)
+        # Those that the server does not list any more somebody else has removed.
+        self.taking.gone_uidls += gone
+        self.taking.write_gone()
+
+    def _begun(self, row: Mailbox, new: Sequence[ListedMail]) -> list[ListedMail]:
+        """Write down which mails were there before the mailbox began, since nothing else tells them from those that come; return the others."""
+        before = from_before(self.box, new, row)
+        base = {
+            "mailbox_id": self.mailbox.id, "folder": "", "uidvalidity": None, "uid": None, "message_id_hash": None, "content_hash": None,
+            "run_id": None, "message_id": None, "outcome": Outcome.BEFORE_START.value, "reason": BEFORE_START, "on_server": True, "sender": "",
+            "subject": "", "created_at": self.around.clock(),
+        }  # fmt: skip
+        rows = [{**base, "uidl_hash": uidl_key(one.uidl), "size": one.size} for one in before if one.uidl is not None]
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            in_own(self.around, lambda session, some=some: imported.write(session, some))  # type: ignore[misc]
+        # By POP3 no number of a mail lasts: 0 says that the first connection is over.
+        self._keep(last_uid=0, began_at=self.around.clock())
+        if before:
+            self.taking.counts[Outcome.BEFORE_START.value] += len(before)
+        left_out = {one.uidl for one in before}
+        return [one for one in new if one.uidl not in left_out]
+
+    def _clear(self, by_key: Mapping[bytes, ListedMail]) -> list[bytes]:
+        """Remove what is to leave the server and was not removed yet; return what is no longer there."""
+        gone = list[bytes]()
+        for some in self._to_remove():
+            keys = [one.uidl_hash for one in some if one.uidl_hash is not None]
+            self._remove([Came(by_key[key], b"") for key in keys if key in by_key])
+            gone += [key for key in keys if key not in by_key]
+        return gone
+
+    def _are_removed(self, came: Sequence[Came]) -> None:
+        self._leaving += came
+
+
+def new_by_uidl(around: Surroundings, mailbox_id: int, listed: Sequence[ListedMail]) -> list[ListedMail]:
+    """Return the mails of a POP3 mailbox that were not read before."""
+    hashes = [uidl_key(one.uidl) for one in listed if one.uidl is not None]
+    with around.sessions() as session:
+        known = imported.known_uidls(only_reads(session), mailbox_id, hashes)
+    return new_uidls(listed, known)
+
+
+def from_before(box: OpenMailbox, new: Sequence[ListedMail], row: Mailbox) -> list[ListedMail]:
+    """Return the mails of a POP3 mailbox that were there at the first connection and are not wanted."""
+    wanted_from = Cursor.of(row).wanted_from
+    if row.start == NOW:
+        return list(new)
+    if row.start == ALL or wanted_from is None:
+        return []
+    return [one for one in new if is_before(box, one, wanted_from)]
