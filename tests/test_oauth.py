@@ -16,13 +16,17 @@ from cs_plugin import health
 from cs_plugin.errors import ConfigurationError
 from cs_plugin.mail.oauth import PROVIDERS, AuthorisationError, OAuthClient, provider_at
 from cs_plugin.store import sealed
-from cs_plugin.store.models import Mailbox, OAuthToken
+from cs_plugin.store.models import Mailbox, Message, OAuthToken
 from cs_plugin.sync.authorisation import NoAccessError, access_token_of
 from cs_plugin.web import authorising
-from tests.hosts.mail_in import FORM, PAGE, PASSWORD, made, post, row_of, said
+from tests.hosts.mail_in import FORM, PAGE, PASSWORD, do_jobs, made, mail, on_server, post, row_of, said
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store, make_store
 from tests.hosts.writing import do, look
+from tests.servers import dovecot
+from tests.servers.dovecot import DovecotServer
 from tests.servers.oauth import CLIENT_ID, CLIENT_SECRET, OAuthServer
+from tests.servers.run import Run
+from tests.servers.tokens import TokenServer
 
 SERVER = "imap.example.com"
 
@@ -56,7 +60,7 @@ def client(shop: Store) -> Any:
 
 def waiting(shop: Store, client: Any, **changes: Any) -> int:
     """Make a mailbox that waits for its authorisation."""
-    return made(shop, client, sign_in="google", password="", **changes)
+    return made(shop, client, **{"sign_in": "google", "password": "", **changes})
 
 
 def sent_away(client: Any, mailbox_id: int) -> str:
@@ -338,6 +342,50 @@ def test_a_password_in_its_place_forgets_the_authorisation(shop: Store, client: 
     assert row is not None
     assert row.oauth_token_id is None
     assert look(shop, lambda session: session.scalars(select(OAuthToken)).all()) == []
+
+
+# --- The whole way --------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mail_tokens() -> Iterator[TokenServer]:
+    """What tells the mail server whose a token is."""
+    with TokenServer() as server:
+        yield server
+
+
+@pytest.mark.shows("10.1")
+def test_a_mailbox_is_fetched_by_an_authorisation_until_that_is_revoked(
+    shop: Store, client: Any, provider: OAuthServer, mail_tokens: TokenServer, server_run: Run
+) -> None:
+    """Against a real Dovecot: authorised, fetched, fetched again with a new token when the first has expired, and then told that it is over."""
+    # Named for its token server: another test has another one.
+    name = f"dovecot-{re.sub(r'[^0-9]+', '-', mail_tokens.url)}-authorised"
+    mail_server = DovecotServer(server_run.server(name, dovecot.starting_with(token_url=mail_tokens.url)))
+    user, issued = mail_server.new_user(), list[str]()
+
+    def issue() -> str:
+        issued.append(mail_tokens.issue(user))
+        return issued[-1]
+
+    provider.issue = issue
+    mailbox_id = waiting(shop, client, **{**on_server(mail_server, user, password=""), "sign_in": "google"})
+    authorised(shop, client, provider, mailbox_id)
+    said(client, post(client, f"{PAGE}/{mailbox_id}/begin", start="all"))
+    for number in (1, 2):
+        mail_server.put(user, mail(f"Mail {number}", number=number))
+        post(client, f"{PAGE}/{mailbox_id}/sync")
+        do_jobs(shop)
+        assert len(look(shop, lambda session: session.scalars(select(Message)).all())) == number
+        mail_tokens.end(issued[-1])
+        shop.clock.forward(hours=2)
+    provider.end_all()
+    post(client, f"{PAGE}/{mailbox_id}/sync")
+    do_jobs(shop)
+    row = row_of(shop, mailbox_id)
+    assert row is not None
+    assert row.last_error == "The authorisation has ended: authorise again."
+    assert "The authorisation has ended: authorise again." in client.get(f"{PAGE}/").text
 
 
 # --- Providers ------------------------------------------------------------------------------------------------------------------------------------

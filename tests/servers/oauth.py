@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -19,12 +20,16 @@ CLIENT_ID, CLIENT_SECRET = "store-client", "store-secret-of-the-test"
 
 @dataclass
 class OAuthServer:
-    """A token server in a thread of its own. `lasts` is how many seconds a token is good for; `asked` are the forms that came to it."""
+    """A provider in a thread of its own; `issue` makes its access tokens, where a mail server has to know them.
+
+    `lasts` is how many seconds a token is good for; `asked` are the forms that came to the token address.
+    """
 
     lasts: int = 3600
     asked: list[dict[str, str]] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
     broken: bool = False
+    issue: Callable[[], str] | None = None
     rotates: bool = False
     _codes: dict[str, str] = field(default_factory=dict)
     _refresh: set[str] = field(default_factory=set)
@@ -109,7 +114,7 @@ class OAuthServer:
         return {"access_token": self._new(), "refresh_token": refresh_token, "token_type": "Bearer", "expires_in": self.lasts, "scope": "mail"}
 
     def _new(self) -> str:
-        return f"access-{len(self.asked)}-{secrets.token_urlsafe(12)}"
+        return self.issue() if self.issue else f"access-{len(self.asked)}-{secrets.token_urlsafe(12)}"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         outer = self
