@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 ARGS ?=
+MAIL ?=
 
 # The newest Python that will do, unless the command line names one: make test PYTHON=python3.12
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell \
@@ -27,8 +28,8 @@ $(READY): pyproject.toml requirements-dev.lock
 programs: $(READY)  ## install the servers and the browser that tests talk to (Debian packages, as root)
 	@$(BIN)/python -m tools.programs
 
-demo: $(READY)  ## serve the example shop with sample data
-	$(BIN)/python -m examples.shop demo $(ARGS)
+demo: $(READY)  ## serve the example shop with sample data; MAIL=1: with a mail server on this machine
+	$(BIN)/python -m examples.shop demo $(if $(MAIL),--mail) $(ARGS)
 
 test: $(READY) programs  ## run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not long" tests $(ARGS)

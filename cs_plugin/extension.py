@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formataddr
 from pathlib import Path
@@ -23,6 +23,7 @@ from cs_plugin.errors import ConfigurationError
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
 from cs_plugin.mail.mailbox import Reach, denied_networks
+from cs_plugin.mail.oauth import PROVIDERS, OAuthClient, provider_at
 from cs_plugin.mail.rates import mail_rates
 from cs_plugin.mail.transport import Transport, transport_of
 from cs_plugin.rules.signing import Signer
@@ -105,6 +106,22 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "Networks in which no mailbox is connected to, such as `[\"10.0.0.0/8\", \"fd00::/8\"]`, or the word `private` for all that are not of the "
         "public internet. Link-local, multicast and unspecified addresses never are.",
+    ),
+    Setting(
+        "CS_OAUTH_GOOGLE_CLIENT_ID",
+        None,
+        "The client ID under which Google knows this store, for mailboxes that are signed in to with an authorisation in the place of a password. It "
+        "needs the extra `oauth`; the address to come back to is `/customer-service-mailboxes/authorised` below the admin.",
+    ),
+    Setting("CS_OAUTH_GOOGLE_CLIENT_SECRET", None, "The secret that belongs to `CS_OAUTH_GOOGLE_CLIENT_ID`."),
+    Setting("CS_OAUTH_MICROSOFT_CLIENT_ID", None, "The application (client) ID under which Microsoft knows this store, likewise."),
+    Setting("CS_OAUTH_MICROSOFT_CLIENT_SECRET", None, "The secret that belongs to `CS_OAUTH_MICROSOFT_CLIENT_ID`."),
+    Setting("CS_OAUTH_MICROSOFT_TENANT", "common", "The tenant of Microsoft whose mailboxes may be authorised: its ID, or `common` for all."),
+    Setting(
+        "CS_OAUTH_ENDPOINTS",
+        None,
+        "Other addresses of a provider, such as those of a national cloud: `{\"microsoft\": {\"authorise\": \"https://…\", \"token\": "
+        "\"https://…\"}}`, for Google also `revoke`.",
     ),
     Setting(
         "CS_SYNC_SECONDS",
@@ -226,6 +243,7 @@ class CustomerService:
             default_sender=_default_sender(app),
             rates=mail_rates(app.config["CS_MAIL_RATE"], app.config["CS_MAIL_DOMAIN_RATE"], app.config["CS_LIMITS_URL"]),
             reach=_reach(app),
+            oauth=_oauth(app),
         )
         sql_access.bounds_of(app)
         _check_sync(app)
@@ -329,6 +347,25 @@ def _reach(app: Flask) -> Reach:
     """Return how mailboxes are reached; the authorities have been looked at for the way out."""
     timeout = _seconds("CS_MAILBOX_TIMEOUT", app.config["CS_MAILBOX_TIMEOUT"])
     return Reach(timeout, app.config["CS_MAIL_CA"], denied_networks(app.config["CS_MAIL_DENY_NETWORKS"]))
+
+
+def _oauth(app: Flask) -> dict[str, OAuthClient]:
+    """Return how the providers of mailboxes know the store: those that are set up."""
+    config, endpoints = app.config, app.config["CS_OAUTH_ENDPOINTS"] or {}
+    steps = ("authorise", "token", "revoke")
+    if not isinstance(endpoints, Mapping) or not all(isinstance(one, Mapping) and one.keys() <= set(steps) for one in endpoints.values()):
+        raise ConfigurationError('CS_OAUTH_ENDPOINTS: expected addresses by provider and step, such as {"google": {"token": "https://…"}}')
+    known = {
+        "google": (config["CS_OAUTH_GOOGLE_CLIENT_ID"], config["CS_OAUTH_GOOGLE_CLIENT_SECRET"]),
+        "microsoft": (config["CS_OAUTH_MICROSOFT_CLIENT_ID"], config["CS_OAUTH_MICROSOFT_CLIENT_SECRET"]),
+    }
+    clients = {}
+    for provider in PROVIDERS:
+        client_id, secret = known[provider.name]
+        if client_id:
+            filled = provider_at(provider.name, tenant=str(config["CS_OAUTH_MICROSOFT_TENANT"]), endpoints=endpoints)
+            clients[provider.name] = OAuthClient(filled, str(client_id), str(secret or ""))
+    return clients
 
 
 def _seconds(key: str, seconds: object) -> float:

@@ -79,7 +79,8 @@ def _fill(bench: Bench) -> None:
 
 def rules_of_the_desk(store: Store) -> list[Rule]:
     """Return every route that the desk has brought, those for static files aside."""
-    named = ("threads", "contacts", "orders", "predefined", "options", "failed_mails", "permissions", "bell", "sql", "admin")
+    of_mail = ("failed_mails", "mailboxes", "set_aside")
+    named = ("threads", "contacts", "orders", "predefined", "options", "permissions", "bell", "sql", "admin", *of_mail)
     admin = tuple(f"cs_{one}." for one in named)
     own = ("cs_plugin.", *admin)
     return [rule for rule in store.app.url_map.iter_rules() if rule.endpoint.startswith(own) and not rule.endpoint.endswith("static")]

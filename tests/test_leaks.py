@@ -23,6 +23,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ from tests.leaks.world import (
 )
 
 INSIDE = tuple(who for who in PEOPLE if who.may("view"))
-_NAMES = ("threads", "contacts", "predefined", "failed_mails", "options", "permissions", "orders", "bell", "sql", "admin")
+_NAMES = ("threads", "contacts", "predefined", "failed_mails", "options", "permissions", "orders", "bell", "sql", "admin", "mailboxes", "set_aside")
 ADMIN = tuple(f"cs_{one}." for one in _NAMES)
 
 
@@ -326,6 +327,55 @@ def test_a_question_before_discarding_names_no_mail_of_another_shop(world: World
     asked = client_of(world, who).post("/cs-admin/customer-service-failed-mails/selected", data={"mail": everything, "action": "ask"})
     assert asked.status_code == 200
     assert words_in(without_bell(asked.text)) == {"Paris"}
+    for mail in world.of("aside"):
+        asked = client_of(world, who).get(path(world, "cs_set_aside.ask", {"mail_id": mail.id}))
+        assert asked.status_code == (200 if mail.shops == {"1"} else 404)
+        assert list(strangers_in(asked.text, who.may("view"))) == []
+    everything = [mail.id for mail in world.of("aside")]
+    asked = client_of(world, who).post(path(world, "cs_set_aside.selected", {}), data={"mail": everything, "action": "ask"})
+    assert words_in(without_bell(asked.text)) == {"Paris"}
+
+
+@pytest.mark.shows("8.6", "9.1")
+def test_how_far_a_run_is_stays_with_those_who_configure_its_shop(planted: Planted) -> None:
+    """For anybody else there is no such mailbox, and nothing is queued by them."""
+    world = planted.as_it_was()
+    for who in INSIDE:
+        for mailbox in world.of("mailbox"):
+            values = {"mailbox_id": mailbox.id}
+            told = client_of(world, who).get(path(world, "cs_mailboxes.sync_now", values))
+            asked = client_of(world, who).post(path(world, "cs_mailboxes.run_sync", values))
+            due = (200, 303) if mailbox.shops & who.may("configure") else (404, 404) if who.may("configure") else (403, 403)
+            assert (told.status_code, asked.status_code) == due, who.name
+            assert list(strangers_in(told.text, who.may("view"))) == [], who.name
+
+
+@pytest.mark.shows("9.1", "12.1")
+def test_a_mailbox_is_made_only_for_shops_that_are_theirs_to_configure(planted: Planted) -> None:
+    """Whatever context its form names."""
+    for who in INSIDE:
+        for context in ("all", "group-1", "shop-1", "shop-3"):
+            world = planted.as_it_was()
+            fields = {**DEEDS["mailbox"].form(next(one for one in world.of("mailbox"))), "context": context}
+            client_of(world, who).post(path(world, "cs_mailboxes.new", {}), data=fields)
+            made = len(dump(world.store)["cs_mailbox"]) - len(world.of("mailbox"))
+            shops = CONTEXTS[context] or frozenset()
+            theirs = who is MANAGER if context == "all" else bool(shops) and shops <= who.may("configure")
+            assert made == int(theirs), (who.name, context)
+
+
+@pytest.mark.shows("12.1")
+def test_who_comes_back_from_a_provider_authorises_what_is_theirs(planted: Planted) -> None:
+    """Who was never sent there, or for a mailbox of another shop, comes back in vain."""
+    world = planted.as_it_was()
+    before = dump(world.store)
+    for who in INSIDE:
+        for mailbox in world.of("mailbox"):
+            sent = client_of(world, who).post(path(world, "cs_mailboxes.authorise", {"mailbox_id": mailbox.id}))
+            due = 303 if mailbox.shops & who.may("configure") else 404 if who.may("configure") else 403
+            assert sent.status_code == due, who.name
+        client_of(world, who).get(path(world, "cs_mailboxes.authorised", {"state": "made-up", "code": "made-up"}))
+    assert changed(before, dump(world.store)) == []
 
 
 @pytest.mark.shows("9.1")
@@ -379,7 +429,8 @@ def test_key_figures_are_those_of_the_context(world: World) -> None:
 def test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure(world: World) -> None:
     """The tree of shops in a form names no other."""
     for who in INSIDE:
-        for address in ("/cs-admin/customer-service-contacts/new/", "/cs-admin/customer-service-predefined-messages/new/"):
+        for page in ("contacts", "predefined-messages", "mailboxes"):
+            address = f"/cs-admin/customer-service-{page}/new/"
             answer = client_of(world, who).get(address)
             assert (answer.status_code == 200) is bool(who.may("configure")), who.name
             assert list(strangers_in(answer.text, who.may("view"))) == [], who.name
@@ -631,8 +682,8 @@ def test_options_change_nowhere_else(planted: Planted) -> None:
 def test_a_connection_test_is_its_employees_own(world: World) -> None:
     """What came of one is told to whoever asked for it; for anybody else there is none."""
     job = do(world.store, lambda bench: put_job(bench.session, "test_connection", {}, bench.now, employee_id=MARIE.id).id)
-    for who in PEOPLE:
-        answer, nothing = (client_of(world, who).get(f"/cs-admin/customer-service-options/test/{number}/") for number in (job, MISSING))
+    for who, page in product(PEOPLE, ("options", "mailboxes")):
+        answer, nothing = (client_of(world, who).get(f"/cs-admin/customer-service-{page}/test/{number}/") for number in (job, MISSING))
         assert (answer.status_code == 200) is (who is MANAGER), who.name
         assert who is MANAGER or (answer.status_code, answer.text) == (nothing.status_code, nothing.text), who.name
 
@@ -918,6 +969,10 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "let_threads_go": lambda world: leaks_of_taking_out(world),
     "predefined_in": lambda world: leaks_of_listings(world, ("predefined messages",), FEW_CONTEXTS),
     "one_predefined_in": lambda world: leaks_of_directs(world, ("a predefined message",), (BY_NAME["everything in Paris"],)),
+    "set_aside_page": lambda world: leaks_of_listings(world, ("mails set aside",), FEW_CONTEXTS),
+    "set_aside_in": lambda world: leaks_of_directs(world, ("a mail set aside",), (BY_NAME["views Paris"],)),
+    "set_aside_among": lambda world: leaks_of_readers(world, ("set_aside_among",)),
+    "count_set_aside": lambda world: leaks_of_listings(world, ("threads",), FEW_CONTEXTS),
     "undelivered_page": lambda world: leaks_of_listings(world, ("failed mails",), FEW_CONTEXTS),
     "undelivered_in": lambda world: leaks_of_directs(world, ("a failed mail",), (BY_NAME["views Paris"],)),
     "undelivered_among": lambda world: leaks_of_readers(world, ("undelivered_among",)),

@@ -11,6 +11,7 @@ import pytest
 from flask import url_for
 
 from cs_plugin.desk.predefined import PredefinedDraft, save_predefined
+from cs_plugin.store.models import Mailbox
 from tests.hosts.store import JAN, MARIE, Store
 from tests.hosts.writing import JAN_SIGNED_IN, begin, do, token_of
 from tests.servers.flask_server import serving
@@ -63,6 +64,13 @@ def upload(url: str, headers: bytes, most: int) -> tuple[int, bytes]:
 QUERIES = {"cs_plugin.order": {"order": "15"}, "cs_orders.index_view": {"order": "15"}}
 
 
+def insert_row(bench: Any, row: Mailbox) -> int:
+    """Add a row, and return its id."""
+    bench.session.add(row)
+    bench.session.flush()
+    return row.id
+
+
 def posting_pages(store: Store) -> list[str]:
     """Return the path of every page of ours that takes a form, with the ids of what is there."""
     thread_id = begin(store, sender=JAN_SIGNED_IN)
@@ -71,7 +79,9 @@ def posting_pages(store: Store) -> list[str]:
     ask(store)
     reply(store, thread_id)
     question = question_of(store, thread_id).rpartition("/")[2]
-    ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "number": 1, "token": token_of(store, thread_id)}
+    place = {"breadth": "shop", "breadth_id": "1", "server": "imap.example.com", "username": "desk", "active": False}
+    mailbox_id = do(store, lambda bench: insert_row(bench, Mailbox(**place, created_at=bench.now)))
+    ids: dict[str, Any] = {"thread_id": thread_id, "message_id": 1, "number": 1, "token": token_of(store, thread_id), "mailbox_id": mailbox_id}
     rules = [rule for rule in store.app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.startswith("cs_")]
     with store.app.test_request_context():
         ours = {rule.endpoint: ids | ({"token": question} if rule.endpoint == "cs_plugin.question" else {}) for rule in rules}

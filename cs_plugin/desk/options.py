@@ -10,7 +10,16 @@ from cs_plugin import i18n
 from cs_plugin.desk.bench import Bench
 from cs_plugin.errors import InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, IMAP_FLAGS, MailboxSettings, security_of, wrong_fields, wrong_flags
+from cs_plugin.rules.mailbox_settings import (
+    IMAP_FIELDS,
+    IMAP_FLAGS,
+    MailboxSettings,
+    Security,
+    place_of_password,
+    security_of,
+    wrong_fields,
+    wrong_flags,
+)
 from cs_plugin.rules.options import BY_NAME, Kind
 from cs_plugin.rules.permissions import Actor, Grants, Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Context, Shop, contexts_of, line_of, name_of
@@ -135,26 +144,27 @@ def password_of(vault: Vault, options: Options) -> str:
 
 
 def _weakened(server: str) -> str:
-    """Return the place of a password that was given for any line to a server: no server's name has a blank."""
-    return f"{server} weakened"
+    """Return the place of a password that was given for any line to a server."""
+    return place_of_password(server, Security(verify=False))
 
 
 def trouble_with_password(vault: Vault, options: Options) -> InvalidInputError | None:
     """Return why a kept password is of no use here; None where it is, or where none is kept."""
     try:
         password_of(vault, options)
-    except KeyLostError:
-        return InvalidInputError(_PASSWORD, _("The kept password cannot be read: the key that encrypted it is gone. Enter the password again."))
-    except SealedElsewhereError as error:
-        return _given_for_another(error, options["imap_url"])
+    except (KeyLostError, SealedElsewhereError) as error:
+        return of_no_use(error, options["imap_url"], _PASSWORD)
     return None
 
 
-def _given_for_another(error: SealedElsewhereError, server: str) -> InvalidInputError:
+def of_no_use(error: KeyLostError | SealedElsewhereError, server: str, field: str) -> InvalidInputError:
+    """Return in words why a kept password does not sign in to a server."""
+    if isinstance(error, KeyLostError):
+        return InvalidInputError(field, _("The kept password cannot be read: the key that encrypted it is gone. Enter the password again."))
     given_for = error.place.partition(" ")[0]
     if given_for == server:
-        return InvalidInputError(_PASSWORD, _("The kept password was given for a safer connection. Enter it again."))
-    return InvalidInputError(_PASSWORD, _("The kept password is the one for %(server)s. Enter the one for this server."), server=given_for or "--")
+        return InvalidInputError(field, _("The kept password was given for a safer connection. Enter it again."))
+    return InvalidInputError(field, _("The kept password is the one for %(server)s. Enter the one for this server."), server=given_for or "--")
 
 
 # --- What a draft comes to ------------------------------------------------------------------------------------------------------------------------
@@ -236,7 +246,7 @@ def _take_password(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: d
         typed = ""
     if typed:
         server = after["imap_url"]
-        own[_PASSWORD, ""] = bench.vault.seal(typed, _weakened(server) if security_of(after.__getitem__).is_weakened else server)
+        own[_PASSWORD, ""] = bench.vault.seal(typed, place_of_password(server, security_of(after.__getitem__)))
     elif kept and any(after[name] for name in IMAP_FIELDS if name != _PASSWORD):
         own[_PASSWORD, ""] = kept
     elif draft.context != ALL_SHOPS:
@@ -275,7 +285,7 @@ def _wrong_at(vault: Vault, options: Options) -> Iterator[InvalidInputError]:
     try:
         password_of(vault, options)
     except SealedElsewhereError as error:
-        yield _given_for_another(error, options["imap_url"])
+        yield of_no_use(error, options["imap_url"], _PASSWORD)
     except KeyLostError:
         # It is told where it stands, and keeps nobody from saving anything else.
         return

@@ -43,6 +43,7 @@ FROM_OURSELVES = "comes_from_an_address_of_ours"
 CAME_BEFORE = "came_before"
 UNRECOGNISED = "belongs_to_no_thread"
 BY_A_MACHINE = "was_written_by_a_machine"
+MADE_BY_HAND = "was_made_a_thread"
 # Why an employee's answer, whose tag was good, was noted and not sent.
 NOT_SENT = "could_not_be_sent_as_an_answer"
 QUOTES_THE_NOTICE = "quotes_the_notice_that_it_answers"
@@ -333,6 +334,11 @@ def _from_a_stranger(bench: Bench, vetted: VettedMail, place: Place, _clues: Clu
     if not vetted.arrived.source.create_threads and place.reason == BEGINS:
         return Landed(Outcome.LEFT, UNRECOGNISED)
     return _in_new_threads(bench, vetted, place.reason)
+
+
+def make_thread_of(bench: Bench, vetted: VettedMail) -> Landed:
+    """Begin a thread with a mail because somebody wants it, whatever it leads to and whoever has written it."""
+    return _in_new_threads(bench, vetted, MADE_BY_HAND)
 
 
 def _of_a_machine(bench: Bench, vetted: VettedMail, place: Place) -> Landed:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cs_plugin.health import hooks, options, search, secrets, sql, surroundings, tables, work
+from cs_plugin.health import hooks, mailboxes, options, search, secrets, sql, surroundings, tables, work
 from cs_plugin.health.findings import Finding, Severity, good, guarded, wrong
 from cs_plugin.web.mounted import Mounted
 
@@ -31,6 +31,7 @@ OF_TABLES: tuple[tuple[str, Check], ...] = (
     (secrets.SUBJECT, secrets.look_at_secrets),
     (options.SUBJECT, options.look_at_options),
     (search.SUBJECT, search.look_at_search),
+    (mailboxes.SUBJECT, mailboxes.look_at_mailboxes),
 )
 
 
@@ -91,6 +92,7 @@ def _secrets(here: Mounted) -> set[str]:
     found = {_text(config["SECRET_KEY"]), *(_text(one) for one in config.get("SECRET_KEY_FALLBACKS") or ())}
     for keys in (config["CS_SIGNING_KEYS"], config["CS_ENCRYPTION_KEYS"]):
         found |= {_text(one) for one in ([keys] if isinstance(keys, str | bytes) else keys or ())}
+    found |= {_text(config[key]) for key in ("CS_OAUTH_GOOGLE_CLIENT_SECRET", "CS_OAUTH_MICROSOFT_CLIENT_SECRET") if config[key]}
     urls = [str(value) for key, value in config.items() if isinstance(value, str) and "://" in value and key.isupper()]
     with suppress(Exception):   # without an engine there is no password of its
         urls.append(here.engine.url.render_as_string(hide_password=False))

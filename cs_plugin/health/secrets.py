@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cs_plugin import desk
 from cs_plugin.health.findings import Finding, advice, good, kept_from_the_log, wrong
+from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, contexts_of, name_of
 from cs_plugin.store.sealed import Secret
 from cs_plugin.web.mounted import Mounted
@@ -30,7 +31,7 @@ def look_at_secrets(here: Mounted) -> Iterator[Finding]:
             f"No key opens {told(lost, shops)}.",
             "What they are for stands still: mail of these mailboxes is not fetched.",
             "put the key that CS_ENCRYPTION_KEYS had before behind the first one, or enter each password again:",
-            *(f"flask cs options set{choice(secret.context)} {secret.name}" for secret in lost),
+            *dict.fromkeys(_entered_again(secret) for secret in lost),
         )
     if keeping.older:
         needs = "1 password still needs" if len(keeping.older) == 1 else f"{len(keeping.older)} passwords still need"
@@ -47,6 +48,11 @@ def look_at_secrets(here: Mounted) -> Iterator[Finding]:
         )
     elif some and not lost:
         yield good(SUBJECT, f"{len(some)} kept, and all of them can be read.")
+
+
+def _entered_again(secret: Secret) -> str:
+    """Return how a secret is given once more: that of an option by a command, that of a mailbox on its page."""
+    return f"flask cs options set{choice(secret.context)} {secret.name}" if secret.name in BY_NAME else f"on the page Mailboxes: {secret.name}"
 
 
 def told(secrets: Sequence[Secret], shops: Sequence[Shop]) -> str:

@@ -104,6 +104,11 @@ def security_of(value: Callable[[str], Any]) -> Security:
     return Security(encryption, verify=not value("imap_novalidate_cert"))
 
 
+def place_of_password(server: str, security: Security) -> str:
+    """Return the place that a password is sealed for: a server, and with which line; no server's name has a blank."""
+    return f"{server} weakened" if security.is_weakened else server
+
+
 def wrong_flags(value: Callable[[str], Any]) -> Iterator[InvalidInputError]:
     """Yield what is wrong with flags that contradict each other, at each of the two."""
     for pair in REFUSED_PAIRS:

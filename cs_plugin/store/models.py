@@ -545,6 +545,8 @@ class OAuthToken(Base):
     scopes: Mapped[str] = mapped_column(String(500), default="")
     state: Mapped[str] = mapped_column(String(16), default="valid")
     expires_at: Mapped[dt.datetime | None] = _maybe_moment()
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[dt.datetime | None] = _maybe_moment()
     created_at: Mapped[dt.datetime] = _moment()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from cs_plugin.rules.shops import Context
+from cs_plugin.rules.shops import ALL_SHOPS, Context
 from cs_plugin.store import models
 from cs_plugin.store.locking import locking
 
@@ -42,6 +42,17 @@ def _write_option(row: models.Option, sealed: str) -> None:
     row.value = json.dumps(sealed)
 
 
+def _of_token(column: str) -> Kept:
+    return Kept(
+        models.OAuthToken,
+        getattr(models.OAuthToken, column) != "",
+        read=lambda row: str(getattr(row, column)),
+        write=lambda row, sealed: setattr(row, column, sealed),
+        name=lambda row: f"authorisation {row.id} {row.provider}",
+        context=lambda _row: ALL_SHOPS,
+    )
+
+
 # Everything that is sealed. A secret that lies elsewhere gets a row here, and every command and check knows of it.
 KEPT: tuple[Kept, ...] = (
     Kept(
@@ -52,6 +63,15 @@ KEPT: tuple[Kept, ...] = (
         name=lambda row: row.name,
         context=lambda row: Context(row.breadth, row.breadth_id),
     ),
+    Kept(
+        models.Mailbox,
+        models.Mailbox.password != "",
+        read=lambda row: row.password,
+        write=lambda row, sealed: setattr(row, "password", sealed),
+        name=lambda row: f"mailbox {row.id} {row.server}",
+        context=lambda row: Context(row.breadth, row.breadth_id),
+    ),
+    *(_of_token(column) for column in ("access_token", "refresh_token")),
 )
 
 

@@ -17,18 +17,21 @@ from cs_plugin.web.bell import BellLink, BellView
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.failed_mails import FailedMailsView
+from cs_plugin.web.mailboxes import MailboxesView
 from cs_plugin.web.options import OptionsView
 from cs_plugin.web.order_panel import OrderView
 from cs_plugin.web.permissions_page import PermissionsView
 from cs_plugin.web.predefined import PredefinedView
 from cs_plugin.web.reading import i18n_languages, visit, visitor_shop
+from cs_plugin.web.set_aside import SetAsideView
 from cs_plugin.web.sql_manager import SqlManagerView
 from cs_plugin.web.threads import ThreadView
 
 _ENDPOINT = "cs_admin"
 _ENDPOINTS = frozenset(
     {
-        _ENDPOINT, "cs_threads", "cs_contacts", "cs_orders", "cs_predefined", "cs_options", "cs_failed_mails", "cs_permissions", "cs_bell", "cs_sql"
+        _ENDPOINT, "cs_threads", "cs_contacts", "cs_orders", "cs_predefined", "cs_options", "cs_failed_mails", "cs_permissions", "cs_bell", "cs_sql",
+        "cs_mailboxes", "cs_set_aside",
     }
 )
 _STOREFRONT = "cs_plugin"
@@ -55,8 +58,9 @@ def mount(app: Flask, db: Any, admin: Admin | None) -> None:
     category = app.config["CS_ADMIN_CATEGORY"]
     with app.app_context():
         named = (ThreadView(db, category=category), FailedMailsView(category=category), ContactView(db, category=category))
+        mail_in = (MailboxesView(category=category), SetAsideView(category=category))
         others = (OptionsView(category=category), PermissionsView(category=category), SqlManagerView(category=category), OrderView(), BellView())
-        for view in (*named, PredefinedView(db, category=category), *others):
+        for view in (*named, PredefinedView(db, category=category), *mail_in, *others):
             # An admin of a module, set up for a second application, has brought our views of the first along.
             if view.endpoint not in app.blueprints:
                 admin.add_view(view)

@@ -57,7 +57,7 @@ JOB = "retry_failed_mails"
 _SIZE = 20
 _MOST_COUNTED = 99
 _MOST_CHOSEN = 200
-_JOB_SHOWS = dt.timedelta(minutes=10)   # how long its employee is told what came of a job
+JOB_SHOWS = dt.timedelta(minutes=10)   # how long its employee is told what came of a job
 _COUNT = "cs_plugin.failed_mails"
 _NONE_CHOSEN = _("Select at least one mail first.")
 _GONE = _("Nothing was changed: these mails are no longer failed ones, or you may not do this with them.")
@@ -164,7 +164,7 @@ class FailedMailsView(DeskView, BaseView):
         if not form_is_genuine():
             return self._back(EXPIRED, good=False)
         one = request.form.get("retry", "")
-        ids = _ids([one] if one else request.form.getlist("mail"))
+        ids = ids_of([one] if one else request.form.getlist("mail"))
         if not ids:
             return self._back(_NONE_CHOSEN, good=False)
         action = "retry" if one else request.form.get("action", "")
@@ -233,7 +233,7 @@ class FailedMailsView(DeskView, BaseView):
         """Return what the page tells of a job: how far it is, and for a while what came of it, to whoever asked for it."""
         runs = job.state in (JobState.WAITING, JobState.RUNNING)
         mine = job.employee_id == self.here.actor().employee.id
-        if not runs and not (mine and job.finished_at is not None and self.here.now - job.finished_at < _JOB_SHOWS):
+        if not runs and not (mine and job.finished_at is not None and self.here.now - job.finished_at < JOB_SHOWS):
             return None
         result = job.result if job.state is JobState.DONE else {}
         # How many there are in shops that an employee may not view is not theirs to know.
@@ -284,7 +284,7 @@ class FailedMailsView(DeskView, BaseView):
         return redirect(self._list_address(), 303)
 
 
-def _ids(texts: Sequence[str]) -> list[int]:
+def ids_of(texts: Sequence[str]) -> list[int]:
     """Return the ids among what was posted, each once, and no more of them than several pages hold."""
     return sorted({int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 20})[:_MOST_CHOSEN]
 

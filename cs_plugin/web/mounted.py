@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -20,6 +20,7 @@ from cs_plugin.desk import Bench
 from cs_plugin.host import Host
 from cs_plugin.mail.compose import Composer
 from cs_plugin.mail.mailbox import Reach
+from cs_plugin.mail.oauth import OAuthClient
 from cs_plugin.mail.rates import NO_LIMITS, MailRates
 from cs_plugin.mail.transport import Transport
 from cs_plugin.outbox import PostOffice
@@ -31,6 +32,7 @@ from cs_plugin.store.files import FileStore
 from cs_plugin.store.locking import begin_immediately, committed, let_go
 from cs_plugin.store.models import Thread
 from cs_plugin.store.vault import Vault
+from cs_plugin.sync.authorisation import TokenDesk, access_token_of
 from cs_plugin.web.floods import floods_of
 
 log = logging.getLogger(__name__)
@@ -61,9 +63,8 @@ class Mounted:
     default_sender: str
     rates: MailRates = NO_LIMITS
     reach: Reach = field(default_factory=Reach)
+    oauth: Mapping[str, OAuthClient] = field(default_factory=dict)
     clock: Callable[[], dt.datetime] = utc_now
-    access_token_of: Callable[[int, str], str] | None = None
-    """What signs in to a server by an authorisation, by its id and the server's name; see `sync.surroundings`."""
 
     def session(self) -> Session:
         """Return the host's session of this request, in which pages and host-fired hooks work."""
@@ -115,6 +116,15 @@ class Mounted:
         """Receive what a form took and commit it; the host is asked about it first, while nothing is locked. Raise as `desk.receive` does."""
         vetted = desk.vet(self.host, inquiry)
         return self.do(lambda bench: desk.receive(bench, vetted))
+
+    @property
+    def tokens(self) -> TokenDesk:
+        """Return what tokens that sign in to mailboxes are had with."""
+        return TokenDesk(self.sessions, self.vault, self.oauth, self.clock)
+
+    def access_token_of(self, token_id: int, server: str) -> str:
+        """Return what signs in to a server by an authorisation. Raise as `sync.authorisation.access_token_of` does."""
+        return access_token_of(self.tokens, token_id, server)
 
     @property
     def office(self) -> PostOffice:

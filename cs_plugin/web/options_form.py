@@ -189,7 +189,7 @@ def posted_form(place: Place, fields: MultiDict[str, str], vault: Vault, employe
     own = frozenset(fields.getlist(OWN))
     entries = {option.name: _posted_entry(place, option, fields, own=not place.inherits or option.name in own) for option in OPTIONS}
     form = OptionsForm(place, entries)
-    typed = fields.get(PASSWORD, "") or _opened(vault, fields.get(TYPED_PASSWORD, ""), employee_id)
+    typed = fields.get(PASSWORD, "") or open_typed(vault, fields.get(TYPED_PASSWORD, ""), employee_id)
     # One that was typed before goes with its mailbox: nobody could empty a field that shows nothing.
     wanted = entries[PASSWORD].own and (fields.get(PASSWORD) or form.names_a_mailbox())
     return replace(form, password=typed) if typed and wanted else form
@@ -198,6 +198,14 @@ def posted_form(place: Place, fields: MultiDict[str, str], vault: Vault, employe
 def seal_typed(vault: Vault, password: str, employee_id: str) -> str:
     """Return a password that is not saved yet, sealed for the form of the employee who typed it."""
     return vault.seal(password, _typed_place(employee_id))
+
+
+def open_typed(vault: Vault, sealed: str, employee_id: str) -> str:
+    """Return a password that `seal_typed` has sealed; empty for anything else."""
+    try:
+        return vault.open(sealed, _typed_place(employee_id)) if sealed else ""
+    except (KeyLostError, SealedElsewhereError):
+        return ""
 
 
 def field_of(option: Option, language: str) -> str:
@@ -226,13 +234,6 @@ def _posted_entry(place: Place, option: Option, fields: MultiDict[str, str], *, 
     if option.kind is Kind.SECRET:
         return Entry(option, own, kept.values, kept.inherited, frozenset(said))
     return Entry(option, own, {**(kept.values if own else kept.inherited), **said}, kept.inherited, frozenset(said))
-
-
-def _opened(vault: Vault, sealed: str, employee_id: str) -> str:
-    try:
-        return vault.open(sealed, _typed_place(employee_id)) if sealed else ""
-    except (KeyLostError, SealedElsewhereError):
-        return ""
 
 
 def _typed_place(employee_id: str) -> str:

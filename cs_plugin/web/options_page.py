@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -24,6 +24,7 @@ from cs_plugin.store.preferences import preferences_of
 from cs_plugin.web.connection import TestAnswer
 from cs_plugin.web.options_form import PASSWORD, Entry, OptionsForm, Place, field_of, kept_form, seal_typed
 from cs_plugin.web.reading import Visit
+from cs_plugin.web.sync_block import SyncBlock, block_of_options
 
 _INFORMATION = _(
     "If you want to apply specific settings to a store or a group of shops, you need to select the parameter to modify, "
@@ -134,6 +135,7 @@ class OptionsPage:
     sealed_password: str
     changed: int
     trial: Trial | None
+    sync: SyncBlock | None = None
 
 
 class OptionsHere:
@@ -290,10 +292,11 @@ class OptionsHere:
         return found if any(one.customized for one in found) else ()
 
 
-def options_page(here: Visit) -> OptionsPage:
-    """Return what `_options.html` shows of the options that are kept, on whatever page it stands."""
+def options_page(here: Visit, place: str = "options") -> OptionsPage:
+    """Return what `_options.html` shows of the options that are kept, on whatever page it stands; `place` names that for the "Sync" block."""
     options = OptionsHere(here)
-    return options.page(options.kept, options.standing_errors())
+    sync = block_of_options(here, options.context, place)
+    return replace(options.page(options.kept, options.standing_errors()), sync=sync)
 
 
 def _sections(rows: Iterable[Row]) -> Sequence[Section]:

@@ -72,7 +72,7 @@ class OptionsPosting:
     def _save(self, options: OptionsHere, form: OptionsForm) -> ResponseReturnValue:
         here, draft = self.here, form.draft()
         wrong = guarded(lambda: wrong_with(here.desk.bench(here.desk.session()), draft))
-        if not wrong and form.fills_a_mailbox() and not _imap_is_installed():
+        if not wrong and form.fills_a_mailbox() and not imap_is_installed():
             wrong = [InvalidInputError("imap_url", _NO_IMAP)]
         if not wrong:
             try:
@@ -89,13 +89,13 @@ class OptionsPosting:
         """Put the message away for good, and leave everything in the form as it is."""
         here, name = self.here, options.closed_name
         here.desk.do(lambda bench: set_preference(bench.session, here.actor().employee.id, name, value=True, now=bench.now))
-        return ("", 204) if _asked_by_script() else self._shown(OptionsHere(here), form, Errors())
+        return ("", 204) if asked_by_script() else self._shown(OptionsHere(here), form, Errors())
 
     # --- A try of the connection --------------------------------------------------------------------------------------------------------------
 
     def _test(self, options: OptionsHere, form: OptionsForm) -> ResponseReturnValue:
         here, wrong = self.here, list(form.wrong_connection(self.here.desk.vault))
-        if not wrong and not form.typed_options()["imap_pop3"] and not _imap_is_installed():
+        if not wrong and not form.typed_options()["imap_pop3"] and not imap_is_installed():
             wrong = [InvalidInputError("imap_url", _NO_IMAP)]
         if wrong:
             return self._untried(options, form, wrong)
@@ -103,12 +103,12 @@ class OptionsPosting:
         server = MailServer(settings.server, settings.port or 0, settings.user, password, settings.pop3, settings.security)
         let_go(here.desk.session())
         job_id = ask_for_test(here, server)
-        if _asked_by_script():
+        if asked_by_script():
             return jsonify(answer=url_for("cs_options.test", job_id=job_id))
         return self._shown(OptionsHere(here), form, Errors(), trial_of(self.here, job_id))
 
     def _untried(self, options: OptionsHere, form: OptionsForm, wrong: Sequence[InvalidInputError]) -> ResponseReturnValue:
-        if _asked_by_script():
+        if asked_by_script():
             # The script then sends the form as a browser does, and the page says what is wrong.
             return jsonify(wrong=True)
         return self._shown(options, form, options.errors(_NOT_TESTED, wrong)), 422
@@ -132,7 +132,7 @@ def trial_of(here: Visit, job_id: int) -> Trial | None:
     return Trial(job_id, answer_of(here, job_id)) if can_be_id(job_id) else None
 
 
-def _imap_is_installed() -> bool:
+def imap_is_installed() -> bool:
     """Say whether the library that speaks IMAP can be imported: by doing so."""
     try:
         import_module("imapclient")
@@ -141,5 +141,6 @@ def _imap_is_installed() -> bool:
     return True
 
 
-def _asked_by_script() -> bool:
+def asked_by_script() -> bool:
+    """Say whether a script wants an answer that it can read, in the place of a page."""
     return request.accept_mimetypes.best == _JSON

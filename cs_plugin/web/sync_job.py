@@ -22,7 +22,6 @@ from cs_plugin.store import mailboxes
 from cs_plugin.store.locking import committed, only_reads, wait_for_turn
 from cs_plugin.store.models import Job, JobState
 from cs_plugin.sync import WORKER, Asked, Limits, Report, Surroundings, sync
-from cs_plugin.sync.surroundings import no_token
 from cs_plugin.web.mounted import Mounted
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def surroundings_of(here: Mounted) -> Surroundings:
         here.files,
         here.reach,
         here.clock,
-        here.access_token_of or no_token,
+        here.access_token_of,
         Limits(largest=round(config["CS_SYNC_MAX_MB"] * (1 << 20))),
         dt.timedelta(seconds=config["CS_SYNC_SECONDS"] or 60.0),
     )

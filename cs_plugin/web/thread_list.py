@@ -30,6 +30,7 @@ from cs_plugin.web.list_address import list_url as list_url
 from cs_plugin.web.list_address import list_url_of as list_url_of
 from cs_plugin.web.list_state import BIN, FIELDS, NO_TYPE, SPAM, ListState, is_day, read_day
 from cs_plugin.web.list_surroundings import COLUMNS, Surroundings, assignable, surroundings
+from cs_plugin.web.mailbox_health import troubles
 from cs_plugin.web.options_page import OptionsPage, options_page
 from cs_plugin.web.options_posting import OptionsPosting
 from cs_plugin.web.reading import Visit
@@ -52,7 +53,7 @@ class ThreadListPages(ThreadDeeds):
     def index_view(self) -> ResponseReturnValue:
         """Show the list as the URL asks for it."""
         opened = request.args.get("options") == "open" and self._may_configure()
-        return self._list(options_page(self.here) if opened else None)
+        return self._list(options_page(self.here, "list") if opened else None)
 
     @expose("/options", methods=("POST",))
     def list_options(self) -> ResponseReturnValue:
@@ -80,6 +81,7 @@ class ThreadListPages(ThreadDeeds):
         highest = 0 if wrong else walk.highest_id(session, scope)
         page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
         notice, only_words = no_worker(here, session), finds_only_words(session)
+        ailing = troubles(here, session)
         bulks = bulks_told(here, session)
         saved = saved_words(views_of(session, here.actor().employee.id), state, ListState.of(request.args).saved_id)
         seen = Whole.drawn(highest, wanted, scope) if page.total > len(page.rows) and not wrong else None
@@ -89,7 +91,8 @@ class ThreadListPages(ThreadDeeds):
         if options is not None:
             options = replace(options, address=url_for(".list_options") + list_query(state))
         words |= {"options": options, "options_url": self._options_url(state), "may_configure": self._may_configure()}
-        return self.page("threads.html", no_worker=notice, only_words=only_words, bulks=bulks, figures=above, seen=seen, **saved, **words)
+        words |= {"no_worker": notice, "ailing": ailing}
+        return self.page("threads.html", only_words=only_words, bulks=bulks, figures=above, seen=seen, **saved, **words)
 
     def address_in(self, context: str) -> str:
         """Return the address of the list in another context: as it stands, or as it stood when a thread was opened from it."""

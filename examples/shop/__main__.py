@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +28,52 @@ PORTS_TO_TRY = 50
 def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(prog="python -m examples.shop", description="A small store with the customer-service desk.")
-    demo = parser.add_subparsers(dest="command", required=True).add_parser("demo", help="prepare the store and serve it")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="prepare the store and serve it")
     demo.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     demo.add_argument("--port", type=int, default=5000, help="the port, or the first one to try (%(default)s)")
     demo.add_argument("--folder", type=Path, default=Path(".demo"), help="where the store keeps its data (%(default)s)")
     demo.add_argument("--database", default=os.environ.get("SHOP_DATABASE"), help="the URL of a database (SQLite in the folder)")
     demo.add_argument("--threads", type=int, default=200, help="how many conversations the first start makes up (%(default)s)")
+    demo.add_argument("--mail", action="store_true", help="also a mail server on this machine, so that the whole way by mail can be tried")
+    writing = commands.add_parser("write", help="write to the shop as a customer does by mail, while the demo runs with --mail")
+    writing.add_argument("sender", help="who writes, such as ida@example.com")
+    writing.add_argument("subject")
+    writing.add_argument("text")
+    writing.add_argument("--smtp-port", type=int, default=10_025, help="the port that the demo has told (%(default)s)")
     arguments = parser.parse_args()
-    run_demo(arguments.host, arguments.port, arguments.folder.resolve(), arguments.database, arguments.threads)
+    if arguments.command == "write":
+        mail_server().write(arguments.smtp_port, arguments.sender, arguments.subject, arguments.text)
+        return
+    run_demo(arguments.host, arguments.port, arguments.folder.resolve(), arguments.database, arguments.threads, mail=arguments.mail)
 
 
-def run_demo(host: str, port: int, folder: Path, database: str | None, threads: int) -> None:
+def mail_server() -> Any:
+    """Return the room of the mail servers; it needs what only a developer has installed."""
+    try:
+        return import_module("examples.shop.mail")
+    except ImportError as error:
+        sys.exit(f"The mail server of the demo needs {error.name}: pip install {error.name}")
+
+
+def run_demo(host: str, port: int, folder: Path, database: str | None, threads: int, *, mail: bool = False) -> None:
     """Prepare the store in a folder, say where to look, and serve it until it is stopped."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
     listener = _listen(host, port)
     url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
-    app = create_app(_settings(folder, database or f"sqlite:///{folder / 'shop.sqlite'}", url))
+    settings = _settings(folder, database or f"sqlite:///{folder / 'shop.sqlite'}", url)
+    servers = _start_mail(folder) if mail else None
+    if servers is not None:
+        settings |= {"CS_MAIL_URL": servers.url, "CS_MAIL_FROM": mail_server().DESK, "CS_SYNC_SECONDS": 5.0}
+    app = create_app(settings)
     _prepare(app, folder, threads)
+    if servers is not None:
+        _fetch_from(app, servers)
     _tell(app, url, folder)
+    if servers is not None:
+        _tell_of_mail(servers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = make_server(host, listener.getsockname()[1], app, threaded=True, fd=listener.fileno())
     server.serve_forever()  # Werkzeug takes Ctrl-C for the end, and closes.
@@ -106,9 +133,44 @@ def _prepare(app: Flask, folder: Path, threads: int) -> None:
         filled.touch()
 
 
-def _run(app: Flask, *arguments: str) -> None:
-    """Run one of the application's own commands, and stop where it fails."""
-    result = app.test_cli_runner().invoke(args=list(arguments))
+def _start_mail(folder: Path) -> Any:
+    place = folder / "mail-server"
+    place.mkdir(parents=True, exist_ok=True)
+    # Dovecot's processes run under accounts of their own when we are root, and have to get there.
+    folder.chmod(0o755)
+    return mail_server().start(place)
+
+
+def _fetch_from(app: Flask, servers: Any) -> None:
+    """Let the options of all shops name the mailbox of this machine."""
+    room = mail_server()
+    values = {"imap_url": "127.0.0.1", "imap_port": servers.imap, "imap_user": room.DESK, "create_new_threads": "on"}
+    words = [f"{name}={value}" for name, value in values.items()]
+    _run(app, "cs", "options", "set", *words, "imap_password", "-", typed=f"{room.PASSWORD}\n")
+
+
+def _tell_of_mail(servers: Any) -> None:
+    """Say how mail is written and read here."""
+    room = mail_server()
+    print(
+        "\n".join(
+            (
+                "Mail, on this machine alone:",
+                "",
+                f"  The shop's mailbox   {room.DESK}, fetched every few seconds",
+                f"  Write as a customer  python -m examples.shop write ida@example.com Hello \"Where is my jug?\" --smtp-port {servers.smtp}",
+                f"  Any mail program     IMAP 127.0.0.1:{servers.imap}, POP3 127.0.0.1:{servers.pop3}, SMTP 127.0.0.1:{servers.smtp}, no encryption;",
+                f"                       every address is a user, such as ida@example.com, with the password {room.PASSWORD}",
+                "",
+            )
+        ),
+        flush=True,
+    )
+
+
+def _run(app: Flask, *arguments: str, typed: str | None = None) -> None:
+    """Run one of the application's own commands, and stop where it fails; `typed` is what it reads."""
+    result = app.test_cli_runner().invoke(args=list(arguments), input=typed)
     if result.exit_code:
         print(result.output, file=sys.stderr)
         sys.exit(f"`flask {' '.join(arguments)}` failed: {result.exception}")

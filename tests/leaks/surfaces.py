@@ -37,6 +37,7 @@ from cs_plugin.store import (
     undelivered,
     walk,
 )
+from cs_plugin.store import set_aside_settling as settling
 from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, ListRange, PredefinedShop, Thread
 from cs_plugin.store.ranges import Counted
@@ -53,6 +54,7 @@ SHOP_WORDS = frozenset({"Paris", "Berlin", "Dubai"})
 FEW_CONTEXTS = ("all", "group-1", "shop-3")
 # What is under the bell stands on every page, whatever else the page shows; it has a check of its own.
 _BELL = re.compile(r'<form class="cs-bell-list".*?</form>', re.DOTALL)
+_MENU_ASIDE = re.compile(r"Set aside&nbsp;<bdi>\((\d+)\)")
 _MENU = re.compile(r"Failed mails&nbsp;<bdi>\((\d+)\)")
 
 
@@ -184,6 +186,14 @@ LISTINGS: Mapping[str, Listing] = {
         "cs_failed_mails.index_view", "mail", r'href="/cs-admin/customer-service-failed-mails/(\d+)/[^d]',
         words=SHOP_WORDS, total=r"(\d+) failed mail", contexts=tuple(CONTEXTS),
     ),
+    "mailboxes": Listing(
+        "cs_mailboxes.index_view", "mailbox", r'cs-mailbox-name"><a href="/cs-admin/customer-service-mailboxes/(\d+)/',
+        needs="configure", opens="configure", wordy="configure", words=SHOP_WORDS, contexts=tuple(CONTEXTS),
+    ),
+    "mails set aside": Listing(
+        "cs_set_aside.index_view", "aside", r'cs-aside-what"><a href="/cs-admin/customer-service-set-aside/(\d+)/',
+        words=SHOP_WORDS, total=r"(\d+) mails? set aside", contexts=tuple(CONTEXTS),
+    ),
 }  # fmt: skip
 
 
@@ -201,6 +211,9 @@ def menu_leaks(world: World, who: Who, text: str) -> Iterator[str]:
     told, due = _MENU.findall(text), len([one for one in world.of("mail") if one.shops & who.may("view")])
     if told and int(told[0]) != due:
         yield f"the menu counts {told[0]} failed mails, not {due}"
+    aside, kept = _MENU_ASIDE.findall(text), len([one for one in world.of("aside") if one.shops & who.may("view")])
+    if aside and int(aside[0]) != kept:
+        yield f"the menu counts {aside[0]} mails set aside, not {kept}"
 
 
 # --- Direct addresses: what is not theirs answers as what is not there ------------------------------------------------------------------------------
@@ -307,6 +320,13 @@ DIRECTS: Mapping[str, Direct] = {
     "a predefined message": Direct("cs_predefined.edit", "predefined", lambda one: {"number": one.id}, "configure", "configure"),
     "taking a predefined message out": Direct("cs_predefined.remove", "predefined", lambda one: {"number": one.id}, "configure", "configure"),
     "a failed mail": Direct("cs_failed_mails.mail", "mail", lambda one: {"item_id": one.id}),
+    "a mailbox": Direct(
+        "cs_mailboxes.edit", "mailbox", lambda one: {"mailbox_id": one.id}, "configure", "configure", besides=frozenset({"shared", "strayed"})
+    ),
+    "deleting a mailbox": Direct("cs_mailboxes.remove", "mailbox", lambda one: {"mailbox_id": one.id}, "configure", "configure"),
+    "the runs of a mailbox": Direct("cs_mailboxes.sync_page", "mailbox", lambda one: {"mailbox_id": one.id}, "configure", "configure"),
+    "a mail set aside": Direct("cs_set_aside.mail", "aside", lambda one: {"mail_id": one.id}),
+    "the original of a mail set aside": Direct("cs_set_aside.download", "aside", lambda one: {"mail_id": one.id}),
     "an order": Direct("cs_orders.index_view", "order", lambda one: {"order": one.id}, besides=frozenset({"shared"})),
 }
 
@@ -314,6 +334,11 @@ DIRECTS: Mapping[str, Direct] = {
 OTHER_PAGES: Mapping[str, str] = {
     "cs_threads.delete_one": "test_a_question_before_deleting_names_no_thread_of_another_shop",
     "cs_failed_mails.ask": "test_a_question_before_discarding_names_no_mail_of_another_shop",
+    "cs_set_aside.ask": "test_a_question_before_discarding_names_no_mail_of_another_shop",
+    "cs_mailboxes.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
+    "cs_mailboxes.test": "test_a_connection_test_is_its_employees_own",
+    "cs_mailboxes.sync_now": "test_how_far_a_run_is_stays_with_those_who_configure_its_shop",
+    "cs_mailboxes.authorised": "test_who_comes_back_from_a_provider_authorises_what_is_theirs",
     "cs_threads.longest_waiting_of": "test_the_thread_that_waited_longest_is_of_the_context",
     "cs_threads.next_unanswered": "test_the_next_unanswered_thread_is_of_the_context",
     "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
@@ -404,6 +429,10 @@ def _of_one_shop(thing: Thing) -> bool:
 
 
 _PLACED = {"position": "0", "active": "y"}
+_MAILBOX = {
+    "name": "changed", "protocol": "imap", "server": "other.example", "port": "993", "username": "changed", "password": "changed", "contact_id": "",
+    "sign_in": "", "folder": "", "afterwards": "leave",
+}  # fmt: skip
 _OF_LIST = "cs_threads.{}".format
 DEEDS: Mapping[str, Deed] = {
     "reply": Deed(_OF_LIST("thread_page"), "thread", lambda _one: {"text": "changed", "then": "close", "seen": 999_999}, "reply", _one, only=_plain),
@@ -479,6 +508,22 @@ DEEDS: Mapping[str, Deed] = {
     "discard a failed mail that has no thread": Deed(
         "cs_failed_mails.selected", "mail", lambda one: {"mail": [one.id], "action": "discard"}, "delete", only=lambda one: one.thread is None
     ),
+    "mailbox": Deed(
+        "cs_mailboxes.edit", "mailbox", lambda one: {**_MAILBOX, "context": f"shop-{one.shop}"}, "configure", lambda one: {"mailbox_id": one.id},
+        sees="configure",
+    ),
+    "begin with a mailbox": Deed(
+        "cs_mailboxes.begin", "mailbox", lambda _one: {"start": "all"}, "configure", lambda one: {"mailbox_id": one.id}, sees="configure"
+    ),
+    "switch a mailbox on": Deed(
+        "cs_mailboxes.switch", "mailbox", lambda _one: {"on": "y"}, "configure", lambda one: {"mailbox_id": one.id}, sees="configure"
+    ),
+    "delete a mailbox": Deed(
+        "cs_mailboxes.remove", "mailbox", lambda _one: {}, "configure", lambda one: {"mailbox_id": one.id}, sees="configure"
+    ),
+    "retry a mail set aside": Deed("cs_set_aside.selected", "aside", lambda one: {"retry": one.id}, "reply"),
+    "make a thread of a mail set aside": Deed("cs_set_aside.selected", "aside", lambda one: {"thread": one.id}, "reply"),
+    "discard a mail set aside": Deed("cs_set_aside.selected", "aside", lambda one: {"mail": [one.id], "action": "discard"}, "delete"),
     "opening a notice": Deed("cs_bell.open", "thread", lambda one: {"thread": one.id}, "view", only=_plain),
     "comment on an order": Deed(
         "cs_orders.index_view", "order", lambda _one: {"text": "changed"}, "reply", lambda one: {"order": one.id}
@@ -497,6 +542,9 @@ OTHER_DEEDS: Mapping[str, str] = {
     "cs_predefined.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_failed_mails.retry_all": "test_retrying_all_failed_mails_retries_those_of_the_context",
     "cs_options.index_view": "test_options_change_nowhere_else",
+    "cs_mailboxes.new": "test_a_mailbox_is_made_only_for_shops_that_are_theirs_to_configure",
+    "cs_mailboxes.run_sync": "test_how_far_a_run_is_stays_with_those_who_configure_its_shop",
+    "cs_mailboxes.authorise": "test_who_comes_back_from_a_provider_authorises_what_is_theirs",
     "cs_sql.run": "test_the_sql_manager_is_for_those_who_see_every_shop",
     "cs_sql.export": "test_the_sql_manager_is_for_those_who_see_every_shop",
     "cs_sql.save": "test_the_sql_manager_is_for_those_who_see_every_shop",
@@ -740,6 +788,17 @@ READERS: Mapping[str, Reader] = {
     ),
     "undelivered_ids": Reader(undelivered, "mail", lambda session, scope, _world: set(undelivered.undelivered_ids(session, scope))),
     "count_undelivered": Reader(undelivered, "mail", lambda session, scope, _world: undelivered.count_undelivered(session, scope, 99)),
+    "set_aside_page": Reader(
+        settling, "aside", lambda session, scope, _world: {one.id for one in settling.set_aside_page(session, scope, number=1, size=50).rows}
+    ),
+    "set_aside_in": Reader(
+        settling, "aside", lambda session, scope, world: _each(world, "aside", lambda one: settling.set_aside_in(session, scope, one))
+    ),
+    "set_aside_among": Reader(
+        settling, "aside",
+        lambda session, scope, world: {one.id for one in settling.set_aside_among(session, scope, [one.id for one in world.of("aside")])},
+    ),
+    "count_set_aside": Reader(settling, "aside", lambda session, scope, _world: settling.count_set_aside(session, scope, 99)),
 }  # fmt: skip
 
 

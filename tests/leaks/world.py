@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from cs_plugin.rules.outgoing import Mailbox, OutgoingMail
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import predefined
+from cs_plugin.store.files import Content
 from cs_plugin.store.models import (
     Attachment,
     Audit,
@@ -41,8 +43,10 @@ from cs_plugin.store.models import (
     Thread,
     ThreadEvent,
 )
+from cs_plugin.store.models import Mailbox as ModelMailbox
 from cs_plugin.store.options import set_option
 from cs_plugin.store.preferences import set_preference
+from cs_plugin.store.set_aside import set_aside
 from tests.hosts.store import EVERYTHING, JAN, MARIE, Store
 from tests.hosts.writing import begin, do, look, token_of
 
@@ -226,6 +230,7 @@ def build(store: Store) -> World:
     for number, shop_id in enumerate(sorted(SHOPS)):
         _plant_threads(world, shop_id, more=(0, 2, 5)[number])
         _plant_failed_mails(world, shop_id, number + 2)
+    _plant_mail_in(world)
     do(store, lambda bench: _plant_the_rest(bench, world))
     # Whoever looks first has the names of colleagues written down.
     store.client(employee=MARIE).get("/cs-admin/customer-service/")
@@ -369,6 +374,29 @@ def _plant_failed_mails(world: World, shop_id: str, number: int) -> None:
     for identity in ids:
         of_thread = identity == ids[0]
         world.plant("mail", identity, frozenset({shop_id}), thread=main.id if of_thread else None, message=message_id if of_thread else None)
+
+
+def _plant_mail_in(world: World) -> None:
+    """Give each shop a mailbox that is switched off, with what signs in to it, and a mail that was set aside; one of no shop is the manager's."""
+    store = world.store
+    for number, (shop_id, word) in enumerate(WORD_OF.items(), 1):
+        raw = f"From: a@{word}.example\r\nSubject: {word} aside\r\n\r\n{word} whole\r\n".encode()
+        originals = store.desk.files.keep_several([Content("mail.eml", "message/rfc822", raw) for _ in range(number)])
+        do(store, partial(_plant_mails_in, world=world, shop_id=shop_id, originals=originals))
+
+
+def _plant_mails_in(bench: Bench, world: World, shop_id: str, originals: list[StoredFile]) -> None:
+    word = WORD_OF[shop_id]
+    place = {"breadth": Breadth.SHOP, "breadth_id": shop_id, "server": f"{word}.mail.example", "port": 993, "username": f"{word}@mail.example"}
+    sealed = bench.vault.seal(SECRET, f"{word}.mail.example")
+    mailbox = ModelMailbox(name=f"{word} mailbox", **place, password=sealed, active=False, began_at=bench.now, created_at=bench.now)
+    bench.session.add(mailbox)
+    bench.session.flush()
+    world.plant("mailbox", mailbox.id, frozenset({shop_id}))
+    for original in originals:
+        about = {"sender": f"a@{word}.example", "subject": f"{word} aside", "mailbox_id": mailbox.id, "shop_id": shop_id}
+        kept = set_aside(bench.session, original, f"ValueError: {word} broke", bench.now, **about)
+        world.plant("aside", kept.id, frozenset({shop_id}))
 
 
 def _plant_the_rest(bench: Bench, world: World) -> None:

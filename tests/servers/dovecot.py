@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import grp
 import os
 import socket
 import ssl
@@ -14,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.servers.processes import HOST, LOG_LINES_SHOWN, RunningServer, ServerNotStartedError, free_port, hand_over, start_server, user_for
+from tools.dovecot import configuration
 from tools.programs import find_program
 
 PASSWORD = "secret"  # one for all: what is tested is what happens after signing in
@@ -21,80 +20,6 @@ REFUSED = "nobody"  # nobody signs in under this name
 LOG = "dovecot.log"
 # How Dovecot says that somebody was faster at a port, and how often others are drawn then.
 TAKEN, ATTEMPTS = "Address already in use", 5
-
-CONFIGURATION = """
-base_dir = {folder}/base
-state_dir = {folder}/state
-log_path = {folder}/{log}
-login_greeting = {greeting}
-listen = {host}
-protocols = imap pop3
-{tls}
-disable_plaintext_auth = no
-{more}
-
-# The slowness that keeps guessers away, and the limit for one customer: all tests come from one address.
-auth_failure_delay = 0
-mail_max_userip_connections = 1000
-
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN {folder}/refused
-  deny = yes
-}}
-passdb {{
-  driver = static
-  mechanisms = plain login
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={mail_user} gid={mail_group} home={folder}/mail/%u
-}}
-mail_location = maildir:{folder}/mail/%u/Maildir
-first_valid_uid = 1
-first_valid_gid = 1
-
-default_internal_user = {internal_user}
-default_internal_group = {internal_group}
-default_login_user = {login_user}
-
-service anvil {{
-  chroot =
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    port = {imap_port}
-  }}
-  inet_listener imaps {{
-    port = {imaps_port}
-    ssl = yes
-  }}
-}}
-service pop3-login {{
-  chroot =
-  inet_listener pop3 {{
-    port = {pop3_port}
-  }}
-  inet_listener pop3s {{
-    port = {pop3s_port}
-    ssl = yes
-  }}
-}}
-"""
-
-
-# Where certificates come from: a file with a key and its chain (PEM).
-TLS = """
-ssl = yes
-ssl_cert = <{certificate}
-ssl_key = <{certificate}
-"""
-
 
 # Signing in by an access token (SASL XOAUTH2), of which a token server is asked whose it is.
 OAUTH2 = """
@@ -146,13 +71,13 @@ def start(folder: Path, certificate: bytes | None = None, *, capabilities: str =
     raise AssertionError("the loop ends by itself")
 
 
-def _ports(certificate: bytes | None) -> tuple[int, ...]:
+def _ports(certificate: bytes | None) -> tuple[int, int, int, int]:
     """Draw four ports, no two of them the same. A port of 0 is not listened at."""
     drawn = set[int]()
     while len(drawn) < 4:
         drawn.add(free_port())
-    ports = tuple(drawn)
-    return ports if certificate is not None else (*ports[:2], 0, 0)
+    imap_port, pop3_port, imaps_port, pop3s_port = drawn
+    return (imap_port, pop3_port, imaps_port, pop3s_port) if certificate is not None else (imap_port, pop3_port, 0, 0)
 
 
 def _log(folder: Path) -> list[str]:
@@ -161,28 +86,12 @@ def _log(folder: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:] if log.exists() else []
 
 
-def _started(folder: Path, certificate: bytes | None, ports: tuple[int, ...], more: str) -> RunningServer:
-    imap_port, pop3_port, imaps_port, pop3s_port = ports
-    tls = TLS.format(certificate=folder / "certificate.pem") if certificate is not None else "ssl = no"
-    configuration = folder / "dovecot.conf"
-    configuration.write_text(
-        CONFIGURATION.format(
-            folder=folder,
-            log=LOG,
-            greeting=folder.resolve(),
-            host=HOST,
-            password=PASSWORD,
-            tls=tls,
-            more=more,
-            imap_port=imap_port,
-            pop3_port=pop3_port,
-            imaps_port=imaps_port,
-            pop3s_port=pop3s_port,
-            **_accounts(),
-        )
-    )
+def _started(folder: Path, certificate: bytes | None, ports: tuple[int, int, int, int], more: str) -> RunningServer:
+    kept = folder / "certificate.pem" if certificate is not None else None
+    file = folder / "dovecot.conf"
+    file.write_text(configuration(folder, ports, password=PASSWORD, log=LOG, certificate=kept, more=more))
     return start_server(
-        (find_program("dovecot"), "-F", "-c", configuration),
+        (find_program("dovecot"), "-F", "-c", file),
         folder=folder,
         ports=ports,
         ready=lambda: all(_greets(port, folder, encrypted=number > 1) for number, port in enumerate(ports) if port),
@@ -241,23 +150,3 @@ class DovecotServer:
                 (place / part).mkdir(parents=True)
             hand_over(home, user=user_for("mail"))
         return place
-
-
-def _accounts() -> dict[str, str]:
-    """Name the accounts that Dovecot's processes run under: all ours, unless we are root."""
-    if os.geteuid() == 0:
-        return {
-            "mail_user": "mail",
-            "mail_group": "mail",
-            "internal_user": "dovecot",
-            "internal_group": "dovecot",
-            "login_user": "dovenull",
-        }
-    user, group = getpass.getuser(), grp.getgrgid(os.getegid()).gr_name
-    return {
-        "mail_user": user,
-        "mail_group": group,
-        "internal_user": user,
-        "internal_group": group,
-        "login_user": user,
-    }

@@ -1,0 +1,42 @@
+"""Mailboxes that are not fetched, or fail again and again: customers wait for answers to mails that nobody has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cs_plugin.desk.mailboxes import name_of_mailbox
+from cs_plugin.health.findings import Finding, good, warning, wrong
+from cs_plugin.rules.mailbox_state import Fares
+from cs_plugin.store import mailbox_setup
+from cs_plugin.store.locking import only_reads
+from cs_plugin.web.mailbox_health import fares_of
+from cs_plugin.web.mounted import Mounted
+
+SUBJECT = "Mailboxes"
+_COSTS = "What customers write there becomes no message: they wait, and nobody knows."
+
+
+def look_at_mailboxes(here: Mounted) -> Iterator[Finding]:
+    """Say which mailboxes fail, are silent, or have lost their authorisation."""
+    with here.sessions() as session:
+        rows = mailbox_setup.mailboxes(only_reads(session))
+        tokens = mailbox_setup.tokens_of(session, rows)
+        told = [(row, fares_of(row, tokens.get(row.oauth_token_id or 0), here.clock())) for row in rows]
+    works = 0
+    for row, how in told:
+        name = name_of_mailbox(row)
+        if how is Fares.FAILING:
+            yield wrong(SUBJECT, f"{name} has failed {row.failures} times in a row: {row.last_error or 'nobody knows why'}", _COSTS, _again(row.id))
+        elif how is Fares.UNAUTHORISED:
+            yield wrong(SUBJECT, f"{name}: the authorisation has ended.", _COSTS, "authorise it again, on the page Mailboxes")
+        elif how is Fares.SILENT:
+            yield warning(SUBJECT, f"{name} has not been fetched for more than an hour.", _COSTS, "flask cs work", _again(row.id))
+        elif how is Fares.NEW:
+            yield warning(SUBJECT, f"{name} waits for its first connection.", _COSTS, "on the page Mailboxes, say which mails become messages")
+        works += how in (Fares.WELL, Fares.BEGINNING, Fares.STUMBLED)
+    if works:
+        yield good(SUBJECT, f"{works} fetched.")
+
+
+def _again(mailbox_id: int) -> str:
+    return f"flask cs sync --mailbox {mailbox_id}"

@@ -1,0 +1,294 @@
+"""The page of mails that were set aside: why each is here, what it says, and what can be done with it. Nothing of a mail is shown but as text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, abort, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import BaseView, expose
+from markupsafe import Markup, escape
+from sqlalchemy.exc import SQLAlchemyError
+
+from cs_plugin import i18n, jobs
+from cs_plugin.desk.set_aside import GivenUp, discard_set_aside, may_settle
+from cs_plugin.i18n import marked as _
+from cs_plugin.jobs import JobAtWork, Progress
+from cs_plugin.mail.glimpse import MOST_BYTES, glimpse_of
+from cs_plugin.rules.permissions import Actor, Permission
+from cs_plugin.rules.shops import Shop
+from cs_plugin.store.locking import let_go
+from cs_plugin.store.models import Job, JobState
+from cs_plugin.store.set_aside_settling import KeptMail, count_set_aside, set_aside_among, set_aside_in, set_aside_page
+from cs_plugin.sync.settling import GONE, Settled, settle
+from cs_plugin.web.desk_view import DeskView, MenuName
+from cs_plugin.web.failed_mails import JOB_SHOWS, ids_of
+from cs_plugin.web.list_state import numbers
+from cs_plugin.web.mail_words import why
+from cs_plugin.web.mounted import Mounted
+from cs_plugin.web.of_shops import EXPIRED
+from cs_plugin.web.reading import Visit, form_is_genuine, visit
+from cs_plugin.web.saying import say_bad, say_good
+from cs_plugin.web.sync_job import surroundings_of
+
+log = logging.getLogger(__name__)
+JOB = "retry_set_aside"
+_SIZE = 20
+_MOST_COUNTED = 99
+_COUNT = "cs_plugin.set_aside"
+_NONE_CHOSEN = _("Select at least one mail first.")
+_NOT_THERE = _("Nothing was changed: these mails are no longer set aside, or you may not do this with them.")
+_LOST = _("The bytes of this mail are not there any more.")
+
+
+class SetAsideName(MenuName):
+    """The name of the page in the menu, with how many mails of the employee's shops are set aside."""
+
+    def __str__(self) -> str:
+        name, number = super().__str__(), _number_now(visit())
+        return f"{name} ({_counted(visit(), number)})" if number else name
+
+    def __html__(self) -> str:
+        name, number = super().__str__(), _number_now(visit())
+        if not number:
+            return str(escape(name))
+        # Isolated, so that the number stays behind a name that runs the other way; a menu that is a flexbox would swallow a plain space.
+        return str(Markup("{}&nbsp;<bdi>({})</bdi>").format(name, _counted(visit(), number)))
+
+
+def _counted(here: Visit, number: int) -> str:
+    return i18n.number(here.employee_language, min(number, _MOST_COUNTED)) + ("+" if number > _MOST_COUNTED else "")
+
+
+def _number_now(here: Visit) -> int:
+    """Return how many mails are set aside in the shops that the employee may view, counted once a request and to a hundred at most."""
+    if _COUNT not in request.environ:
+        request.environ[_COUNT] = _number(here) if here.grants.allow_somewhere(Permission.VIEW) else 0
+    return int(request.environ[_COUNT])
+
+
+def _number(here: Visit) -> int:
+    session = here.desk.session()
+    ours = not session.in_transaction()
+    try:
+        with session.no_autoflush:
+            number = count_set_aside(session, here.granted, _MOST_COUNTED + 1)
+    except SQLAlchemyError:
+        log.exception("the mails that were set aside could not be counted")
+        # PostgreSQL refuses every further statement of a transaction in which one has failed.
+        session.rollback()
+        return 0
+    if ours:
+        let_go(session)
+    return number
+
+
+class SetAsideView(DeskView, BaseView):
+    """Mails set aside: the list, each mail by itself, and what can be done with them."""
+
+    needs = Permission.VIEW
+
+    def __init__(self, *, category: str | None) -> None:
+        """Stand in the menu as "Set aside", with a number where there are some."""
+        super().__init__(name=SetAsideName(_("Set aside")), category=category, endpoint="cs_set_aside", url="customer-service-set-aside")
+
+    def page(self, template: str, **words: Any) -> str:
+        """Render a page that knows how to name shops and causes."""
+        able = {"may_reply": self._may(Permission.REPLY), "may_discard": self._may(Permission.DELETE)}
+        named = {"query": self._query, "shop_of": self._shop, "several_shops": len(self.here.visible_shops) > 1, "why": self._why}
+        return super().page(template, **able, **named, **words)
+
+    @expose("/")
+    def index_view(self) -> ResponseReturnValue:
+        """List the mails of the context, the newest first."""
+        here, session = self.here, self.here.desk.session()
+        found = set_aside_page(session, here.scope(), number=self._page_number(), size=_SIZE)
+        job = next(iter(jobs.newest_of(session, JOB, here.actor().employee.id, 1)), None)
+        told = self._job(job) if job is not None else None
+        let_go(session)
+        may: dict[str, Any] = {name: any(self._may(permission)(one) for one in found.rows) for name, permission in _ABLE.items()}
+        may |= {"first": (found.number - 1) * _SIZE + 1, "numbers": numbers(found.number, found.pages), "page_url": self._page_url}
+        return self.page("set_aside.html", list=found, job=told, **may)
+
+    @expose("/<int:mail_id>/")
+    def mail(self, mail_id: int) -> ResponseReturnValue:
+        """Show what can be shown of a mail: its header lines and its text, as they came."""
+        found = self._found(mail_id)
+        let_go(self.here.desk.session())
+        glimpse = None
+        try:
+            with self.here.desk.files.open(found.original.key) as opened:
+                glimpse = glimpse_of(opened.read(MOST_BYTES), found.original.size)
+        except OSError:
+            log.exception("the original of mail %s cannot be read", mail_id)
+        return self.page("set_aside_mail.html", mail=found, glimpse=glimpse)
+
+    @expose("/<int:mail_id>/download")
+    def download(self, mail_id: int) -> ResponseReturnValue:
+        """Send the original of a mail: as a file to be kept, never as something that a browser shows."""
+        found = self._found(mail_id)
+        let_go(self.here.desk.session())
+        try:
+            opened = self.here.desk.files.open(found.original.key)
+        except OSError:
+            log.exception("the original of mail %s cannot be read", mail_id)
+            say_bad(self.say(_LOST))
+            return redirect(url_for(".mail", mail_id=mail_id) + self._query, 303)
+        response: Response = send_file(
+            opened, mimetype="message/rfc822", as_attachment=True, download_name=found.original.name, conditional=False, etag=False
+        )
+        response.content_length = found.original.size
+        response.headers["Accept-Ranges"] = "none"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        # Should a browser show it all the same, nothing in it may run or load.
+        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @expose("/<int:mail_id>/discard/")
+    def ask(self, mail_id: int) -> ResponseReturnValue:
+        """Ask whether a mail shall be given up."""
+        return self._question([self._found(mail_id)])
+
+    @expose("/selected", methods=("POST",))
+    def selected(self) -> ResponseReturnValue:
+        """Try one mail or the selected ones again, make a thread of one, or give them up; that is asked first."""
+        if not form_is_genuine():
+            return self._back(EXPIRED)
+        for name in ("retry", "thread"):
+            if request.form.get(name):
+                return self._settle(ids_of([request.form[name]]), as_thread=name == "thread")
+        ids = ids_of(request.form.getlist("mail"))
+        if not ids:
+            return self._back(_NONE_CHOSEN)
+        action = request.form.get("action", "")
+        if action == "retry":
+            return self._settle(ids, as_thread=False) if len(ids) == 1 else self._queue(ids)
+        if action == "discard":
+            return self._discard(ids)
+        return self._question(set_aside_among(self.here.desk.session(), self.here.granted, ids))
+
+    # --- Reading ------------------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _query(self) -> str:
+        return "?" + urlencode({"shop": str(self.here.context)}) if len(self.here.visible_shops) > 1 else ""
+
+    def _page_number(self) -> int:
+        wanted = request.args.get("page", "")
+        return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 1
+
+    def _page_url(self, number: int) -> str:
+        pairs = [("shop", str(self.here.context))] if self._query else []
+        if number > 1:
+            pairs.append(("page", str(number)))
+        return url_for(".index_view") + (f"?{urlencode(pairs)}" if pairs else "")
+
+    def _found(self, mail_id: int) -> KeptMail:
+        mail = set_aside_in(self.here.desk.session(), self.here.granted, mail_id)
+        if mail is None:
+            abort(404)
+        return mail
+
+    def _shop(self, shop_id: str) -> Shop:
+        return next((shop for shop in self.here.shops if shop.id == shop_id), Shop(shop_id, shop_id))
+
+    def _may(self, permission: Permission) -> Callable[[KeptMail], bool]:
+        actor = self.here.actor()
+        return lambda mail: may_settle(actor, mail, permission)
+
+    def _why(self, cause: str) -> str:
+        if cause == GONE:
+            return self.say(_LOST)
+        message, values = why(cause)
+        return self.say(message, **values) if message else ""
+
+    def _job(self, job: Job) -> dict[str, Any] | None:
+        """Return what the page tells of a job of this employee: how far it is, and for a while what came of it."""
+        runs = job.state in (JobState.WAITING, JobState.RUNNING)
+        if not runs and not (job.finished_at is not None and self.here.now - job.finished_at < JOB_SHOWS):
+            return None
+        result = job.result if job.state is JobState.DONE else {}
+        return {"runs": runs, "done": job.done, "total": job.total, "error": job.error, "state": job.state.value, **result}
+
+    # --- Doing --------------------------------------------------------------------------------------------------------------------------------
+
+    def _settle(self, ids: Sequence[int], *, as_thread: bool) -> ResponseReturnValue:
+        here = self.here
+        let_go(here.desk.session())
+        settled = settle(surroundings_of(here.desk), here.actor(), ids[0], as_thread=as_thread) if ids else None
+        if settled is None:
+            return self._back(_NOT_THERE)
+        return self._told(settled, ids[0])
+
+    def _told(self, settled: Settled, mail_id: int) -> ResponseReturnValue:
+        landed = settled.landed
+        if landed is None:
+            say_bad(self.say(_("It stays set aside: %(why)s"), why=self._why(settled.cause)))
+            return redirect(url_for(".mail", mail_id=mail_id) + self._query, 303)
+        if landed.thread_id is None:
+            say_good(self.say(_("It is settled, and no message came of it: %(why)s"), why=self._why(landed.reason)))
+            return redirect(self._page_url(self._page_number()), 303)
+        say_good(self.say(_("It is in thread #%(id)s now."), id=landed.thread_id))
+        return redirect(url_for("cs_threads.thread_page", thread_id=landed.thread_id), 303)
+
+    def _queue(self, ids: Sequence[int]) -> ResponseReturnValue:
+        here = self.here
+        allowed = [one.id for one in set_aside_among(here.desk.session(), here.granted, ids) if self._may(Permission.REPLY)(one)]
+        if not allowed:
+            return self._back(_NOT_THERE)
+        employee_id = here.actor().employee.id
+        here.desk.do(lambda bench: jobs.put(bench.session, JOB, {"ids": allowed}, bench.now, employee_id=employee_id))
+        # This very page says how far the job is.
+        return redirect(self._page_url(self._page_number()), 303)
+
+    def _discard(self, ids: Sequence[int]) -> ResponseReturnValue:
+        here = self.here
+        given_up: GivenUp = here.desk.do(lambda bench: discard_set_aside(bench, here.actor("list"), ids))
+        for key in given_up.file_keys:
+            try:
+                here.desk.files.remove(key)
+            except OSError:  # it is swept like an upload that was never sent
+                log.exception("file %s could not be removed", key)
+        if not given_up.number:
+            return self._back(_NOT_THERE)
+        said = i18n.ngettext(here.employee_language, "%(n)s mail was discarded.", "%(n)s mails were discarded.", given_up.number)
+        if given_up.number < len(ids):
+            said = f"{said} {self.say(_('The others are no longer set aside, or you may not do this with them.'))}"
+        say_good(said)
+        return redirect(self._page_url(self._page_number()), 303)
+
+    def _question(self, mails: Sequence[KeptMail]) -> ResponseReturnValue:
+        """Ask before mails are given up; say so where there is none that this employee may give up."""
+        theirs = [mail for mail in mails if self._may(Permission.DELETE)(mail)]
+        let_go(self.here.desk.session())
+        if not theirs:
+            return self._back(_NOT_THERE)
+        back = self._page_url(self._page_number())
+        return self.page("set_aside_discard.html", mails=theirs, back=back, page_number=self._page_number())
+
+    def _back(self, message: str) -> ResponseReturnValue:
+        say_bad(self.say(message))
+        return redirect(self._page_url(self._page_number()), 303)
+
+
+_ABLE: Mapping[str, Permission] = {"may_retry_some": Permission.REPLY, "may_discard_some": Permission.DELETE}
+
+
+def retry_set_aside(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
+    """Try mails again, those of `payload["ids"]`, each in its own transaction, as whoever asked for it may do now."""
+    ids, around = [int(one) for one in job.payload["ids"]], surroundings_of(here)
+    employee = next((one for one in here.host.employees() if one.id == job.claimed.employee_id), None)
+    kept = {"after": 0, "settled": 0, "stayed": 0, **job.progress.kept}
+    for number, mail_id in enumerate(ids, 1):
+        if employee is None or mail_id <= kept["after"]:
+            continue
+        settled = settle(around, Actor(employee, here.host.grants(employee), "list"), mail_id)
+        kept = {**kept, "after": mail_id}
+        if settled is not None:
+            kept["settled" if settled.landed is not None else "stayed"] += 1
+        job.tell(Progress(number, len(ids), kept))
+    return {"settled": kept["settled"], "stayed": kept["stayed"]}
