@@ -401,7 +401,8 @@ def test_what_is_older_than_hundreds_of_opened_threads_still_rings(any_store: St
     def see(bench: desk.Bench) -> None:
         seen = write(bench.session, bench.now, 410)
         bench.session.add_all(
-            NoticeOpened(employee_id=MARIE.id, thread_id=thread_id, seen_message_id=message_id, changed_at=bench.now) for thread_id, message_id in seen
+            NoticeOpened(employee_id=MARIE.id, thread_id=thread_id, seen_message_id=message_id, changed_at=bench.now)
+            for thread_id, message_id in seen
         )
 
     do(store, see)
