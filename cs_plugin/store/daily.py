@@ -24,6 +24,7 @@ from cs_plugin.store.scope import EVERYTHING, Scope
 DAYS = 31
 _HIDDEN = (Folder.SPAM, Folder.BIN)
 _QUIET = {"synchronize_session": False}
+_IN_PARTS = {"yield_per": 5_000}   # a driver that fetches all at once would hold a month of threads in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ def pending_at_ends(session: Session, days: Sequence[dt.date]) -> Pending:
     base = {shop_id: int(number) for shop_id, number in session.execute(before)}
     # What each thread has added to, or taken from, how things stand now, at each end of a day: gathered as changes from one end to the next.
     totals = [Counter(base) for _end in ends]
-    for shop_id, created_at in session.execute(select(Thread.shop_id, Thread.created_at).where(pending, Thread.created_at >= ends[0])):
+    since = select(Thread.shop_id, Thread.created_at).where(pending, Thread.created_at >= ends[0])
+    for shop_id, created_at in session.execute(since, execution_options=_IN_PARTS):
         for total, end in zip(totals, ends, strict=True):
             if created_at < end:
                 total[shop_id] += 1
@@ -162,7 +164,7 @@ def pending_at_ends(session: Session, days: Sequence[dt.date]) -> Pending:
         .order_by(ThreadEvent.thread_id, ThreadEvent.id.desc())
     )
     stands: dict[int, bool] = {}
-    for thread_id, moment, details, shop_id, status, created_at in session.execute(changes):
+    for thread_id, moment, details, shop_id, status, created_at in session.execute(changes, execution_options=_IN_PARTS):
         after = stands.get(thread_id, status != Status.CLOSED)
         was = str(details.get("before", "")) != Status.CLOSED
         stands[thread_id] = was
