@@ -106,19 +106,24 @@ def _any(table: Iterable[tuple[str, str]]) -> str:
 
 
 def _longest_first(alternatives: str) -> str:
-    return "|".join(sorted(set(alternatives.split("|")), key=len, reverse=True))
+    return "|".join(sorted(set(_low(alternatives).split("|")), key=len, reverse=True))
+
+
+def _low(line: str) -> str:
+    """Return a line in lower case, as all words are compared. The dot that is left of a Turkish capital I goes."""
+    return line.casefold().replace("i\u0307", "i")
 
 
 _WROTE = re.compile(rf"(?<!\w)(?:{_longest_first(_any(words.WROTE))})(?!\w)|{_longest_first(_any(words.WROTE_UNPARTED))}")
-_BEGINS = re.compile(rf"(?:{_longest_first(_any(words.BEGINS))})(?!\w)[\s,:]|\d|在|于|เมื่อ|[^\W\d_]{{1,12}}[.,]{{1,2}}\s?\d|[^\W\d_]{{2,14}},\s")
+_BEGINS = re.compile(rf"(?:{_longest_first(_any(words.BEGINS))})(?!\w)[\s,:]|\d|在|于|เมื่อ|[^\W\d_]{{1,12}}[.,]{{1,2}}\s?\d|[^\W\d_]{{1,4}}\s\d|[^\W\d_]{{2,14}},\s")
 _FIRST_PERSON = re.compile(rf"(?<!\w)(?:{_any(words.FIRST_PERSON)})(?!\w)")
-_ORIGINAL = frozenset(_any(words.ORIGINAL).split("|"))
-_FORWARDED = frozenset(_any(words.FORWARDED).split("|"))
+_ORIGINAL = frozenset(_low(_any(words.ORIGINAL)).split("|"))
+_FORWARDED = frozenset(_low(_any(words.FORWARDED)).split("|"))
 _MOBILE = re.compile(_any((name, f"(?:{pattern})") for name, pattern in words.MOBILE))
 _KINDS: Mapping[str, str] = {
     **dict.fromkeys(words.OTHER_LABELS, "o"),
-    **{label: kind for row in words.LABELS for kind, labels in zip("dts", row[2:], strict=True) for label in labels.split("|")},
-    **{label: "f" for row in words.LABELS for label in row[1].split("|")},
+    **{label: kind for row in words.LABELS for kind, labels in zip("dts", row[2:], strict=True) for label in _low(labels).split("|")},
+    **{label: "f" for row in words.LABELS for label in _low(row[1]).split("|")},
 }
 # A label that stands for two things in two languages, with the other one: "A" is to whom in Italian, "Od" from whom in Polish.
 _ALSO: Mapping[str, str] = {"до": "t", "do": "t", "от": "f", "data": "d", "date": "d", "datum": "d", "la": "t", "за": "t"}
@@ -152,10 +157,11 @@ class _Page:
 
     def history(self) -> _History | None:
         """Return what is history; None where nothing is to be folded at all: the mail forwards another, or answers stand between the quotes."""
-        nothing = _History(len(self.lines), len(self.lines))
+        passed = False   # within the header that a mail begins with
         for number, line in enumerate(self.plain):
-            if not line:
+            if not line or (passed and self._kind(number)):
                 continue
+            passed = False
             if self._forwards(number):
                 return None
             found = self._begins(number)
@@ -166,7 +172,8 @@ class _Page:
             # With nothing above it, what it introduces is what is shown; another may begin within that.
             if self._written(0, found.start):
                 return self._with_rule(found.start, len(self.lines))
-        return nothing
+            passed = True
+        return _History(len(self.lines), len(self.lines))
 
     def _forwards(self, number: int) -> bool:
         line = self.plain[number]
@@ -175,7 +182,7 @@ class _Page:
 
     def _core(self, line: str) -> str:
         """Return the words between dashes; of "Forwarded by Anna" only what every such line says."""
-        core = line.strip(_DECORATION).casefold()
+        core = _low(line.strip(_DECORATION))
         return "forwarded by" if core.startswith("forwarded by ") else core
 
     def _begins(self, number: int) -> _Found | None:
@@ -217,7 +224,7 @@ class _Page:
         label, colon, _ = self.plain[number][:40].replace("：", ":").partition(":")
         if not colon:
             return ""
-        name = label.strip("*_ >").casefold()
+        name = _low(label.strip("*_ >"))
         return _KINDS.get(name, "") + _ALSO.get(name, "")
 
     def _above_is_rule(self, number: int) -> bool:
@@ -234,7 +241,7 @@ class _Page:
     def _introduced(self, number: int) -> _Found | None:
         """Find the line above a quote, which may be broken into several: it has a date or an address, and ends with a colon."""
         first = self.plain[number]
-        if first[-1] not in ":：" and not ("@" in first or "<" in first or (_DIGIT.search(first) and _BEGINS.match(first.casefold()))):
+        if first[-1] not in ":：" and not ("@" in first or "<" in first or (_DIGIT.search(first) and _BEGINS.match(_low(first)))):
             return self._without_colon(number)
         window = ""
         end = number
@@ -246,11 +253,11 @@ class _Page:
                     continue
                 break
             window = f"{window} {piece}" if window else piece
-            if piece[-1] in ":：" and not piece.casefold().endswith("mailto:"):
+            if piece[-1] in ":：" and not _low(piece).endswith("mailto:"):
                 return self._nearest(number, end) or self._judged(number, end, window)
-            if piece[-1] in "-–" and window[0] in "-–" and _WROTE.search(window.casefold()) and _TIME.search(window):
+            if piece[-1] in "-–" and window[0] in "-–" and _WROTE.search(_low(window)) and _TIME.search(window):
                 return self._at(number, end)
-            if end == number + 1 and _ISO_DATE.match(window.casefold()):
+            if end == number + 1 and _ISO_DATE.match(_low(window)):
                 return self._at(number, end)
         return self._without_colon(number)
 
@@ -258,14 +265,14 @@ class _Page:
         """Return the introduction that begins on a later line with a capital: text without an empty line below it stands right above."""
         for begin in range(end - 1, number, -1):
             line = self.plain[begin]
-            if line and line[0].isupper() and _DIGIT.search(line) and _BEGINS.match(line.casefold()):
-                if _is_introduction(" ".join(self.plain[begin:end]).casefold()):
+            if line and line[0].isupper() and _DIGIT.search(line) and _BEGINS.match(_low(line)):
+                if _is_introduction(_low(" ".join(self.plain[begin:end]))):
                     return self._at(begin, end)
         return None
 
     def _without_colon(self, number: int) -> _Found | None:
         """Take a line that ends with "wrote" for one above a quote where the quote follows, or where it has all else that such lines have."""
-        line = self.plain[number].casefold()
+        line = _low(self.plain[number])
         if len(line) > 200 or not _WROTE.search(line[-30:]):
             return None
         found = self._at(number, number + 1)
@@ -274,7 +281,7 @@ class _Page:
 
     def _judged(self, number: int, end: int, window: str) -> _Found | None:
         found = self._at(number, end)
-        low = window.casefold()
+        low = _low(window)
         if found.quoted:
             return found if _WROTE.search(low) or _ADDRESS.search(low) or _TIME.search(low) or self._known_to_quotequail(number, end) else None
         return found if _is_introduction(low) or (_TIME.search(low) and not _FIRST_PERSON.search(low) and self._known_to_quotequail(number, end)) else None
@@ -384,7 +391,7 @@ class _Page:
             return False
         if _RULE.fullmatch(line):
             return True
-        bare = " ".join(_LINKS.sub(" ", line.translate(_DIRECTION)).split()).strip(_BRACKETS).casefold()
+        bare = _low(" ".join(_LINKS.sub(" ", line.translate(_DIRECTION)).split()).strip(_BRACKETS))
         return 4 < len(bare) <= 120 and _MOBILE.fullmatch(bare) is not None
 
 

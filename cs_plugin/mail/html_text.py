@@ -243,7 +243,7 @@ class _Writer:
         if not self._line:
             self._open_line()
         elif self._cell:
-            self._line.append(" | ")
+            self._line.append(" " if self._line[-1].endswith((":", "：")) else " | ")
         elif self._space:
             self._line.append(" ")
         self._cell = self._space = False
@@ -302,7 +302,7 @@ class _Writer:
         address = re.sub(r"^(?:mailto|tel):", "", target, flags=re.IGNORECASE)
         if target.lower().startswith("mailto:"):
             address = address.partition("?")[0]
-        if not shown or not address or _bare(address) in _bare(shown):
+        if not shown or not address or _bare(address) in _bare(shown) or (found[0][:4].lower() == "tel:" and any(one.isdigit() for one in shown)):
             return
         self._linked += 1
         if self._line:
