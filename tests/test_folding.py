@@ -101,7 +101,7 @@ def test_a_forwarded_mail_is_left_whole(subject: str):
     """A mail whose subject says that it forwards another is not folded, whatever program wrote it: what is forwarded is what it says."""
     mail = "FYI\n\nFrom: Tom <tom@mail.example>\nSent: Monday\nTo: Rosa\nSubject: Lamp\n\nBroken."
     assert fold_text(mail, subject=subject) == Folded(mail)
-    assert not fold_html(f"<div>FYI</div><div id='divRplyFwdMsg'>From: Tom</div>", subject=subject).quoted
+    assert not fold_html("<div>FYI</div><div id='divRplyFwdMsg'>From: Tom</div>", subject=subject).quoted
 
 
 @pytest.mark.parametrize("subject", ["", "Re: Fwd: Lamp", "AW: Lampe", "Forwarding address", "I have a question: where is it?"])
@@ -136,7 +136,7 @@ def test_each_language_labels_the_header_of_the_mail_that_is_answered(row: tuple
         assert fold_text(f"Yes.\n\n{header}\n\nBefore").shown == "Yes.", header
 
 
-@pytest.mark.parametrize("row", (*reply_words.WROTE, *reply_words.WROTE_UNPARTED), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*reply_words.WROTE, *reply_words.WROTE_UNPARTED], ids=lambda row: row[0])
 def test_each_language_introduces_a_quote(row: tuple[str, str]):
     """The line above a quote is known by each verb of the table, before the name and behind it."""
     for verb in row[1].replace("\\", "").split("|"):
@@ -153,11 +153,7 @@ def _unbounded_within(parsed: object, *, within: bool = False) -> bool:
             endless = int(most) > 1000
             if (endless and within) or _unbounded_within(inner, within=within or endless):
                 return True
-        elif name == "SUBPATTERN" and _unbounded_within(value[3], within=within):
-            return True
-        elif name == "BRANCH" and any(_unbounded_within(one, within=within) for one in value[1]):
-            return True
-        elif name in ("ASSERT", "ASSERT_NOT") and _unbounded_within(value[1], within=within):
+        elif (name == "SUBPATTERN" and _unbounded_within(value[3], within=within)) or (name == "BRANCH" and any(_unbounded_within(one, within=within) for one in value[1])) or (name in ("ASSERT", "ASSERT_NOT") and _unbounded_within(value[1], within=within)):
             return True
     return False
 

@@ -29,7 +29,7 @@ _MOBILE_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a mail says: `shown`, and folded away beneath it `quoted`, "" if nothing. Together they hold every line that is not empty, each in order."""
+    """What a mail says: `shown`, and folded away beneath it `quoted`, "" if nothing. Together they hold every line that is not empty, in order."""
 
     shown: str
     quoted: str = ""
@@ -115,14 +115,22 @@ def _low(line: str) -> str:
 
 
 _WROTE = re.compile(rf"(?<!\w)(?:{_longest_first(_any(words.WROTE))})(?!\w)|{_longest_first(_any(words.WROTE_UNPARTED))}")
-_BEGINS = re.compile(rf"(?:{_longest_first(_any(words.BEGINS))})(?!\w)[\s,:]|\d|在|于|เมื่อ|[^\W\d_]{{1,12}}[.,]{{1,2}}\s?\d|[^\W\d_]{{1,4}}\s\d|[^\W\d_]{{2,14}},\s")
+_BEGINS = re.compile(
+    rf"(?:{_longest_first(_any(words.BEGINS))})(?!\w)[\s,:]|\d|在|于|เมื่อ|"
+    r"[^\W\d_]{1,12}[.,]{1,2}\s?\d|[^\W\d_]{1,4}\s\d|[^\W\d_]{2,14},\s"
+)
 _FIRST_PERSON = re.compile(rf"(?<!\w)(?:{_any(words.FIRST_PERSON)})(?!\w)")
 _ORIGINAL = frozenset(_low(_any(words.ORIGINAL)).split("|"))
 _FORWARDED = frozenset(_low(_any(words.FORWARDED)).split("|"))
 _MOBILE = re.compile(_any((name, f"(?:{pattern})") for name, pattern in words.MOBILE))
 _KINDS: Mapping[str, str] = {
     **dict.fromkeys(words.OTHER_LABELS, "o"),
-    **{label: kind for row in words.LABELS for kind, labels in zip("dts", row[2:], strict=True) for label in _low(labels).split("|")},
+    **{
+        label: kind
+        for row in words.LABELS
+        for kind, labels in zip("dts", row[2:], strict=True)
+        for label in _low(labels).split("|")
+    },
     **{label: "f" for row in words.LABELS for label in _low(row[1]).split("|")},
 }
 # A label that stands for two things in two languages, with the other one: "A" is to whom in Italian, "Od" from whom in Polish.
@@ -228,8 +236,8 @@ class _Page:
         return _KINDS.get(name, "") + _ALSO.get(name, "")
 
     def _above_is_rule(self, number: int) -> bool:
-        above = next((self.plain[one] or self.lines[one].strip() for one in range(number - 1, max(number - 4, -1), -1) if self.lines[one].strip()), "")
-        return bool(above) and _RULE.fullmatch(above) is not None
+        above = (self.lines[one].strip()[:_LINE] for one in range(number - 1, max(number - 4, -1), -1))
+        return _RULE.fullmatch(next((line for line in above if line), "x")) is not None
 
     def _marked(self, number: int) -> _Found:
         """Return what a program's own mark begins: the quote behind it, if one comes soon, else all that follows."""
@@ -265,9 +273,9 @@ class _Page:
         """Return the introduction that begins on a later line with a capital: text without an empty line below it stands right above."""
         for begin in range(end - 1, number, -1):
             line = self.plain[begin]
-            if line and line[0].isupper() and _DIGIT.search(line) and _BEGINS.match(_low(line)):
-                if _is_introduction(_low(" ".join(self.plain[begin:end]))):
-                    return self._at(begin, end)
+            starts = line and line[0].isupper() and _DIGIT.search(line) and _BEGINS.match(_low(line))
+            if starts and _is_introduction(_low(" ".join(self.plain[begin:end]))):
+                return self._at(begin, end)
         return None
 
     def _without_colon(self, number: int) -> _Found | None:
@@ -282,9 +290,11 @@ class _Page:
     def _judged(self, number: int, end: int, window: str) -> _Found | None:
         found = self._at(number, end)
         low = _low(window)
-        if found.quoted:
-            return found if _WROTE.search(low) or _ADDRESS.search(low) or _TIME.search(low) or self._known_to_quotequail(number, end) else None
-        return found if _is_introduction(low) or (_TIME.search(low) and not _FIRST_PERSON.search(low) and self._known_to_quotequail(number, end)) else None
+        told = any(pattern.search(low) for pattern in (_WROTE, _ADDRESS, _TIME))
+        if told if found.quoted else _is_introduction(low):
+            return found
+        dated = found.quoted or (_TIME.search(low) and not _FIRST_PERSON.search(low))
+        return found if dated and self._known_to_quotequail(number, end) else None
 
     def _known_to_quotequail(self, number: int, end: int) -> bool:
         """Ask quotequail, whose patterns others keep up, about lines that end with a colon; it would take them without a date or a quote, too."""
@@ -296,7 +306,7 @@ class _Page:
 
     def _quote(self, found: _Found) -> _History | None:
         """Decide about a quote whose lines have a ">": it is history if nothing, or only a signature, stands below, or if all of the answer does."""
-        last, answers = self._runs(found.body)
+        answers = self._below(found.body)
         above = self._written(0, found.start)
         if answers is None:
             return None
@@ -309,27 +319,27 @@ class _Page:
         # The answer stands below: what it answers is folded if words introduce it. A quote without them was put there by hand.
         return _History(found.start, min(answers)) if found.introduced else _History(len(self.lines), len(self.lines))
 
-    def _runs(self, body: int) -> tuple[int, Sequence[int] | None]:
-        """Return the last quoted line from `body` on, and the lines of text below it; None for these where text stands between quotes."""
+    def _below(self, body: int) -> Sequence[int] | None:
+        """Return the lines of text below the last quoted one; None where text stands between quotes."""
         last = body
         since: list[int] = []
         number = body
         while number < len(self.lines):
             if self.quoted[number]:
                 if since and not self._is_broken_line(last, since, number):
-                    return last, None
+                    return None
                 since = []
                 last = number
             elif self.plain[number]:
                 if self._says_original(self.plain[number]) or self.marks.get(number) == "cut" or self._is_header(number):
-                    return len(self.lines) - 1, since
-                found = self._introduced(number)
-                if found and found.quoted and not since:
+                    return since
+                found = None if since else self._introduced(number)
+                if found and found.quoted:
                     number = last = found.body
                     continue
                 since.append(number)
             number += 1
-        return last, since
+        return since
 
     def _is_broken_line(self, last: int, between: Sequence[int], then: int) -> bool:
         """Say whether a line between quoted ones is the end of a long one, which a program has broken without a new ">"."""
@@ -337,11 +347,11 @@ class _Page:
 
     def _is_footer(self, numbers: Sequence[int]) -> bool:
         """Say whether the lines below a quote are a signature or a company's notice and no answer."""
-        first = self.plain[numbers[0]]
         if self.signature(numbers) == 0:
             return True
         text = " ".join(self.plain[one] for one in numbers[:40])
-        return all(_RULE.fullmatch(self.lines[one].strip()[:_LINE]) for one in numbers) or (len(first) > 3 and words.NOTICE.search(text[:2000]) is not None)
+        ruled = all(_RULE.fullmatch(self.lines[one].strip()[:_LINE]) for one in numbers)
+        return ruled or words.NOTICE.search(text[:2000]) is not None
 
     def _greets(self, before: int) -> bool:
         """Say whether all that stands above is one short line, such as "Hi,"."""
