@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import folding as benchmark
 from cs_plugin.mail import folding, reply_words
 from cs_plugin.mail.folding import Folded, fold_html, fold_text
 from cs_plugin.mail.html_text import text_of
@@ -198,3 +199,14 @@ def test_only_the_beginning_of_a_text_is_searched():
     assert fold_text(early).shown == "Yes."
     late = "word\n" * 50_000 + "\nOn 2 Nov 2026, at 09:14, Lantern <help@lantern.example> wrote:\n> Which?"
     assert not fold_text(late).quoted
+
+
+def test_the_measurement_counts_what_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """The measurement reads the mails of a project, and counts those that are folded as it says."""
+    for folder, second in (("emails", "Yes.\n\n> Blue?"), ("trimmed", "No.")):
+        (tmp_path / "email_reply_trimmer/test" / folder).mkdir(parents=True)
+        (tmp_path / "email_reply_trimmer/test" / folder / "one.txt").write_text("Yes.\n\n-- \nRosa" if folder == "emails" else "Yes.")
+        (tmp_path / "email_reply_trimmer/test" / folder / "two.txt").write_text(second)
+    monkeypatch.setattr("sys.argv", ["folding", str(tmp_path)])
+    assert benchmark.main() == 0
+    assert "| email_reply_trimmer | 2 | 1 |" in capsys.readouterr().out
