@@ -1,7 +1,7 @@
 """Measure how many replies that others have collected are folded as those say, by ours and by other parsers.
 
-`python -m benchmarks.folding FOLDER [--peers PYTHON] [--wrong NAME]`. FOLDER holds the unpacked sources of the projects in SOURCES, each under the name
-that stands there; PYTHON is the interpreter of an environment in which quotequail, mail-parser-reply and email-reply-parser are installed.
+`python -m benchmarks.folding FOLDER [--peers PYTHON] [--wrong NAME]`. FOLDER holds the unpacked sources of the projects in SOURCES, each under the
+name that stands there; PYTHON is the interpreter of an environment in which quotequail, mail-parser-reply and email-reply-parser are installed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _literal(quoted: str) -> str:
 def _javascript(folder: Path) -> Iterator[Reply]:
     """email-reply-parser (JavaScript): tests that compare the first fragment of a fixture with a text."""
     tests = (folder / "test/test.js").read_text("utf-8")
-    common = _literal("'" + re.search(r"COMMON_FIRST_FRAGMENT = '(.*?)';", tests, re.S)[1] + "'")  # type: ignore[index]
+    common = _literal("'" + re.search(r"COMMON_FIRST_FRAGMENT = '(.*?)';", tests, re.DOTALL)[1] + "'")  # type: ignore[index]
     known = set()
     for body in re.split(r"\nexport function ", tests)[1:]:
         name = re.search(r'get_email\("(\w+)"\)', body)
@@ -73,7 +73,7 @@ def _php(folder: Path) -> Iterator[Reply]:
     """EmailReplyParser (PHP): likewise."""
     tests = "".join(one.read_text("utf-8") for one in sorted(folder.glob("tests/**/*Test.php")))
     cases = "".join(one.read_text("utf-8") for one in sorted(folder.glob("tests/**/*TestCase.php")))
-    found = re.search(r"COMMON_FIRST_FRAGMENT = '(.*?)';", cases + tests, re.S)
+    found = re.search(r"COMMON_FIRST_FRAGMENT = '(.*?)';", cases + tests, re.DOTALL)
     for body in re.split(r"\n    (?:/\*\*|const|public|protected|private)\b", tests)[1:]:
         name = re.search(r"getFixtures\('(\w+\.txt)'\)", body)
         if name and found and "COMMON_FIRST_FRAGMENT" in body:
@@ -128,7 +128,16 @@ PEERS: Mapping[str, str] = {
                          "parser = EmailReplyParser(languages=list(MAIL_LANGUAGES)); ask = lambda t: parser.read(t).latest_reply or ''",
     "email-reply-parser": "from email_reply_parser import EmailReplyParser; ask = EmailReplyParser.parse_reply",
 }
-_ASKING = "import json, sys\n{}\nout = []\nfor t in json.load(sys.stdin):\n    try: out.append(ask(t))\n    except Exception: out.append('')\njson.dump(out, sys.stdout)"
+_ASKING = """import json, sys
+{}
+out = []
+for text in json.load(sys.stdin):
+    try:
+        out.append(ask(text))
+    except Exception:
+        out.append("")
+json.dump(out, sys.stdout)
+"""
 
 
 def _ours(replies: list[Reply]) -> list[str]:
@@ -175,7 +184,8 @@ def main() -> int:
         print(f"| {source} | {len(replies)} | " + " | ".join(str(right[one]) for one in columns) + " |")
     print(f"| **all** | {number} | " + " | ".join(f"{totals[one]} ({100 * totals[one] // max(number, 1)} %)" for one in columns) + " |")
     for one, text in wrong:
-        print(f"\n##### {one.name}\n{one.text[:1500]}\n--- expected: {one.shown if one.shown is not None else (one.holds, one.lacks)}\n--- {given.wrong}:\n{text[:1500]}")
+        expected = one.shown if one.shown is not None else (one.holds, one.lacks)
+        print(f"\n##### {one.name}\n{one.text[:1500]}\n--- expected: {expected}\n--- {given.wrong}:\n{text[:1500]}")
     return 0
 
 

@@ -1,7 +1,8 @@
 """Clean the HTML of a mail for the page that shows it as it was sent: what may run, fetch, send or lie over something else is out.
 
-Twice: it is first written anew from what libxml2 reads, each element closed where it ends, and then cleaned by nh3 as a browser would read it. nh3 alone
-decides what stays. The first pass bounds its work: HTML that is not nested as it seems makes a browser's parser, and nh3's, write far more than it was given.
+Twice: it is first written anew from what libxml2 reads, each element closed where it ends, and then cleaned by nh3 as a browser would read it. nh3
+alone decides what stays. The first pass bounds its work: HTML that is not nested as it seems makes a browser's parser, and nh3's, write far more than
+it was given.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from cs_plugin.mail.html_text import text_of
 
 # Elements that stay; of others the content does, but of those below.
 _TAGS = frozenset((
-    "a", "abbr", "acronym", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd", "del",
-    "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark",
-    "ol", "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt",
-    "u", "ul", "var", "wbr",
+    "a", "abbr", "acronym", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd",
+    "del", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li",
+    "mark", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead",
+    "tr", "tt", "u", "ul", "var", "wbr",
 ))
 # Elements that go with all that they hold.
 _WITH_CONTENT = frozenset((
-    "applet", "audio", "canvas", "embed", "frame", "frameset", "head", "iframe", "math", "noembed", "noframes", "noscript", "object", "script", "select",
-    "style", "svg", "template", "textarea", "title", "video", "xml",
+    "applet", "audio", "canvas", "embed", "frame", "frameset", "head", "iframe", "math", "noembed", "noframes", "noscript", "object", "script",
+    "select", "style", "svg", "template", "textarea", "title", "video", "xml",
 ))
 _VOID = frozenset(("br", "col", "hr", "img", "wbr"))
 # Attributes that stay. No id, class or name: a page's own style and scripts go by these. No background, srcset, ping or action: they fetch or send.
@@ -50,13 +51,14 @@ _ATTRIBUTES: Mapping[str, frozenset[str]] = {
 # Properties of a style attribute that stay: colours, letters, room and lines. Nothing that takes an element out of its place.
 _PROPERTIES = frozenset((
     "background", "background-color", "border-collapse", "border-radius", "border-spacing", "clear", "color", "direction", "display", "float", "font",
-    "font-family", "font-size", "font-style", "font-variant", "font-weight", "height", "letter-spacing", "line-height", "list-style-type", "max-height",
-    "max-width", "min-height", "min-width", "overflow-wrap", "table-layout", "text-align", "text-decoration", "text-indent", "text-transform",
+    "font-family", "font-size", "font-style", "font-variant", "font-weight", "height", "letter-spacing", "line-height", "list-style-type",
+    "max-height", "max-width", "min-height", "min-width", "overflow-wrap", "table-layout", "text-align", "text-decoration", "text-indent",
+    "text-transform",
     "unicode-bidi", "vertical-align", "white-space", "width", "word-break", "word-spacing", "word-wrap",
 ))
 _PROPERTY_FAMILIES = ("border-", "border", "margin-", "margin", "padding-", "padding")
-# What a value may be made of: words, numbers and colours. No function but those of colours, so nothing is fetched or calculated; no backslash, comment or
-# bracket, by which a value is written so that a browser alone understands it.
+# What a value may be made of: words, numbers and colours. No function but those of colours, so nothing is fetched or calculated; no backslash,
+# comment or bracket, by which a value is written so that a browser alone understands it.
 _VALUE = re.compile(r"(?:[\w\s#%.,+'\"!/-]|(?:rgb|rgba|hsl|hsla)\([\d\s.,%/]{1,60}\))+", re.IGNORECASE | re.ASCII)
 _NEGATIVE = re.compile(r"(?:^|[\s,])-\s*[\d.]")   # a margin of less than nothing lies over something else
 _LONGEST_STYLE = 4_000
@@ -77,9 +79,20 @@ NO_IMAGES: Mapping[str, str] = MappingProxyType({})
 def clean(html: str, *, images: Mapping[str, str] = NO_IMAGES, remote: bool = False) -> str:
     """Return the HTML of a mail as a fragment that is safe to show, on a page of its own.
 
-    `images` holds the address at this host of each picture of the mail by its Content-ID, without angle brackets. Pictures elsewhere are left out, with what
-    is told instead of them, unless `remote`. Never raises: what is nested absurdly deep, or longer than is ever sent, comes as text.
+    `images` holds the address at this host of each picture of the mail by its Content-ID, without angle brackets. Of pictures elsewhere only what is
+    told instead of them is there, unless `remote`. Never raises: what is nested absurdly deep, or longer than is ever sent, comes as text.
     """
+    return _clean(html, _Filter(images, remote=remote))
+
+
+def fetches(html: str) -> bool:
+    """Say whether a mail has pictures elsewhere, which `clean` leaves out until they are asked for."""
+    judge = _Filter(NO_IMAGES, remote=False)
+    _clean(html, judge)
+    return judge.left_out
+
+
+def _clean(html: str, judge: _Filter) -> str:
     again = _Again()
     try:
         whole = html_reading.read(html, again, carried=len(html) <= html_reading.MOST_READ)
@@ -93,16 +106,11 @@ def clean(html: str, *, images: Mapping[str, str] = NO_IMAGES, remote: bool = Fa
         tags=set(_TAGS),
         clean_content_tags=set(_WITH_CONTENT),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
-        attribute_filter=_Filter(images, remote=remote).decide,
+        attribute_filter=judge.decide,
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy", "referrerpolicy": "no-referrer"}},
         url_schemes=set(_SCHEMES),
     )
-
-
-def fetches(html: str) -> bool:
-    """Say whether a mail has pictures elsewhere, which `clean` leaves out until they are asked for."""
-    return clean(html, remote=True) != clean(html)
 
 
 class _Again:
@@ -137,8 +145,9 @@ class _Filter:
     def __init__(self, images: Mapping[str, str], *, remote: bool) -> None:
         self._images = images
         self._remote = remote
+        self.left_out = False   # whether a picture elsewhere was not let through
 
-    def decide(self, tag: str, attribute: str, value: str) -> str | None:
+    def decide(self, _tag: str, attribute: str, value: str) -> str | None:
         """Return the value as it stays, or None."""
         if attribute == "style":
             return clean_style(value) or None
@@ -155,7 +164,10 @@ class _Filter:
             return self._images.get(name) or self._images.get(name.lower())
         if _CARRIED.fullmatch(source):
             return source
-        return source if self._remote and len(source) <= _LONGEST_URL and _REMOTE.match(source) else None
+        if len(source) > _LONGEST_URL or not _REMOTE.match(source):
+            return None
+        self.left_out = self.left_out or not self._remote
+        return source if self._remote else None
 
 
 def clean_style(style: str) -> str:

@@ -29,7 +29,7 @@ _MOBILE_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a mail says: `shown`, and folded away beneath it `quoted`, "" if nothing. Together they hold every line that is not empty, each in order."""
+    """What a mail says: `shown`, and folded away beneath it `quoted`, "" if nothing. Together they hold every line that is not empty, in order."""
 
     shown: str
     quoted: str = ""
@@ -106,19 +106,32 @@ def _any(table: Iterable[tuple[str, str]]) -> str:
 
 
 def _longest_first(alternatives: str) -> str:
-    return "|".join(sorted(set(alternatives.split("|")), key=len, reverse=True))
+    return "|".join(sorted(set(_low(alternatives).split("|")), key=len, reverse=True))
+
+
+def _low(line: str) -> str:
+    """Return a line in lower case, as all words are compared. The dot that is left of a Turkish capital I goes."""
+    return line.casefold().replace("i\u0307", "i")
 
 
 _WROTE = re.compile(rf"(?<!\w)(?:{_longest_first(_any(words.WROTE))})(?!\w)|{_longest_first(_any(words.WROTE_UNPARTED))}")
-_BEGINS = re.compile(rf"(?:{_longest_first(_any(words.BEGINS))})(?!\w)[\s,:]|\d|在|于|เมื่อ|[^\W\d_]{{1,12}}[.,]{{1,2}}\s?\d|[^\W\d_]{{2,14}},\s")
+_BEGINS = re.compile(
+    rf"(?:{_longest_first(_any(words.BEGINS))})(?!\w)[\s,:]|\d|在|于|เมื่อ|"
+    r"[^\W\d_]{1,12}[.,]{1,2}\s?\d|[^\W\d_]{1,4}\s\d|[^\W\d_]{2,14},\s"
+)
 _FIRST_PERSON = re.compile(rf"(?<!\w)(?:{_any(words.FIRST_PERSON)})(?!\w)")
-_ORIGINAL = frozenset(_any(words.ORIGINAL).split("|"))
-_FORWARDED = frozenset(_any(words.FORWARDED).split("|"))
+_ORIGINAL = frozenset(_low(_any(words.ORIGINAL)).split("|"))
+_FORWARDED = frozenset(_low(_any(words.FORWARDED)).split("|"))
 _MOBILE = re.compile(_any((name, f"(?:{pattern})") for name, pattern in words.MOBILE))
 _KINDS: Mapping[str, str] = {
     **dict.fromkeys(words.OTHER_LABELS, "o"),
-    **{label: kind for row in words.LABELS for kind, labels in zip("dts", row[2:], strict=True) for label in labels.split("|")},
-    **{label: "f" for row in words.LABELS for label in row[1].split("|")},
+    **{
+        label: kind
+        for row in words.LABELS
+        for kind, labels in zip("dts", row[2:], strict=True)
+        for label in _low(labels).split("|")
+    },
+    **{label: "f" for row in words.LABELS for label in _low(row[1]).split("|")},
 }
 # A label that stands for two things in two languages, with the other one: "A" is to whom in Italian, "Od" from whom in Polish.
 _ALSO: Mapping[str, str] = {"до": "t", "do": "t", "от": "f", "data": "d", "date": "d", "datum": "d", "la": "t", "за": "t"}
@@ -152,10 +165,11 @@ class _Page:
 
     def history(self) -> _History | None:
         """Return what is history; None where nothing is to be folded at all: the mail forwards another, or answers stand between the quotes."""
-        nothing = _History(len(self.lines), len(self.lines))
+        passed = False   # within the header that a mail begins with
         for number, line in enumerate(self.plain):
-            if not line:
+            if not line or (passed and self._kind(number)):
                 continue
+            passed = False
             if self._forwards(number):
                 return None
             found = self._begins(number)
@@ -166,7 +180,8 @@ class _Page:
             # With nothing above it, what it introduces is what is shown; another may begin within that.
             if self._written(0, found.start):
                 return self._with_rule(found.start, len(self.lines))
-        return nothing
+            passed = True
+        return _History(len(self.lines), len(self.lines))
 
     def _forwards(self, number: int) -> bool:
         line = self.plain[number]
@@ -175,7 +190,7 @@ class _Page:
 
     def _core(self, line: str) -> str:
         """Return the words between dashes; of "Forwarded by Anna" only what every such line says."""
-        core = line.strip(_DECORATION).casefold()
+        core = _low(line.strip(_DECORATION))
         return "forwarded by" if core.startswith("forwarded by ") else core
 
     def _begins(self, number: int) -> _Found | None:
@@ -217,12 +232,12 @@ class _Page:
         label, colon, _ = self.plain[number][:40].replace("：", ":").partition(":")
         if not colon:
             return ""
-        name = label.strip("*_ >").casefold()
+        name = _low(label.strip("*_ >"))
         return _KINDS.get(name, "") + _ALSO.get(name, "")
 
     def _above_is_rule(self, number: int) -> bool:
-        above = next((self.plain[one] or self.lines[one].strip() for one in range(number - 1, max(number - 4, -1), -1) if self.lines[one].strip()), "")
-        return bool(above) and _RULE.fullmatch(above) is not None
+        above = (self.lines[one].strip()[:_LINE] for one in range(number - 1, max(number - 4, -1), -1))
+        return _RULE.fullmatch(next((line for line in above if line), "x")) is not None
 
     def _marked(self, number: int) -> _Found:
         """Return what a program's own mark begins: the quote behind it, if one comes soon, else all that follows."""
@@ -234,7 +249,7 @@ class _Page:
     def _introduced(self, number: int) -> _Found | None:
         """Find the line above a quote, which may be broken into several: it has a date or an address, and ends with a colon."""
         first = self.plain[number]
-        if first[-1] not in ":：" and not ("@" in first or "<" in first or (_DIGIT.search(first) and _BEGINS.match(first.casefold()))):
+        if first[-1] not in ":：" and not ("@" in first or "<" in first or (_DIGIT.search(first) and _BEGINS.match(_low(first)))):
             return self._without_colon(number)
         window = ""
         end = number
@@ -246,11 +261,11 @@ class _Page:
                     continue
                 break
             window = f"{window} {piece}" if window else piece
-            if piece[-1] in ":：" and not piece.casefold().endswith("mailto:"):
+            if piece[-1] in ":：" and not _low(piece).endswith("mailto:"):
                 return self._nearest(number, end) or self._judged(number, end, window)
-            if piece[-1] in "-–" and window[0] in "-–" and _WROTE.search(window.casefold()) and _TIME.search(window):
+            if piece[-1] in "-–" and window[0] in "-–" and _WROTE.search(_low(window)) and _TIME.search(window):
                 return self._at(number, end)
-            if end == number + 1 and _ISO_DATE.match(window.casefold()):
+            if end == number + 1 and _ISO_DATE.match(_low(window)):
                 return self._at(number, end)
         return self._without_colon(number)
 
@@ -258,14 +273,14 @@ class _Page:
         """Return the introduction that begins on a later line with a capital: text without an empty line below it stands right above."""
         for begin in range(end - 1, number, -1):
             line = self.plain[begin]
-            if line and line[0].isupper() and _DIGIT.search(line) and _BEGINS.match(line.casefold()):
-                if _is_introduction(" ".join(self.plain[begin:end]).casefold()):
-                    return self._at(begin, end)
+            starts = line and line[0].isupper() and _DIGIT.search(line) and _BEGINS.match(_low(line))
+            if starts and _is_introduction(_low(" ".join(self.plain[begin:end]))):
+                return self._at(begin, end)
         return None
 
     def _without_colon(self, number: int) -> _Found | None:
         """Take a line that ends with "wrote" for one above a quote where the quote follows, or where it has all else that such lines have."""
-        line = self.plain[number].casefold()
+        line = _low(self.plain[number])
         if len(line) > 200 or not _WROTE.search(line[-30:]):
             return None
         found = self._at(number, number + 1)
@@ -274,10 +289,12 @@ class _Page:
 
     def _judged(self, number: int, end: int, window: str) -> _Found | None:
         found = self._at(number, end)
-        low = window.casefold()
-        if found.quoted:
-            return found if _WROTE.search(low) or _ADDRESS.search(low) or _TIME.search(low) or self._known_to_quotequail(number, end) else None
-        return found if _is_introduction(low) or (_TIME.search(low) and not _FIRST_PERSON.search(low) and self._known_to_quotequail(number, end)) else None
+        low = _low(window)
+        told = any(pattern.search(low) for pattern in (_WROTE, _ADDRESS, _TIME))
+        if told if found.quoted else _is_introduction(low):
+            return found
+        dated = found.quoted or (_TIME.search(low) and not _FIRST_PERSON.search(low))
+        return found if dated and self._known_to_quotequail(number, end) else None
 
     def _known_to_quotequail(self, number: int, end: int) -> bool:
         """Ask quotequail, whose patterns others keep up, about lines that end with a colon; it would take them without a date or a quote, too."""
@@ -289,7 +306,7 @@ class _Page:
 
     def _quote(self, found: _Found) -> _History | None:
         """Decide about a quote whose lines have a ">": it is history if nothing, or only a signature, stands below, or if all of the answer does."""
-        last, answers = self._runs(found.body)
+        answers = self._below(found.body)
         above = self._written(0, found.start)
         if answers is None:
             return None
@@ -302,27 +319,27 @@ class _Page:
         # The answer stands below: what it answers is folded if words introduce it. A quote without them was put there by hand.
         return _History(found.start, min(answers)) if found.introduced else _History(len(self.lines), len(self.lines))
 
-    def _runs(self, body: int) -> tuple[int, Sequence[int] | None]:
-        """Return the last quoted line from `body` on, and the lines of text below it; None for these where text stands between quotes."""
+    def _below(self, body: int) -> Sequence[int] | None:
+        """Return the lines of text below the last quoted one; None where text stands between quotes."""
         last = body
         since: list[int] = []
         number = body
         while number < len(self.lines):
             if self.quoted[number]:
                 if since and not self._is_broken_line(last, since, number):
-                    return last, None
+                    return None
                 since = []
                 last = number
             elif self.plain[number]:
                 if self._says_original(self.plain[number]) or self.marks.get(number) == "cut" or self._is_header(number):
-                    return len(self.lines) - 1, since
-                found = self._introduced(number)
-                if found and found.quoted and not since:
+                    return since
+                found = None if since else self._introduced(number)
+                if found and found.quoted:
                     number = last = found.body
                     continue
                 since.append(number)
             number += 1
-        return last, since
+        return since
 
     def _is_broken_line(self, last: int, between: Sequence[int], then: int) -> bool:
         """Say whether a line between quoted ones is the end of a long one, which a program has broken without a new ">"."""
@@ -330,11 +347,11 @@ class _Page:
 
     def _is_footer(self, numbers: Sequence[int]) -> bool:
         """Say whether the lines below a quote are a signature or a company's notice and no answer."""
-        first = self.plain[numbers[0]]
         if self.signature(numbers) == 0:
             return True
         text = " ".join(self.plain[one] for one in numbers[:40])
-        return all(_RULE.fullmatch(self.lines[one].strip()[:_LINE]) for one in numbers) or (len(first) > 3 and words.NOTICE.search(text[:2000]) is not None)
+        ruled = all(_RULE.fullmatch(self.lines[one].strip()[:_LINE]) for one in numbers)
+        return ruled or words.NOTICE.search(text[:2000]) is not None
 
     def _greets(self, before: int) -> bool:
         """Say whether all that stands above is one short line, such as "Hi,"."""
@@ -384,7 +401,7 @@ class _Page:
             return False
         if _RULE.fullmatch(line):
             return True
-        bare = " ".join(_LINKS.sub(" ", line.translate(_DIRECTION)).split()).strip(_BRACKETS).casefold()
+        bare = _low(" ".join(_LINKS.sub(" ", line.translate(_DIRECTION)).split()).strip(_BRACKETS))
         return 4 < len(bare) <= 120 and _MOBILE.fullmatch(bare) is not None
 
 

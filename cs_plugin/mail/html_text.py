@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import html as entities
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from cs_plugin.mail import html_reading
 from cs_plugin.mail.reply_words import STUB_WORDS
 
 # Blocks and the room around them: 1 begins a line, 2 leaves an empty one.
 _BLOCKS: Mapping[str, int] = {
-    **dict.fromkeys(("address", "article", "aside", "body", "caption", "center", "dd", "details", "div", "dt", "fieldset", "figcaption"), 1),
-    **dict.fromkeys(("figure", "footer", "form", "header", "hr", "legend", "li", "main", "nav", "section", "summary", "tbody", "tfoot", "thead", "tr"), 1),
+    **dict.fromkeys(("address", "article", "aside", "body", "caption", "center", "dd", "details", "div", "dt", "fieldset"), 1),
+    **dict.fromkeys(("figcaption", "figure", "footer", "form", "header", "hr", "legend", "li", "main", "nav", "section", "summary", "tbody"), 1),
+    **dict.fromkeys(("tfoot", "thead", "tr"), 1),
     **dict.fromkeys(("blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "p", "pre", "table"), 2),
     **dict.fromkeys(("menu", "ol", "ul"), 2),
 }
 # Elements of which nothing is text to read.
-_UNREAD = frozenset(
-    ["applet", "audio", "canvas", "datalist", "embed", "frame", "frameset", "head", "iframe", "map", "math", "noembed", "noframes", "noscript", "object", "option", "script", "select", "style", "svg", "template", "textarea", "title", "video"]
-)
+_UNREAD = frozenset((
+    "applet", "audio", "canvas", "datalist", "embed", "frame", "frameset", "head", "iframe", "map", "math", "noembed", "noframes", "noscript",
+    "object", "option", "script", "select", "style", "svg", "template", "textarea", "title", "video",
+))
 # Styles of what is not to be seen: preheaders, texts for one program only. A font size of 0 is not among them, layouts wrap whole mails in it.
-_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|max-height\s*:\s*0(?:px)?\s*(?:;|!|$)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)", re.IGNORECASE)
+_HIDING = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|max-height\s*:\s*0(?:px)?\s*(?:;|!|$)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)",
+    re.IGNORECASE,
+)
 # Characters without width, by which preheaders are filled up. Joiners are kept, Persian and emoji are written with them.
 _NO_WIDTH = str.maketrans("", "", "\u00ad\u034f\u061c\u180e\u200b\u2060\ufeff")
 _EMPTY = re.compile(r"[\s\u200c\u200d\u2007]*")
@@ -31,8 +37,8 @@ _MOST_LINKS = 5_000
 _MOST_QUOTES = 10   # a quote's depth that is shown; deeper ones stand at it
 _LOOKED_AT = 1_000   # characters of an attribute
 
-# How mail programs mark what they quote, as (attribute, what it ends with, kind). "quote": the element is one; "intro": its first line introduces one;
-# "cut": all from here on is the mail that is answered; "signature". Programs put a prefix of their own before names that they received.
+# How mail programs mark what they quote, as (attribute, what it ends with, kind). "quote": the element is one; "intro": its first line introduces
+# one; "cut": all from here on is the mail that is answered; "signature". Programs put a prefix of their own before names that they received.
 MARKS: tuple[tuple[str, str, str], ...] = (
     ("class", "gmail_attr", "intro"),
     ("class", "gmail_quote", "intro"),
@@ -79,7 +85,7 @@ _INDENTED = re.compile(r"border(?:-left)?:\s*(?:none|0|medium none)", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class HtmlLines:
-    """HTML as lines to read, quotes behind "> ". `marks` tells by a line's number what a mail program said of it: one of the kinds of MARKS but "quote"."""
+    """HTML as lines to read, quotes behind "> ". `marks` tells by a line's number what a mail program said of it: a kind of MARKS but "quote"."""
 
     lines: list[str]
     marks: Mapping[int, str] = field(default_factory=dict)
@@ -178,7 +184,7 @@ class _Writer:
             self._mark = kind
         self._ends.append(does + self._special(tag, attributes))
 
-    def end(self, tag: str) -> None:
+    def end(self, tag: str) -> None:  # noqa: ARG002  (a reader is told it)
         if self._skipped:
             self._skipped -= 1
             return
@@ -243,7 +249,7 @@ class _Writer:
         if not self._line:
             self._open_line()
         elif self._cell:
-            self._line.append(" | ")
+            self._line.append(" " if self._line[-1].endswith((":", "：")) else " | ")
         elif self._space:
             self._line.append(" ")
         self._cell = self._space = False
@@ -302,7 +308,7 @@ class _Writer:
         address = re.sub(r"^(?:mailto|tel):", "", target, flags=re.IGNORECASE)
         if target.lower().startswith("mailto:"):
             address = address.partition("?")[0]
-        if not shown or not address or _bare(address) in _bare(shown):
+        if not shown or not address or _bare(address) in _bare(shown) or (found[0][:4].lower() == "tel:" and any(one.isdigit() for one in shown)):
             return
         self._linked += 1
         if self._line:
@@ -352,7 +358,7 @@ class _Writer:
         self._break(2)
 
     # The line of a block ends before the quote or list that it belongs to: the letters are in the order in which they were given.
-    _END = {
+    _END: ClassVar[Mapping[str, Callable[[_Writer], None]]] = {
         "b": _end_block,
         "p": _end_paragraph,
         "q": _end_quote,
