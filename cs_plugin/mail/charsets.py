@@ -82,7 +82,9 @@ def codec_of(declared: str) -> str:
     name = declared.strip().strip("\"'").lower()
     if not _NAME.fullmatch(name):
         return ""
-    plain = encodings.normalize_encoding(name)
+    plain = name.replace("-", "_")
+    if plain not in _KNOWN:
+        plain = encodings.normalize_encoding(name)
     found = _KNOWN.get(plain) or _KNOWN.get(plain.replace("windows_", "cp")) or _KNOWN.get(plain.replace("_", ""))
     return _WIDER.get(found, found) if found else ""
 

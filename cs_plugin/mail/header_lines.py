@@ -68,13 +68,17 @@ def _decoded(run: list[tuple[str, str, str]]) -> Iterator[str]:
         if encoding == "b":
             kept.append(_base64(open_base64 + text))
         else:
-            kept += [_base64(open_base64), _quoted(text)]
+            kept += [_base64(open_base64), _quoted(text)] if open_base64 else [_quoted(text)]
         open_base64 = ""
-    if kept or open_base64:
-        yield decode(b"".join(kept) + _base64(open_base64), charset)[0]
+    if open_base64:
+        kept.append(_base64(open_base64))
+    if kept:
+        yield decode(b"".join(kept), charset)[0]
 
 
 def _base64(text: str) -> bytes:
+    if not text:
+        return b""
     letters = _NOT_BASE64.sub(b"", text.encode("utf-8", "replace"))
     letters = letters[: len(letters) - (len(letters) % 4 == 1)]
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))

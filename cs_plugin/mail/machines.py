@@ -26,7 +26,7 @@ def _auto_submitted(mail: Node) -> bool:
 
 
 def _null_sender(mail: Node) -> bool:
-    first = next(mail.each(b"return-path"), None)
+    first = next(iter(mail.each(b"return-path")), None)
     return first is not None and first.strip(b"<> \t\"") == b""
 
 

@@ -111,13 +111,15 @@ class _Correspondence:
     def __init__(self, root: Node, most: int, charset: str) -> None:
         self._root, self._most, self._charset = root, most, charset
         self._read: dict[bytes, list[Correspondent]] = {}
-        path = next(root.each(b"return-path"), None)
+        path = next(iter(root.each(b"return-path")), None)
         self.return_path = None if path is None else _path(path)
         self.sender = self._sender()
         self.written_to = tuple(dict.fromkeys(self._addresses()))[:most]
 
     def of(self, name: bytes) -> tuple[Correspondent, ...]:
         """Return the mailboxes of all headers of a name."""
+        if not self._root.each(name):
+            return ()
         if name not in self._read:
             found: list[Correspondent] = []
             for value in self._root.each(name):
@@ -130,9 +132,9 @@ class _Correspondence:
             if found := self.of(name):
                 return found[0]
         if self.return_path:
-            names = self._read[b"from"]
+            names = self._read.get(b"from")
             return Correspondent(self.return_path, names[0].name if names else "")
-        return next(iter(self._read[b"from"]), None)
+        return next(iter(self._read.get(b"from", [])), None)
 
     def _addresses(self) -> Iterator[str]:
         for name in _WRITTEN_TO:
@@ -155,13 +157,14 @@ def _date(root: Node, oddities: dict[str, None]) -> dt.datetime | None:
 def _name_oddities(root: Node, who: _Correspondence, oddities: dict[str, None]) -> None:
     if not who.of(b"from"):
         oddities["sender_missing"] = None
-    counts: dict[bytes, int] = {}
-    for name, _value in root.headers:
-        counts[name.lower()] = counts.get(name.lower(), 0) + 1
-    if any(counts.get(name, 0) > 1 for name in _ONCE):
+    if any(len(root.each(name)) > 1 for name in _ONCE):
         oddities["header_repeated"] = None
 
 
 def _shown(root: Node, limits: ReadingLimits, charset: str) -> Iterator[tuple[str, str]]:
     for name, value in root.headers[: limits.headers]:
-        yield name[:200].decode("ascii"), free_text(value[: 4 * limits.header_letters], limits.header_letters, charset)
+        shown = name[:200].decode("ascii")
+        if len(value) <= limits.header_letters and value.isascii() and b"=?" not in value and (text := value.decode("ascii")).isprintable():
+            yield shown, " ".join(text.split())   # as most are: nothing to decode, nothing to clean
+        else:
+            yield shown, free_text(value[: 4 * limits.header_letters], limits.header_letters, charset)

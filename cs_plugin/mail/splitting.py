@@ -42,7 +42,7 @@ class Node:
     sub: str = "plain"
     parameters: dict[str, tuple[str, bool]] = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
-    _first: dict[bytes, bytes] = field(default_factory=dict)
+    _by_name: dict[bytes, list[bytes]] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -51,15 +51,14 @@ class Node:
 
     def raw(self, name: bytes) -> bytes:
         """Return the first header of a name (in lower case) that says something, or nothing."""
-        if not self._first:
-            for key, value in self.headers:
-                if value:
-                    self._first.setdefault(key.lower(), value)
-        return self._first.get(name, b"")
+        return next(filter(None, self.each(name)), b"")
 
-    def each(self, name: bytes) -> Iterator[bytes]:
-        """Yield the values of all headers of a name (in lower case)."""
-        return (value for key, value in self.headers if key.lower() == name)
+    def each(self, name: bytes) -> list[bytes]:
+        """Return the values of all headers of a name (in lower case)."""
+        if not self._by_name:
+            for key, value in self.headers:
+                self._by_name.setdefault(key.lower(), []).append(value)
+        return self._by_name.get(name, [])
 
     def parameter(self, name: str) -> str:
         """Return a parameter of the content type, or an empty text."""

@@ -124,6 +124,8 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 def clean_text(text: str) -> str:
     """Return text that every database holds: line ends as line feeds, no control characters, no lone surrogates."""
+    if text.isprintable():
+        return text   # most lines are
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _NO_TEXT.sub("", text)
