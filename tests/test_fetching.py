@@ -57,7 +57,8 @@ def dovecot_with(server_run: Run, certificates: Certificates) -> Callable[[str],
 
     @functools.cache
     def started(kind: str) -> DovecotServer:
-        return DovecotServer(server_run.server(f"dovecot-{kind}-{worker()}", dovecot.starting_with(getattr(certificates, kind))))
+        # A name of this module's own: other modules have certificates of their own.
+        return DovecotServer(server_run.server(f"dovecot-fetching-{kind}-{worker()}", dovecot.starting_with(getattr(certificates, kind))))
 
     return started
 

@@ -238,6 +238,20 @@ def test_a_mail_that_is_far_longer_than_it_was_listed_is_given_up_and_named() ->
         assert caught.value.mails == (MAILS[0],)
 
 
+@pytest.mark.shows("10.2")
+def test_a_mail_that_is_far_longer_than_it_was_listed_keeps_back_no_other() -> None:
+    """It is received for nothing and named; those behind it come, and the mailbox goes on."""
+    long = b"x" * 1_000_000
+    told = b"* 1 FETCH (UID 5 BODY[] {5}\r\nmail1)\r\n* 2 FETCH (UID 6 BODY[] {%d}\r\n%s)\r\n" % (len(long), long)
+    came = list[int | None]()
+    with imap({"UID FETCH .*BODY": told + b"* 3 FETCH (UID 7 BODY[] {5}\r\nmail3)\r\nTAG OK done\r\n"}) as (box, _):
+        with pytest.raises(WithheldError, match="lists and does not give: 1") as caught:
+            came.extend(mail.uid for mail, _ in box.fetch(MAILS))
+        assert came == [5, 7]
+        assert caught.value.mails == (MAILS[1],)
+        assert len(box.list_after(0)) == 3
+
+
 def test_a_header_is_cut_for_a_server_that_does_not() -> None:
     """It ignores how much was asked for."""
     with imap({"UID FETCH .*HEADER": b"* 1 FETCH (UID 5 BODY[HEADER] {10}\r\nA: 1234567)\r\nTAG OK done\r\n"}) as (box, server):

@@ -30,6 +30,9 @@ from cs_plugin.mail.mailbox.server import INBOX, MailServer
 
 _MAX_LINE = 1_000_000
 _MOST_FOLDERS_TOLD = 8
+# What is received for nothing, so that the mails behind it come: one that a server has listed with a size far too small.
+_MOST_PASSED_OVER = 1 << 28
+_UID = re.compile(rb"\bUID (\d+)", re.IGNORECASE)
 # UIDs are 32 bits (RFC 3501, section 2.3.1.1). Lines of commands are kept well below the 8,000 bytes that servers take (RFC 7162, section 4).
 _LAST_UID = (1 << 32) - 1
 _MOST_NAMED = 350
@@ -45,17 +48,26 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class _Imap4(imaplib.IMAP4):
-    """`imaplib` over a line of ours: what is connected to was looked up and checked before."""
+    """`imaplib` over a line of ours: what is connected to was looked up and checked before.
+
+    A literal longer than `longest` is passed over: `passed_over` says so, and nothing stands for it.
+    """
 
     def __init__(self, server: MailServer, line: Line) -> None:
         self._line = line
+        self.longest = _MOST_PASSED_OVER
+        self.passed_over = False
         super().__init__(server.server, server.port)
 
     def _create_socket(self, _timeout: float | None = None) -> Any:
         return self._line
 
     def read(self, size: int) -> bytes:
-        return self._line.read(size)
+        if not self.longest < size <= _MOST_PASSED_OVER:
+            return self._line.read(size)
+        self._line.pass_over(size)
+        self.passed_over = True
+        return b""
 
     def readline(self) -> bytes:
         # A server's longest line, as `imaplib` bounds it.
@@ -248,21 +260,25 @@ class ImapMailbox(Mailbox):
         withheld = list[ListedMail]()
         for some in _batches(mails):
             missing = {mail.uid: mail for mail in some}
-            yield from self._fetch(missing)
+            yield from self._fetch(missing, withheld)
             for mail in self._still_there(missing):
                 # One that the server cannot give makes it refuse, or leave out, those that were asked for beside it.
                 alone = {mail.uid: mail}
                 if len(some) > 1:
-                    yield from self._fetch(alone)
+                    yield from self._fetch(alone, withheld)
                 withheld += self._still_there(alone)
         if withheld:
             raise WithheldError(bad(WITHHELD, n=len(withheld)), withheld)
 
-    def _fetch(self, missing: dict[int | None, ListedMail]) -> Iterator[tuple[ListedMail, bytes]]:
-        """Yield the mails of one command; those that did not come are left in `missing`."""
+    def _fetch(self, missing: dict[int | None, ListedMail], withheld: list[ListedMail]) -> Iterator[tuple[ListedMail, bytes]]:
+        """Yield the mails of one command; those that did not come are left in `missing`, but that those far too long go to `withheld`."""
+        self._imap.longest = max(most_bytes([mail]) for mail in missing.values())
         with self.asking(self._step, bytes_asked=most_bytes(list(missing.values()))), self._nothing_between():
             try:
                 for told in self._told("FETCH", _uid_set(missing), "(UID BODY.PEEK[])", or_refused=True):
+                    if self._imap.passed_over:
+                        withheld.append(missing.pop(self._passed_over(told)))
+                        continue
                     attributes = _parsed(told)
                     # What is no text is NIL: the mail has been removed.
                     mail = missing.pop(attributes.get(b"UID"), None) if isinstance(attributes.get(b"BODY[]"), bytes) else None
@@ -278,6 +294,14 @@ class ImapMailbox(Mailbox):
                 if len(missing) == 1:
                     raise WithheldError(bad(TOO_MUCH), list(missing.values())) from error
                 raise
+
+    def _passed_over(self, told: list[Any]) -> int:
+        """Return the UID of the mail that was too long to be kept. Raise TooMuchError where it is not told whose mail that was."""
+        self._imap.passed_over = False
+        found = _UID.search(b" ".join(part[0] if isinstance(part, tuple) else part for part in told))
+        if found is None:
+            raise TooMuchError("a mail without a name is too long")
+        return int(found[1])
 
     def _still_there(self, missing: dict[int | None, ListedMail]) -> list[ListedMail]:
         """Return those that did not come and have not been removed either."""
@@ -459,6 +483,7 @@ class ImapMailbox(Mailbox):
             yield
         finally:
             self._fetching = False
+            self._imap.longest, self._imap.passed_over = _MOST_PASSED_OVER, False
 
     def _take_notice(self) -> None:
         """Take in what the server has told without being asked: how many mails there are now."""

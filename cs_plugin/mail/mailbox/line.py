@@ -142,6 +142,15 @@ class Line:
             missing -= read.write(self._take(missing))
         return read.getvalue()
 
+    def pass_over(self, size: int) -> None:
+        """Receive so many bytes and keep none; they do not count as what the server may send."""
+        missing = size - len(self._take(size))
+        while missing:
+            self._left += missing
+            self._ahead = self._receive(missing)
+            self._left -= missing - min(missing, len(self._ahead))
+            missing -= len(self._take(missing))
+
     def allow(self, most: int) -> None:
         """Let the server send so many bytes from now on, and no more."""
         self._left = most
