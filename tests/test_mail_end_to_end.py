@@ -33,8 +33,8 @@ def test_a_conversation_by_mail_from_its_bytes(any_store: Store) -> None:
     number = began.thread_id or 0
     answer(any_store, number)
     ours = sent(any_store, to=JAN.email)
-    second = f"From: {JAN.email}\r\nTo: {BOX}\r\nSubject: Re: parcel\r\nMessage-ID: <2@mail.example>\r\nIn-Reply-To: {id_of(ours)}\r\n\r\nThank you.\r\n"
-    landed = take(any_store, parse.read_mail(second.encode()))
-    assert (began.outcome, landed.outcome, landed.reason, landed.thread_id) == (Outcome.MESSAGE, Outcome.MESSAGE, "answers_a_known_mail", number)
+    head = f"From: {JAN.email}", f"To: {BOX}", "Subject: Re: parcel", "Message-ID: <2@mail.example>", f"In-Reply-To: {id_of(ours)}"
+    landed = take(any_store, parse.read_mail("\r\n".join((*head, "", "Thank you.", "")).encode()))
+    assert (landed.outcome, landed.reason, landed.thread_id) == (Outcome.MESSAGE, "answers_a_known_mail", number)
     assert [one.text.strip() for one in messages_of(any_store, number)] == ["Where is it?", "It is on its way.", "Thank you."]
     assert thread_of(any_store, number).status is Status.OPEN
