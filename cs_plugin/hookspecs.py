@@ -391,7 +391,7 @@ def cs_mail_failed(mail: OutgoingMail, reason: str, thread_id: int | None) -> No
 
 @hookspec
 def cs_mail_set_aside(mailbox_id: int, cause: str) -> None:
-    """Hear that a mail could not be read and was set aside whole. *Has no caller yet: it comes with mail in.*
+    """Hear that a mail could not be taken and was set aside whole, or its sender has no part in the thread; `cause` is in words, or a reason's name.
 
     ```python
     @hookimpl
@@ -403,12 +403,12 @@ def cs_mail_set_aside(mailbox_id: int, cause: str) -> None:
 
 @hookspec
 def cs_sync_finished(mailbox_id: int, counts: Mapping[str, int], error: str | None) -> None:
-    """Hear that a run over a mailbox has ended, and what came of its mails. *Has no caller yet: it comes with mail in.*
+    """Hear that a run over a mailbox has ended, and what came of its mails; one that found nothing new is not told of. `error` is in English words.
 
     ```python
     @hookimpl
     def cs_sync_finished(mailbox_id, counts):
-        count("mails", counts.get("received", 0))
+        count("mails", counts.get("message", 0))
     ```
     """
 

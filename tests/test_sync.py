@@ -373,9 +373,8 @@ def test_files_that_cannot_be_kept_fail_the_run_and_nothing_is_lost(store: Store
 @pytest.mark.shows("10.2")
 def test_a_server_that_is_gone_is_told_and_asked_less_and_less_often(store: Store, dovecot_server: DovecotServer) -> None:
     """Each failure in a row makes the pause longer; a run that works ends that."""
-    begun(store, dovecot_server, "")
-    good = mailbox(store).port
-    change(store, port=free_port())
+    user = begun(store, dovecot_server, "")
+    describe(store, dovecot_server, user, imap_port=free_port())
     pauses = []
     for _ in range(3):
         assert "Nothing listens at port" in run(store).error
@@ -385,7 +384,7 @@ def test_a_server_that_is_gone_is_told_and_asked_less_and_less_often(store: Stor
     assert pauses == [dt.timedelta(minutes=minutes) for minutes in (1, 2, 5)]
     assert "Nothing listens at port" in mailbox(store).last_error
     assert runs(store)[-1].findings is not None
-    change(store, port=good)
+    describe(store, dovecot_server, user)
     assert run(store).error == ""
     assert (mailbox(store).failures, mailbox(store).last_error, mailbox(store).last_success_at) == (0, "", store.clock())
 

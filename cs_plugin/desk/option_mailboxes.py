@@ -61,7 +61,8 @@ class Described:
 
 
 def _place(settings: MailboxSettings) -> bytes:
-    return digest("mailbox", settings.server.lower(), str(settings.port), settings.user, POP3 if settings.pop3 else IMAP)
+    # Not the port: with encryption from the first byte it is another one, and the mailbox the same.
+    return digest("mailbox", settings.server.lower(), settings.user, POP3 if settings.pop3 else IMAP)
 
 
 def described(own: OwnOptions, shops: Sequence[Shop]) -> tuple[Described, ...]:
@@ -169,8 +170,8 @@ def at_work(bench: Bench, row: Mailbox, *, with_password: bool = True) -> Mailbo
     source = ComingFrom(row.id, tuple(shop.id for shop in shops), row.address, row.contact_id, row.create_threads)
     password = _password(bench.vault, options) if with_password and row.oauth_token_id is None else ""
     server = MailServer(
-        row.server, row.port or 0, row.username, password, pop3=row.protocol == POP3, security=security_of(options.__getitem__),
-        folder=row.folder or INBOX,
+        options["imap_url"], options["imap_port"] or 0, options["imap_user"], password, pop3=row.protocol == POP3,
+        security=security_of(options.__getitem__), folder=row.folder or INBOX,
     )
     return MailboxAtWork(
         row.id, row.name, source, row.folder or INBOX, row.protocol == POP3, row.afterwards, row.move_to, row.oauth_token_id, server

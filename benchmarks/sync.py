@@ -1,0 +1,386 @@
+"""What fetching mail costs: `python -m benchmarks.sync [--mails N] [--databases …] [--delay-ms 0,20] [--stored 0,200000] [--json FILE] [--no-peer]`.
+
+Generated mails lie in a Dovecot that is started for it: a quarter each plain, an alternative with HTML, with an attachment of 50 kB, and answers. In
+the same run three fetch them, each in a process of its own, and delete what they have stored: the desk; the floor, which is a batched fetch, the
+standard library's parser and the same durable work and nothing else; and django-helpdesk's `get_email`, in an environment of its own. A round trip
+is made slow by a line in between that holds every answer back. See `sync.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from imapclient import IMAPClient
+from sqlalchemy.orm import Session
+
+from cs_plugin.rules.incoming import Outcome
+from cs_plugin.rules.inquiry import AuthorKind, Channel, address_key, preview
+from cs_plugin.rules.same_mail import content_key
+from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import imported, search, threads
+from cs_plugin.store.files import Content, FileStore
+from cs_plugin.store.matching import message_id_key
+from cs_plugin.store.models import Blob, ImportedMail, Message, Thread
+from cs_plugin.web.mounted import utc_now
+from tests.hosts.store import Store, make_store
+from tests.hosts.syncing import begun, run
+from tests.servers import dovecot, mariadb, postgresql
+from tests.servers.processes import HOST
+from tests.servers.run import Run
+
+WORDS = "The parcel has not arrived, and the carrier says that it was delivered on Tuesday. "
+BATCH = 50
+PEER = "django-helpdesk==2.6.1"
+_SETTINGS = '''
+SECRET_KEY, DEBUG, USE_TZ, SITE_ID, ROOT_URLCONF = "benchmark", False, True, 1, "peer_urls"
+INSTALLED_APPS = ["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.sites",
+    "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.humanize", "bootstrap4form", "rest_framework", "helpdesk"]
+DATABASES = {"default": %(database)r}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MEDIA_ROOT = %(media)r
+STATIC_URL = "/static/"
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+HELPDESK_TEAMS_MODE_ENABLED = False
+HELPDESK_ENABLE_ATTACHMENTS = True
+QUEUE_EMAIL_BOX_UPDATE_ONLY = False
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+'''
+_QUEUE = """
+import django; django.setup()
+from helpdesk.models import Queue
+Queue.objects.create(title="Desk", slug="desk", email_address="paris@shop.example", allow_email_submission=True, email_box_type="imap",
+    email_box_host=%(host)r, email_box_port=%(port)d, email_box_user=%(user)r, email_box_pass=%(password)r, email_box_imap_folder="INBOX",
+    email_box_interval=0)
+"""
+
+
+# --- What is fetched ------------------------------------------------------------------------------------------------------------------------------
+
+
+def made(number: int) -> bytes:
+    """Return a mail of one of the four kinds."""
+    kind = number % 4
+    one = EmailMessage()
+    one["From"] = f"Customer {number} <customer{number - number % 4}@example.com>"
+    one["To"] = "paris@shop.example"
+    one["Subject"] = f"Re: Parcel {number - 3}" if kind == 3 else f"Parcel {number}"
+    one["Message-ID"] = f"<{number}@mail.example>"
+    one["Date"] = "Sat, 21 Nov 2026 10:00:00 +0000"
+    text = f"Hello,\n\n{WORDS * 6}\nNumber {number}.\n"
+    if kind == 3:
+        one["In-Reply-To"] = one["References"] = f"<{number - 3}@mail.example>"
+        text += "\nOn Sat, 21 Nov 2026 at 10:00, the shop wrote:\n> " + "\n> ".join([WORDS] * 6) + "\n"
+    one.set_content(text)
+    if kind == 1:
+        one.add_alternative(f"<html><body><p>Hello,</p><p>{WORDS * 6}</p><p>Number <b>{number}</b>.</p></body></html>", subtype="html")
+    if kind == 2:
+        one.add_attachment(os.urandom(50_000), maintype="image", subtype="jpeg", filename=f"parcel {number}.jpg")
+    return one.as_bytes(policy=one.policy.clone(linesep="\r\n"))
+
+
+@contextmanager
+def slow_line(port: int, delay: float) -> Iterator[int]:
+    """Lead to a port of this machine over a line that holds back whatever the server says for so many seconds; yield the line's own port."""
+    if not delay:
+        yield port
+        return
+    loop, ready, found = asyncio.new_event_loop(), threading.Event(), [0]
+
+    async def carry(reading: asyncio.StreamReader, writing: asyncio.StreamWriter, held: float) -> None:
+        async def later(moment: float, data: bytes) -> None:
+            await asyncio.sleep(max(0.0, moment - loop.time()))
+            writing.write(data)
+
+        waiting: asyncio.Task[None] | None = None
+        while data := await reading.read(1 << 16):
+            before, moment = waiting, loop.time() + held
+
+            async def in_order(before: asyncio.Task[None] | None, moment: float, data: bytes) -> None:
+                if before is not None:
+                    await before
+                await later(moment, data)
+
+            waiting = loop.create_task(in_order(before, moment, data))
+        if waiting is not None:
+            await waiting
+        writing.close()
+
+    async def connect(reading: asyncio.StreamReader, writing: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(HOST, port)
+        await asyncio.gather(carry(reading, back, 0.0), carry(there, writing, delay))
+
+    async def serve() -> None:
+        server = await asyncio.start_server(connect, HOST, 0)
+        found[0] = server.sockets[0].getsockname()[1]
+        ready.set()
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True).start()
+    ready.wait()
+    yield found[0]
+
+
+# --- Who fetches, each in a process of its own ----------------------------------------------------------------------------------------------------
+
+
+def fetch_ours(asked: dict[str, Any]) -> dict[str, float]:
+    """Fetch with the desk."""
+    store = _store(asked)
+    began, before = time.perf_counter(), _peak()
+    report = run(store)
+    took = time.perf_counter() - began
+    assert not report.error, report.error
+    assert sum(report.counts.values()) == asked["mails"], report.counts
+    return {"per_s": asked["mails"] / took, "peak_mb": _peak() - before}
+
+
+def fetch_floor(asked: dict[str, Any]) -> dict[str, float]:
+    """Fetch with nothing but what has to be done."""
+    store = _store(asked)
+    files, began = FileStore(str(Path(asked["folder"]) / "floor")), time.perf_counter()
+    with IMAPClient(HOST, asked["port"], ssl=False) as client, store.desk.sessions() as session:
+        client.login(asked["user"], asked["password"])
+        client.select_folder("INBOX")
+        uids, done = client.search(), 0
+        for start in range(0, len(uids), BATCH):
+            some = uids[start : start + BATCH]
+            raws = [one[b"BODY[]"] for one in client.fetch(some, ["BODY.PEEK[]"]).values()]
+            _write(session, files, raws)
+            client.delete_messages(some)
+            client.uid_expunge(some)
+            done += len(raws)
+    assert done == asked["mails"]
+    return {"per_s": done / (time.perf_counter() - began)}
+
+
+def _write(session: Session, files: FileStore, raws: Sequence[bytes]) -> None:
+    """Store mails durably: the files, and a thread, a message with its words, a blob and a row to know it by for each, in one transaction."""
+    now, parsed, contents = utc_now(), [message_from_bytes(raw) for raw in raws], list[Content]()
+    texts = []
+    for raw, mail in zip(raws, parsed, strict=True):
+        parts = [part for part in mail.walk() if not part.is_multipart()]
+        bodies = [part.get_payload(decode=True) for part in parts]
+        texts.append(bodies[0].decode())  # type: ignore[union-attr]
+        contents.append(Content("mail.eml", "message/rfc822", raw))
+        contents += [Content("part", part.get_content_type(), body) for part, body in zip(parts[1:], bodies[1:], strict=True)]  # type: ignore[arg-type]
+    stored = files.keep_several(contents)
+    blobs = [Blob(sha256=one.sha256, size=one.size, key=one.key, created_at=now) for one in stored]
+    opened = [
+        Thread(
+            shop_id="1", language="en", folder=Folder.LIST, status=Status.OPEN, address=(address := str(mail["From"])[-40:]),
+            address_hash=address_key(address), address_sort=address, token_nonce="n" * 32, subject=str(mail["Subject"]), created_at=now,
+        )
+        for mail in parsed
+    ]  # fmt: skip
+    session.add_all([*blobs, *opened])
+    session.flush()
+    messages = [
+        Message(
+            thread_id=thread.id, home_thread_id=thread.id, shop_id="1", author_kind=AuthorKind.CUSTOMER, channel=Channel.MAIL, text=text,
+            preview=preview(text), subject=thread.subject, message_id=mail["Message-ID"], message_id_hash=message_id_key(mail["Message-ID"]),
+            original_blob_id=blobs[0].id, created_at=now,
+        )
+        for thread, mail, text in zip(opened, parsed, texts, strict=True)
+    ]  # fmt: skip
+    session.add_all(messages)
+    session.flush()
+    search.index_messages(session, [(one.id, one.thread_id, one.text) for one in messages])
+    threads.recompute(session, [one.id for one in opened])
+    imported.write(
+        session,
+        [
+            {
+                "mailbox_id": 1, "folder": "INBOX", "uidvalidity": 1, "uid": 1, "uidl_hash": None, "message_id_hash": one.message_id_hash,
+                "content_hash": content_key(raw), "run_id": None, "message_id": one.id, "outcome": Outcome.MESSAGE.value, "reason": "",
+                "on_server": False, "size": len(raw), "sender": "", "subject": "", "created_at": now,
+            }
+            for one, raw in zip(messages, raws, strict=True)
+        ],
+    )  # fmt: skip
+    session.commit()
+    session.expunge_all()
+
+
+def _store(asked: dict[str, Any]) -> Store:
+    store = make_store(asked["url"], Path(asked["folder"]))
+    store.desk.clock = utc_now
+    fill(store, asked["stored"])
+    if asked["who"] == "ours":
+        server = dovecot.DovecotServer.__new__(dovecot.DovecotServer)
+        server.imap_port = asked["port"]
+        begun(store, server, asked["user"], delete_messages=True)
+        with store.desk.sessions() as session:
+            session.execute(sa.text("UPDATE cs_mailbox SET last_uid = 0, first_uid = 0"))
+            session.commit()
+    return store
+
+
+def fill(store: Store, number: int) -> None:
+    """Store so many messages beforehand, two in a thread, each with a row to know it by."""
+    now = store.clock()
+    for start in range(0, number, 2_000):
+        with store.desk.sessions() as session:
+            opened = [
+                Thread(
+                    shop_id="1", language="en", folder=Folder.LIST, status=Status.OPEN, address=f"old{one}@example.com",
+                    address_hash=address_key(f"old{one}@example.com"), address_sort=f"old{one}@example.com", token_nonce="n" * 32, created_at=now,
+                )
+                for one in range(start, min(start + 2_000, number), 2)
+            ]  # fmt: skip
+            session.add_all(opened)
+            session.flush()
+            rows = [
+                {
+                    "thread_id": thread.id, "home_thread_id": thread.id, "shop_id": "1", "text": WORDS, "preview": preview(WORDS), "created_at": now,
+                    "author_kind": AuthorKind.CUSTOMER, "channel": Channel.MAIL,
+                    "message_id_hash": message_id_key(f"<old{thread.id}-{turn}@mail.example>"),
+                }
+                for thread in opened
+                for turn in (0, 1)
+            ]  # fmt: skip
+            session.execute(sa.insert(Message), rows)
+            newest = session.execute(sa.select(Message.id, Message.thread_id, Message.text).where(Message.thread_id >= opened[0].id)).all()
+            search.index_messages(session, [(one.id, one.thread_id, one.text) for one in newest])
+            session.execute(
+                sa.insert(ImportedMail),
+                [{"mailbox_id": 1, "outcome": "message", "message_id_hash": row["message_id_hash"], "created_at": now} for row in rows],
+            )
+            threads.recompute(session, [one.id for one in opened])
+            session.commit()
+
+
+def fetch_peer(asked: dict[str, Any]) -> dict[str, float]:
+    """Fetch with django-helpdesk: its own command, on an empty store of its own; starting it is not counted."""
+    folder, url = Path(asked["folder"]), sa.make_url(asked["url"])
+    database: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "peer.sqlite")}
+    if url.get_backend_name() == "postgresql":
+        database = {
+            "ENGINE": "django.db.backends.postgresql", "NAME": url.database, "USER": url.username, "PASSWORD": url.password or "",
+            "HOST": url.query.get("host") or url.host or "", "PORT": str(url.port or ""),
+        }  # fmt: skip
+    (folder / "peer_settings.py").write_text(_SETTINGS % {"database": database, "media": str(folder / "media")})
+    (folder / "peer_urls.py").write_text("from django.urls import include, path\nurlpatterns = [path('', include('helpdesk.urls'))]\n")
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "peer_settings", "PYTHONPATH": str(folder)}
+    python = str(Path(asked["peer"]) / "bin" / "python")
+
+    def do(*command: str) -> None:
+        subprocess.run([python, *command], env=env, cwd=folder, check=True, capture_output=True, text=True)
+
+    do("-m", "django", "migrate", "--verbosity", "0")
+    do("-c", _QUEUE % {"host": HOST, "port": asked["port"], "user": asked["user"], "password": asked["password"]})
+    timed = (
+        "import time, json, django; django.setup()\n"
+        "from django.core.management import call_command\nfrom helpdesk.models import Ticket, FollowUp\n"
+        "began = time.perf_counter(); call_command('get_email', quiet=True); took = time.perf_counter() - began\n"
+        "print(json.dumps([took, Ticket.objects.count(), FollowUp.objects.count()]))"
+    )
+    told = subprocess.run([python, "-c", timed], env=env, cwd=folder, check=True, capture_output=True, text=True)
+    took, tickets, answers = json.loads(told.stdout.splitlines()[-1])
+    assert tickets + answers >= asked["mails"], (tickets, answers, told.stderr[-2_000:])
+    return {"per_s": asked["mails"] / took}
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+WHO = {"ours": fetch_ours, "floor": fetch_floor, "peer": fetch_peer}
+
+
+# --- All of it ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def measure(servers: Run, folder: Path, database: str, mails: int, delay: int, stored: int, peer: Path | None) -> dict[str, Any]:
+    """Return one row."""
+    server = dovecot.DovecotServer(servers.server("dovecot", dovecot.start))
+    row: dict[str, Any] = {"case": "sync", "database": database, "mails": mails, "delay_ms": delay, "stored": stored}
+    for who in WHO:
+        row[f"{who}_per_s"] = None
+        if who == "peer" and (peer is None or stored or database == "mariadb"):
+            continue
+        user, place = server.new_user(), folder / f"{database}-{who}-{time.time_ns()}"
+        place.mkdir()
+        server.put(user, *(made(number) for number in range(mails)))
+        with slow_line(server.imap_port, delay / 1000) as port:
+            asked = {
+                "who": who, "url": _url(servers, database, place), "folder": str(place), "port": port, "user": user, "password": server.password,
+                "mails": mails, "stored": stored, "peer": str(peer),
+            }  # fmt: skip
+            command = [sys.executable, "-m", "benchmarks.sync", "--asked", json.dumps(asked)]
+            told = subprocess.run(command, capture_output=True, text=True, check=False)
+        if told.returncode:
+            raise SystemExit(f"{who} on {database}: {told.stderr[-4_000:]}")
+        found = json.loads(told.stdout.splitlines()[-1])
+        row[f"{who}_per_s"] = round(found["per_s"], 1)
+        if "peak_mb" in found:
+            row["peak_mb"] = round(found["peak_mb"], 1)
+    return row
+
+
+def _url(servers: Run, database: str, folder: Path) -> str:
+    if database == "postgresql":
+        with postgresql.PostgreSQLServer(servers.server("postgresql", postgresql.start)) as server:
+            return server.create_database()
+    if database == "mariadb":
+        with mariadb.MariaDBServer(servers.server("mariadb", mariadb.start)) as server:
+            return server.create_database()
+    return f"sqlite:///{folder}/store.sqlite"
+
+
+def make_peer(folder: Path) -> Path:
+    """Make the environment of django-helpdesk."""
+    place = folder / "peer"
+    subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+    subprocess.run([str(place / "bin" / "pip"), "install", "--quiet", PEER, "psycopg[binary]", "setuptools<81"], check=True)
+    return place
+
+
+def main() -> None:
+    """Measure what is asked for, print it row by row, and write it down."""
+    numbers = lambda text: [int(one) for one in text.split(",")]  # noqa: E731 - a type of argparse's
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mails", type=int, default=1_000)
+    parser.add_argument("--databases", type=lambda text: text.split(","), default=["sqlite", "postgresql"])
+    parser.add_argument("--delay-ms", type=numbers, default=[0, 20])
+    parser.add_argument("--stored", type=numbers, default=[0, 200_000])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--asked", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.asked:
+        asked = json.loads(given.asked)
+        print(json.dumps(WHO[asked["who"]](asked)))
+        return
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="cs_plugin-sync-") as name:
+        servers, folder = Run.begin(), Path(name)
+        try:
+            peer = None if given.no_peer else make_peer(folder)
+            cases = [(database, delay, stored) for database in given.databases for stored in given.stored for delay in given.delay_ms]
+            for database, delay, stored in cases:
+                rows.append(measure(servers, folder, database, given.mails, delay, stored, peer))
+                print(json.dumps(rows[-1]), flush=True)
+        finally:
+            servers.end()
+    if given.json:
+        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
