@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin import Language, Shop, desk
 from cs_plugin.errors import InvalidInputError
-from cs_plugin.rules.mails import MAILS
+from cs_plugin.rules.mails import MAILS, ON
 from cs_plugin.store.contacts import default_contact, find_contact, list_contacts
 from cs_plugin.store.models import Contact, ContactShop, ContactText, EmployeePreference, Mailbox, Option, ThreadEvent
 from tests.hosts.store import EVERYTHING, JOHN, LAYLA, MARIE, Store, make_store
@@ -681,17 +681,17 @@ def test_the_first_contacts_speak_every_language_of_the_host(tmp_path: Any) -> N
 
 @pytest.mark.shows("11.4")
 def test_each_mail_of_a_contact_has_its_box(store: Store, client: Any) -> None:
-    """All are on for a new one, and what is switched off is kept."""
+    """For a new one all but the confirmation of mails are on, and what is switched off is kept."""
     page = client.get(f"{CONTACTS}/new/").text
     boxes = re.findall(r'<input type="checkbox"[^>]+name="mails" value="(\w+)"[^>]*?( checked)?>', page)
     assert {name for name, _ticked in boxes} == MAILS
-    assert all(ticked for _name, ticked in boxes)
-    assert post(client, "/new/", **GOOD, mails_shown="y", mails=sorted(MAILS - {"reply", "assigned"})).status_code == 303
+    assert {name for name, ticked in boxes if ticked} == ON
+    assert post(client, "/new/", **GOOD, mails_shown="y", mails=sorted(ON - {"reply", "assigned"})).status_code == 303
     contact = contacts(store)[-1]
     assert contact.mails == {"assigned": False, "reply": False}
     page = client.get(f"{CONTACTS}/{contact.id}/").text
     off = [name for name, ticked in re.findall(r'name="mails" value="(\w+)"[^>]*?( checked)?>', page) if not ticked]
-    assert sorted(off) == ["assigned", "reply"]
+    assert sorted(off) == ["assigned", "mail_confirmation", "reply"]
 
 
 @pytest.mark.shows("11.4")
@@ -700,8 +700,10 @@ def test_a_form_that_shows_no_boxes_switches_nothing(store: Store, client: Any) 
     assert post(client, "/2/", **GOOD).status_code == 303
     assert contacts(store)[1].mails == {}
     assert post(client, "/2/", **GOOD, mails_shown="y", mails=["nothing"]).status_code == 303
-    assert contacts(store)[1].mails == dict.fromkeys(MAILS, False)
+    assert contacts(store)[1].mails == dict.fromkeys(ON, False)
     assert post(client, "/2/", **{**GOOD, "title-en": ""}, mails_shown="y", mails=["reply"]).status_code == 422
-    assert contacts(store)[1].mails == dict.fromkeys(MAILS, False)
+    assert contacts(store)[1].mails == dict.fromkeys(ON, False)
     assert post(client, "/2/", **GOOD, mails_shown="y", mails=sorted(MAILS)).status_code == 303
+    assert contacts(store)[1].mails == {"mail_confirmation": True}
+    assert post(client, "/2/", **GOOD, mails_shown="y", mails=sorted(ON)).status_code == 303
     assert contacts(store)[1].mails == {}

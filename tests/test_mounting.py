@@ -583,6 +583,7 @@ ADMIN_URLS = {
     "/customer-service/<thread_id>/assignee POST",
     "/customer-service/<thread_id>/files/<message_id>/<attachment_id> GET",
     "/customer-service/<thread_id>/forward POST",
+    "/customer-service/<thread_id>/messages/<message_id>/original GET",
     "/customer-service/<thread_id>/messages/<message_id>/retry POST",
     "/customer-service/<thread_id>/not-spam POST",
     "/customer-service/<thread_id>/restore POST",

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin import desk
 from cs_plugin.desk import Answer, Bench, Target
+from cs_plugin.rules.incoming import IncomingMail
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Folder, Status
@@ -20,7 +21,9 @@ from cs_plugin.store import (
     contacts,
     daily,
     figures,
+    files,
     locking,
+    mail_clues,
     matching,
     notices,
     opinions,
@@ -304,6 +307,9 @@ DIRECTS: Mapping[str, Direct] = {
     "a thread": Direct("cs_threads.thread_page", "thread", lambda one: {"thread_id": one.id}, follows=True, exact=False, only=_of_another_kind),
     "a file": Direct(
         "cs_threads.thread_file", "file", lambda one: {"thread_id": one.thread, "message_id": one.message, "attachment_id": one.id}
+    ),
+    "a mail as it came": Direct(
+        "cs_threads.thread_original", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply", "reply"
     ),
     "a contact": Direct(
         "cs_contacts.edit", "contact", lambda one: {"number": one.id}, "configure", "configure"
@@ -605,6 +611,29 @@ def _by_link(session: Session, scope: Scope, world: World) -> set[Any]:
     return _each(world, "thread", lambda one: matching.linked_thread(session, scope, signer, token(one)))
 
 
+def _tagged(session: Session, world: World, identity: int) -> IncomingMail:
+    """Return a mail to the signed address of a thread."""
+    tag = world.store.desk.signer.sign(TagKind.ADDRESS, identity, session.get_one(Thread, identity).token_nonce)
+    return IncomingMail(None, "", "", written_to=(f"box+{tag}@shop.example",))
+
+
+def _by_address_tag(session: Session, scope: Scope, world: World) -> set[Any]:
+    signer = world.store.desk.signer
+
+    def led_to(identity: int) -> bool:
+        return bool(mail_clues.read_clues(session, scope, signer, _tagged(session, world, identity), None).address_tags)
+
+    return _each(world, "thread", led_to)
+
+
+def _named_by_tags(session: Session, scope: Scope, world: World) -> set[Any]:
+    return mail_clues.threads_named(session, scope, [_tagged(session, world, int(one.id)) for one in world.of("thread")])
+
+
+def _originals(session: Session, scope: Scope, world: World) -> set[Any]:
+    return {one.id for one in world.of("file") if files.original_of(session, scope, one.thread, one.message)}
+
+
 def _orders(world: World) -> list[Any]:
     return list(world.store.answers.orders)
 
@@ -708,6 +737,9 @@ READERS: Mapping[str, Reader] = {
         reopening, "thread", lambda session, scope, world: _each(world, "thread", lambda one: reopening.lock_with_neighbours(session, scope, one))
     ),
     "linked_thread": Reader(matching, "thread", _by_link),
+    "read_clues": Reader(mail_clues, "thread", _by_address_tag),
+    "threads_named": Reader(mail_clues, "thread", _named_by_tags),
+    "original_of": Reader(files, "file", _originals),
     "threads_of_order": Reader(
         order_threads, "thread",
         lambda session, scope, world: {one.id for order in _orders(world) for one in order_threads.threads_of_order(session, scope, order)},

@@ -345,6 +345,10 @@ def _event(bench: Bench, thread_id: int, word: str) -> ThreadEvent:
 def _note_files(world: World, opened: Thing) -> None:
     query = select(Message.id, Attachment.id, Message.private).join(Attachment, Attachment.message_id == Message.id)
     for message_id, attachment_id, private in look(world.store, lambda session: session.execute(query.where(Message.thread_id == opened.id)).all()):
+        # The same bytes stand for the mail that the message came by.
+        blob = select(Attachment.blob_id).where(Attachment.id == attachment_id).scalar_subquery()
+        came_by = update(Message).where(Message.id == message_id).values(original_blob_id=blob)
+        do(world.store, lambda bench, came_by=came_by: bench.session.execute(came_by))
         world.plant("file", attachment_id, opened.shops, thread=opened.id, message=message_id, private=private)
 
 
