@@ -76,6 +76,7 @@ def raw(message: EmailMessage, name: str) -> str:
 @settings(max_examples=300, deadline=None)
 @given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
 @example("", "", '""', "")
+@example("", "", "<>", "")
 def test_nothing_that_people_write_breaks_a_mail_or_adds_to_its_headers(name: str, subject: str, file_name: str, text: str) -> None:
     """Names, subjects, file names and texts of any letters come back as they were, but for what no line can hold."""
     sent = to_message(
@@ -111,7 +112,7 @@ def test_nothing_that_people_write_breaks_a_mail_or_adds_to_its_headers(name: st
     assert _name_in(raw(sent, "From")) == clean_line(name, 200)
     (attached,) = arrived.iter_attachments()
     last = clean_line(file_name.replace("\\", "/").rpartition("/")[2], 200)
-    assert attached.get_filename() == (last.replace("=?", "=_").replace('"', "'") or "file")
+    assert attached.get_filename() == (last.replace("=?", "=_").translate(str.maketrans("\"<>", "'()")) or "file")
     assert attached.get_content_type() == "text/plain"
     assert attached.get_payload(decode=True) == b"abc"
     for kind in ("plain", "html"):

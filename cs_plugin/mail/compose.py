@@ -48,6 +48,7 @@ _OWN = jinja2.PackageLoader("cs_plugin", "templates")
 
 # A type that may stand over an attachment; anything else, and what would be taken apart as a mail, is just bytes.
 _TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
+_NO_MARKS = str.maketrans("\"<>", "'()")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -174,9 +175,9 @@ def to_message(mail: OutgoingMail, open_file: Callable[[str], IO[bytes]], now: d
 
 
 def _attach(message: EmailMessage, stored: StoredFile, open_file: Callable[[str], IO[bytes]]) -> None:
-    # Some programs decode what looks like an encoded word (RFC 2047) even here, where none may stand, and some take a name's own quotes for the
-    # header's; no file of Windows has them.
-    name = clean_line(stored.name.replace("\\", "/").rpartition("/")[2], 200).replace("=?", "=_").replace('"', "'") or "file"
+    # Some programs decode what looks like an encoded word (RFC 2047) even here, where none may stand, and some take a name's own quotes or angle
+    # brackets for the header's; no file of Windows has them.
+    name = clean_line(stored.name.replace("\\", "/").rpartition("/")[2], 200).replace("=?", "=_").translate(_NO_MARKS) or "file"
     content_type = stored.content_type.lower()
     main, _, sub = (content_type if _TYPE.fullmatch(content_type) else "application/octet-stream").partition("/")
     try:
