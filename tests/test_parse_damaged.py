@@ -84,6 +84,7 @@ EXPENSIVE = {
     "images shown": 'b"Content-Type: text/html\\n\\n" + b"<img src=cid:x>" * 100_000',
     "blank lines": 'b"Subject: x\\n\\n" + b"\\n" * 3_000_000',
     "reports": 'b"Return-Path: <>\\nContent-Type: multipart/report; boundary=b\\n\\n" + b"--b\\nContent-Type: message/delivery-status\\n\\n" + b"Action: failed\\n\\n" * 100_000',
+    "a bounce of long lines": 'b"Return-Path: <>\\nFrom: mailer-daemon@x.example\\n\\n" + (b"This is a" + b"x" * 5_000 + b"\\n") * 12',
     "a bounce of dots": 'b"Return-Path: <>\\nFrom: mailer-daemon@x.example\\n\\n" + b"5.1." * 300_000 + b"<" * 300_000',
 }
 

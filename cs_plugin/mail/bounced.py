@@ -19,6 +19,8 @@ _MOST_COPY = 262_144
 # What of a mail is given to the patterns: some of them read a text for each of its lines.
 _MOST_FOR_PATTERNS = 65_536
 _MOST_PARTS_FOR_PATTERNS = 30
+# Some of its patterns take the square of a line's length, or worse.
+_LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]++")
 _ASCII = bytes(byte if byte < 0x80 else 0x3F for byte in range(256))
 _FIELD = re.compile(rb"(?m)^([A-Za-z-]{1,60})[ \t]*:[ \t]*([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)")
 _BLOCKS = re.compile(rb"(?:\r?\n[ \t]*){2,}")
@@ -115,7 +117,7 @@ def _asked(raw: bytes) -> tuple[set[str], set[str]]:
 
     try:
         # It asks every mail for the address of its sender, and for text where Python gives none that is not ASCII.
-        message = message_from_bytes(raw.translate(_ASCII))
+        message = message_from_bytes(_LONG_LINE.sub(rb"\1", raw.translate(_ASCII)))
         if not any(address for _name, address in getaddresses([str(message.get("from", ""))])):
             del message["from"]
             message["from"] = "nobody@invalid"
