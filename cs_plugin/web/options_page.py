@@ -16,6 +16,7 @@ from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import digest
 from cs_plugin.rules.languages import Language
+from cs_plugin.rules.mailbox_settings import MailboxSettings
 from cs_plugin.rules.options import BLOCK_TITLES, BY_NAME, OPTIONS, Block, Option
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, contexts_of, line_of, name_of
@@ -295,7 +296,9 @@ class OptionsHere:
 def options_page(here: Visit, place: str = "options") -> OptionsPage:
     """Return what `_options.html` shows of the options that are kept, on whatever page it stands; `place` names that for the "Sync" block."""
     options = OptionsHere(here)
-    sync = block_of_options(here, options.context, place)
+    resolved = options.place.resolved
+    is_filled = MailboxSettings.of(resolved.__getitem__, has_password=bool(resolved[PASSWORD])).is_filled
+    sync = block_of_options(here, options.context, place) if is_filled else None
     return replace(options.page(options.kept, options.standing_errors()), sync=sync)
 
 
