@@ -16,7 +16,7 @@ from cs_plugin import ALL
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import Thread
 from cs_plugin.web.list_state import ListState
-from cs_plugin.web.thread_list import first_words, list_url_of
+from cs_plugin.web.thread_list import first_words, list_url_of, may_be_cut
 from tests.hosts.store import EVERYTHING, JOHN, LAYLA, MARIE, PARIS, Store
 from tests.letterbox import LAYLA_H, LETTERS, MARIA, SPAMMY, YUKI, Letter, fill, many
 
@@ -94,6 +94,22 @@ def test_whole_messages_and_notes_are_there_for_hover_and_focus(store: Store) ->
     page = store.client(employee=MARIE).get(URL).text
     assert f'<bdi class="cs-peek">{MARIA.text}</bdi>' in page
     assert f'title="{MARIA.note}"' in page
+
+
+def test_a_message_that_may_not_fit_its_column_is_there_as_a_whole() -> None:
+    """Ideographs are twice as wide as letters."""
+    assert not may_be_cut("x" * 24)
+    assert may_be_cut("x" * 25)
+    assert not may_be_cut("Dzień dobry, żółty kubek")
+    assert may_be_cut("包裹在哪里" * 3)
+
+
+@pytest.mark.shows("6.13")
+def test_an_empty_view_says_what_stands_in_it(store: Store) -> None:
+    """Whoever opens it for the first time reads what it is for; an empty search is only that."""
+    client = store.client(employee=MARIE)
+    assert "<p class=\"cs-muted cs-small\">Deleted threads, for 30 days</p>" in client.get(f"{URL}?view=bin").text
+    assert "<p class=\"cs-muted cs-small\">Deleted threads, for 30 days</p>" not in client.get(f"{URL}?view=bin&email=x").text
 
 
 def test_first_words_are_cut_at_40_characters_and_never_between_a_letter_and_its_accent() -> None:
