@@ -98,11 +98,8 @@ def _all(node: Node) -> Iterator[Node]:
 
 
 def _folded(plain: str, html: str, subject: str) -> Folded:
-    """Return the text with its quoted history and signature apart; of a forwarded mail all of it, since that is what its sender wants to show."""
-    folded = fold_text(plain) if plain or not html else fold_html(html)
-    if folded.quoted and _FORWARDED.match(subject):
-        return Folded("\n\n".join(filter(None, (folded.shown, folded.quoted))), "")
-    return folded
+    """Return the text with its quoted history and signature apart; of a forwarded mail nothing is apart, since that is what its sender wants to show."""
+    return fold_text(plain, subject=subject) if plain or not html else fold_html(html, subject=subject)
 
 
 class _Correspondence:
