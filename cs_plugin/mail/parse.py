@@ -41,7 +41,6 @@ _WRITTEN_TO = (
     b"envelope-to", b"x-envelope-to", b"x-rcpt-to", b"x-forwarded-to", b"x-apparently-to", b"x-real-to", b"x-resolved-to",
 )  # fmt: skip
 _ONCE = (b"from", b"subject", b"date", b"message-id", b"to", b"content-type")   # RFC 5322, section 3.6
-_FORWARDED = re.compile(r"(?i)(?:fwd?|wg|tr|rv|i|enc|doorst|vs|vb|vl|pd|fs|ynt|илт|转发|轉寄|転送|전달)\s*(?:\[\d+\])?\s*[:：]|\[fwd:")
 
 
 def read_mail(raw: bytes, *, limits: ReadingLimits | None = None) -> IncomingMail:
