@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -97,7 +96,7 @@ def _all(node: Node) -> Iterator[Node]:
 
 
 def _folded(plain: str, html: str, subject: str) -> Folded:
-    """Return the text with its quoted history and signature apart; of a forwarded mail nothing is apart, since that is what its sender wants to show."""
+    """Return the text with its quoted history and signature apart; a forwarded mail stays whole, since its sender wants to show all of it."""
     return fold_text(plain, subject=subject) if plain or not html else fold_html(html, subject=subject)
 
 
