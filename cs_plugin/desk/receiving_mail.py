@@ -169,7 +169,7 @@ def receive_mail(bench: Bench, vetted: VettedMail) -> Landed:
         return Landed(Outcome.OWN, refusal)
     place = place_of(clues, party)
     if clues.known:
-        same = messages_like(bench.session, clues.known, subject_of(vetted.arrived), text_of(vetted.arrived))
+        same = _the_same(bench, vetted, clues.known)
         if same:
             return _once_more(bench, vetted, place, same)
         vetted = replace(vetted, same_id_other_text=True)
@@ -182,6 +182,14 @@ def receive_mail(bench: Bench, vetted: VettedMail) -> Landed:
     if place.thread is not None and place.thread.folder is Folder.BIN:
         place = Place(None, Part.NONE, DELETED)
     return _TAKEN[place.part](bench, vetted, place, clues, party)
+
+
+def _the_same(bench: Bench, vetted: VettedMail, message_ids: Sequence[int]) -> list[tuple[int, int, int | None]]:
+    arrived = vetted.arrived
+    # As a message keeps it.
+    address = clean_line(_address_of(vetted), MAX_ADDRESS)
+    digests = [file.sha256 for file, _content_id in arrived.files]
+    return messages_like(bench.session, message_ids, address, subject_of(arrived), text_of(arrived), digests)
 
 
 def _party(bench: Bench, vetted: VettedMail) -> Party:

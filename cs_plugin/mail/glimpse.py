@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cs_plugin.rules.inquiry import clean_line, clean_text
+from cs_plugin.rules.signing import without_tags
 
 # How much of a mail is looked at, and how much of it is shown.
 MOST_BYTES = 262_144
@@ -15,6 +16,10 @@ _NAME = re.compile(r"([!-9;-~]{1,80})[ \t]*:[ \t]*(.*)", re.DOTALL)
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")
 # A line of base64 of some length is no text that anybody reads.
 _BASE64 = re.compile(r"(?:^[A-Za-z0-9+/=]{60,}\n?){4,}", re.MULTILINE)
+
+_SOME_BASE64 = re.compile(r"^[A-Za-z0-9+/]{20,}={0,2}[ \t]*$", re.MULTILINE)
+_QUOTED = re.compile(r"=([2-7][0-9A-Fa-f])")
+_ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[bBqQ]\?[^?]*\?=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,14 @@ def glimpse_of(raw: bytes, size: int | None = None) -> Glimpse:
     text = _BASE64.sub("…\n", clean_text(_decoded(body)))
     is_cut = len(text) > _MOST_TEXT or (len(raw) if size is None else size) > MOST_BYTES
     return Glimpse(tuple((name[:_MOST_NAME], clean_line(value, _MOST_VALUE)) for name, value in named), text[:_MOST_TEXT].strip(), is_cut)
+
+
+def without_keys(glimpse: Glimpse) -> Glimpse:
+    """Return a glimpse for whoever may not answer: without the tags in it, also those that stand in what is encoded."""
+    # Quoted-printable breaks a tag over two lines, and says a sign by its number (RFC 2045, section 6.7).
+    joined = _QUOTED.sub(lambda found: chr(int(found[1], 16)), re.sub(r"=[ \t]*\n", "", glimpse.text))
+    headers = tuple((name, without_tags(_ENCODED_WORD.sub("…", value))) for name, value in glimpse.headers)
+    return replace(glimpse, headers=headers, text=without_tags(_SOME_BASE64.sub("…", joined)))
 
 
 def _apart(raw: bytes) -> tuple[bytes, bytes]:

@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.incoming import IncomingMail
+from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.mail_matching import Clues, FoundThread, Key
 from cs_plugin.rules.signing import Signer, Tag, TagKind, nonce_of_employee, tags_in_addresses, tags_in_message_ids, tags_in_subject
 from cs_plugin.store.matching import message_id_key
-from cs_plugin.store.models import Message, Participant, Thread, ThreadAlias
+from cs_plugin.store.models import Attachment, Blob, Message, Participant, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -77,18 +78,30 @@ def threads_named(session: Session, scope: Scope, mails: Iterable[IncomingMail])
     return {one for row in session.execute(merged) for one in row if one is not None}
 
 
-def messages_like(session: Session, message_ids: Collection[int], subject: str, text: str) -> list[tuple[int, int, int | None]]:
-    """Return those of these messages that say the very same, the first one first: each with its thread and that thread's contact."""
+def messages_like(
+    session: Session, message_ids: Collection[int], address: str, subject: str, text: str, files: Collection[bytes]
+) -> list[tuple[int, int, int | None]]:
+    """Return those of these messages that are the very same, the first one first: each with its thread and that thread's contact.
+
+    It is the same sender, the same words, and the same files by their SHA-256.
+    """
     if not message_ids:
         return []
     query = (
-        select(Message.id, Message.thread_id, Thread.contact_id, Message.subject, Message.text)
+        select(Message.id, Message.thread_id, Thread.contact_id, Message.author_address, Message.subject, Message.text)
         .join(Thread, Thread.id == Message.thread_id)
         .where(Message.id.in_(sorted(message_ids)))
         .order_by(Message.id)
     )
     # Compared here: MariaDB's usual collation holds "e" and "é" for one.
-    return [(row.id, row.thread_id, row.contact_id) for row in session.execute(query) if (row.subject, row.text) == (subject, text)]
+    said = address_key(address), subject, text
+    alike = [row for row in session.execute(query) if (address_key(row.author_address or ""), row.subject, row.text) == said]
+    carried: dict[int, list[bytes]] = defaultdict(list)
+    if alike:
+        parts = select(Attachment.message_id, Blob.sha256).join(Blob, Blob.id == Attachment.blob_id)
+        for message_id, sha256 in session.execute(parts.where(Attachment.message_id.in_([row.id for row in alike]))):
+            carried[message_id].append(bytes(sha256))
+    return [(row.id, row.thread_id, row.contact_id) for row in alike if sorted(carried[row.id]) == sorted(files)]
 
 
 def _named_in(mail: IncomingMail) -> _Named:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import StoredFile
+from cs_plugin.rules.signing import without_tags
 from cs_plugin.store.models import Attachment, Blob, Mailbox, Message, OutboxFile, SetAsideMail
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.set_aside import WAITING
@@ -113,4 +114,4 @@ def _query(scope: Scope) -> Any:
 def _read(row: Any) -> KeptMail:
     number, shop_id, mailbox_id, name, address, cause, sender, subject, since, tries, size, sha256, key = row
     original = StoredFile(f"mail-{number}.eml", _TYPE, size, sha256, key)
-    return KeptMail(number, shop_id, mailbox_id, name or address or "", cause, sender, subject, since, tries, original)
+    return KeptMail(number, shop_id, mailbox_id, name or address or "", cause, sender, without_tags(subject), since, tries, original)

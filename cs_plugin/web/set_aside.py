@@ -17,7 +17,7 @@ from cs_plugin import i18n, jobs
 from cs_plugin.desk.set_aside import GivenUp, discard_set_aside, may_settle
 from cs_plugin.i18n import marked as _
 from cs_plugin.jobs import JobAtWork, Progress
-from cs_plugin.mail.glimpse import MOST_BYTES, glimpse_of
+from cs_plugin.mail.glimpse import MOST_BYTES, glimpse_of, without_keys
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.locking import let_go
@@ -124,12 +124,16 @@ class SetAsideView(DeskView, BaseView):
                 glimpse = glimpse_of(opened.read(MOST_BYTES), found.original.size)
         except OSError:
             log.exception("the original of mail %s cannot be read", mail_id)
+        if glimpse is not None and not self._may(Permission.REPLY)(found):
+            glimpse = without_keys(glimpse)
         return self.page("set_aside_mail.html", mail=found, glimpse=glimpse)
 
     @expose("/<int:mail_id>/download")
     def download(self, mail_id: int) -> ResponseReturnValue:
-        """Send the original of a mail: as a file to be kept, never as something that a browser shows."""
+        """Send the original of a mail as a file to be kept: to whoever may answer, since the customer's key to a conversation may stand in it."""
         found = self._found(mail_id)
+        if not self._may(Permission.REPLY)(found):
+            abort(404)
         let_go(self.here.desk.session())
         try:
             opened = self.here.desk.files.open(found.original.key)
