@@ -25,6 +25,7 @@ from cs_plugin.sync.taking import Taking, uidl_key
 # Why a mail was not asked for.
 BEFORE_START = "before_start"
 _ROWS_AT_ONCE = 500
+_NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 # How often a mailbox is held for longer while one batch is fetched.
 _SIGN_OF_LIFE = mailboxes.LEASE / 5
 Result = TypeVar("Result")
@@ -53,7 +54,7 @@ class Fetching:
     taking: Taking
     _done: int = 0
     _total: int = 0
-    _held_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    _held_at: dt.datetime = _NEVER
 
     def _offer(self, mails: Sequence[ListedMail], rows: Mapping[_Key, int], *, up_to: int | None = None) -> None:
         """Fetch mails and take them, batch by batch. `rows` are those that tell of them already; `up_to` is how far the mailbox is read with them."""
