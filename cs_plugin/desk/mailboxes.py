@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cs_plugin.desk.bench import Bench
-from cs_plugin.desk.option_mailboxes import DELETE, IMAP, LEAVE, MOVE, POP3
+from cs_plugin.desk.option_mailboxes import DELETE, IMAP, LEAVE, MOVE, POP3, place_of, same_place
 from cs_plugin.desk.options import may_configure, of_no_use
 from cs_plugin.desk.receiving import checked_address
 from cs_plugin.errors import InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
@@ -141,8 +141,17 @@ def _wrong_move(draft: MailboxDraft) -> Iterator[InvalidInputError]:
         yield InvalidInputError("move_to", _("Mails cannot be moved to the folder that they come from."))
 
 
+def _wrong_twin(bench: Bench, draft: MailboxDraft, kept: Mailbox | None) -> Iterator[InvalidInputError]:
+    """Refuse to lay a mailbox where another one is: each mail would come twice. One that lies there already may stay."""
+    place = place_of(draft.server, draft.username, draft.folder)
+    if not (place[0] and place[1]) or (kept is not None and same_place(kept) == place):
+        return
+    if any(same_place(row) == place for row in mailbox_setup.mailboxes(bench.session) if kept is None or row.id != kept.id):
+        yield InvalidInputError("username", _("This mailbox is fetched already."))
+
+
 _Check = Callable[[Bench, MailboxDraft, Mailbox | None], Iterator[InvalidInputError]]
-_CHECKS: tuple[_Check, ...] = (_wrong_place, _wrong_names, _wrong_connection, _wrong_security, _wrong_folders)
+_CHECKS: tuple[_Check, ...] = (_wrong_place, _wrong_names, _wrong_connection, _wrong_security, _wrong_folders, _wrong_twin)
 
 
 # --- The password ---------------------------------------------------------------------------------------------------------------------------------

@@ -65,6 +65,17 @@ def _place(settings: MailboxSettings) -> bytes:
     return digest("mailbox", settings.server.lower(), settings.user, POP3 if settings.pop3 else IMAP)
 
 
+def place_of(server: str, user: str, folder: str) -> tuple[str, str, str]:
+    """Return what is equal for mailboxes in which the same mails lie, whatever the protocol: POP3 has the inbox that IMAP has."""
+    name = folder.strip() or INBOX
+    return server.strip().lower(), user.strip(), INBOX if name.upper() == INBOX else name
+
+
+def same_place(row: Mailbox) -> tuple[str, str, str]:
+    """Return where the mails of a mailbox lie."""
+    return place_of(row.server, row.username, row.folder)
+
+
 def described(own: OwnOptions, shops: Sequence[Shop]) -> tuple[Described, ...]:
     """Return the mailboxes that the options of shops describe, each once. One with a password that nobody can open is among them."""
     found: dict[bytes, Described] = {}
@@ -115,7 +126,9 @@ def resolve_mailboxes(bench: Bench) -> None:
 def _changes(bench: Bench, rows: Sequence[Mailbox], own: OwnOptions) -> list[tuple[Mailbox | None, Mapping[str, Any]]]:
     """Return the rows to change, None for one to make, and the columns that are to be different."""
     by_place = {row.place_hash: row for row in rows}
-    wanted = {one.place_hash: one for one in described(own, bench.shops)}
+    # A mailbox of its own says more of what is wanted; fetched beside it, each mail would come twice.
+    taken = {same_place(row) for row in mailboxes.active(bench.session) if row.origin is Origin.OWN}
+    wanted = {one.place_hash: one for one in described(own, bench.shops) if place_of(one.settings.server, one.settings.user, INBOX) not in taken}
     changes: list[tuple[Mailbox | None, Mapping[str, Any]]] = [
         (row, {"active": False}) for place, row in by_place.items() if place not in wanted and row.active
     ]

@@ -57,6 +57,7 @@ class There:
     uidl_hash: bytes | None
     outcome: str
     size: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def to_offer_again(session: Session, place: Place, *, left: bool, up_to_size: in
 
 def _there(session: Session, which: ColumnElement[bool], after: int, most: int) -> Sequence[There]:
     row = ImportedMail
-    columns = (row.id, row.uid, row.uidl_hash, row.outcome, row.size)
+    columns = (row.id, row.uid, row.uidl_hash, row.outcome, row.size, row.reason)
     found = session.execute(select(*columns).where(row.on_server.is_(True), row.id > after, which).order_by(row.id).limit(most))
     return [There(*one) for one in found]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,9 @@ from cs_plugin.sync.taking import Taking, uidl_key
 # Why a mail was not asked for.
 BEFORE_START = "before_start"
 _ROWS_AT_ONCE = 500
+_NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
+# How often a mailbox is held for longer while one batch is fetched.
+_SIGN_OF_LIFE = mailboxes.LEASE / 5
 Result = TypeVar("Result")
 # A mail on the server, by its UID or its UIDL.
 _Key = int | bytes | None
@@ -50,6 +54,7 @@ class Fetching:
     taking: Taking
     _done: int = 0
     _total: int = 0
+    _held_at: dt.datetime = _NEVER
 
     def _offer(self, mails: Sequence[ListedMail], rows: Mapping[_Key, int], *, up_to: int | None = None) -> None:
         """Fetch mails and take them, batch by batch. `rows` are those that tell of them already; `up_to` is how far the mailbox is read with them."""
@@ -74,13 +79,23 @@ class Fetching:
                 raise TurnLostError(f"mailbox {self.mailbox.id} was taken over")
 
         in_own(self.around, work)
+        self._held_at = self.around.clock()
+
+    def _give_sign_of_life(self) -> None:
+        """Hold the mailbox for longer while mails come slowly: somebody who took it over would get no further in the same time."""
+        now = self.around.clock()
+        if now - self._held_at >= _SIGN_OF_LIFE:
+            self._keep()
 
     def _fetched(self, batch: Sequence[ListedMail], rows: Mapping[_Key, int]) -> list[Came]:
+        # What was written last has held it.
+        self._held_at = self.around.clock()
         largest, came, withheld = self.around.limits.largest, list[Came](), tuple[ListedMail, ...]()
         try:
             # One by one: what has come before something is withheld has come.
             for one, raw in self.box.fetch([one for one in batch if one.size <= largest]):
                 came.append(Came(one, raw, rows.get(_key(one))))
+                self._give_sign_of_life()
         except WithheldError as error:
             withheld = error.mails
         came += [Came(one, b"", rows.get(_key(one)), Outcome.LEFT, WITHHELD) for one in withheld]
@@ -143,10 +158,15 @@ class ImapFetching(Fetching):
         if len(new) > len(wanted):
             self.taking.counts[Outcome.BEFORE_START.value] += len(new) - len(wanted)
         self._total = len(again) + len(wanted)
-        self._offer([ListedMail(size=one.size, uid=one.uid) for one in again], {one.uid: one.row_id for one in again})
+        self._offer_again([one for one in again if one.reason != WITHHELD])
         self._offer(wanted, {}, up_to=max((one.uid for one in listed if one.uid is not None), default=None))
+        # Last, since the line may be cut at them: then nothing waits behind them.
+        self._offer_again([one for one in again if one.reason == WITHHELD])
         self.box.finish()
         self.taking.write_gone()
+
+    def _offer_again(self, again: Sequence[There]) -> None:
+        self._offer([ListedMail(size=one.size, uid=one.uid) for one in again], {one.uid: one.row_id for one in again})
 
     def _begun(self, row: Mailbox) -> Cursor:
         before = Cursor.of(row)
@@ -178,11 +198,16 @@ class Pop3Fetching(Fetching):
         if row.last_uid is None:
             new = self._begun(row, new)
         gone = self._clear(by_key)
-        again: dict[_Key, int] = {by_key[one.uidl_hash].uidl: one.row_id for one in self._offered_again() if one.uidl_hash in by_key}
-        self._total = len(again) + len(new)
+        again, withheld = dict[_Key, int](), dict[_Key, int]()
+        for one in self._offered_again():
+            if one.uidl_hash in by_key:
+                (withheld if one.reason == WITHHELD else again)[by_key[one.uidl_hash].uidl] = one.row_id
+        self._total = len(again) + len(withheld) + len(new)
         try:
             self._offer([one for one in listed if one.uidl in again], again)
             self._offer(new, {})
+            # Last, since the line may be cut at them: then nothing waits behind them.
+            self._offer([one for one in listed if one.uidl in withheld], withheld)
         except StoppedError:
             self._end(gone)
             raise

@@ -48,7 +48,10 @@ class Came:
 
 @dataclass(slots=True)
 class Read:
-    """A mail that was read. `cause` says why that did not work; `verdict` is what became of it, where no desk is asked."""
+    """A mail that was read. `cause` says why that did not work; `verdict` is what became of it, where no desk is asked.
+
+    `twin` is one that says the same and came before it in the same batch, `became` what became of a mail once it is written.
+    """
 
     came: Came
     content_hash: bytes
@@ -60,6 +63,8 @@ class Read:
     original: StoredFile | None = None
     arrived: ArrivedMail | None = None
     same_id: bool = False
+    twin: Read | None = None
+    became: Outcome | None = None
 
     @property
     def key(self) -> tuple[bytes | None, bytes]:
@@ -111,15 +116,16 @@ def _barely_read(raw: bytes) -> IncomingMail | None:
 
 def recognise(mails: Sequence[Read], known: Known) -> None:
     """Mark the mails that were kept before, here or earlier among these, and those that only share their Message-ID with one."""
-    same, ids = set(known.same), set(known.ids)
+    same, ids, earlier = set(known.same), set(known.ids), dict[tuple[bytes | None, bytes], Read]()
     for one in mails:
         if one.verdict is not None:
             continue
         if one.key in same:
-            one.verdict, one.reason = Outcome.REPEATED, SAME_CONTENT
+            one.verdict, one.reason, one.twin = Outcome.REPEATED, SAME_CONTENT, earlier.get(one.key)
             continue
         one.same_id = one.message_id_hash in ids
         same.add(one.key)
+        earlier[one.key] = one
         if one.message_id_hash is not None:
             ids.add(one.message_id_hash)
 

@@ -147,6 +147,7 @@ class Taking:
             expect_mails(here, [item.vetted for item in items if item.vetted is not None and not item.read.cause])
             for item in items:
                 item.landed = self._land(session, here, item)
+                item.read.became = item.landed.outcome
                 done += 1
                 if bounded and alone and time.monotonic() - began > _ONE_WRITER_SECONDS:
                     break
@@ -171,6 +172,9 @@ class Taking:
 
     def _land(self, session: Session, bench: Bench, item: _Item) -> Landed:
         one = item.read
+        if one.twin is not None and one.twin.became is not None and one.twin.became not in KEPT_HERE:
+            # Nothing of either is kept here, and neither may leave the server.
+            return Landed(one.twin.became, one.reason)
         if one.verdict is not None:
             return Landed(one.verdict, one.reason)
         if item.vetted is not None and not one.cause:
