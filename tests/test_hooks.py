@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import re
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from jinja2 import DictLoader
 from markupsafe import Markup
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 import cs_plugin
 from cs_plugin import CustomerService, Language, MessageFacts, OutgoingMail, Shop, ThreadFacts, desk, hookimpl, hookspecs, plugins
@@ -34,8 +35,10 @@ from cs_plugin.rules.inquiry import AuthorKind, Channel, Inquiry, Sender
 from cs_plugin.rules.outgoing import Mailbox
 from cs_plugin.rules.permissions import DEFAULT_GRANTS, Permission
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store.models import Message, Thread
+from cs_plugin.store.models import Contact, Message, Thread
 from tests.hosts.store import EVA, JAN, JOHN, MARIE, Answers, Store, make_store
+from tests.hosts.syncing import describe
+from tests.servers.processes import HOST, free_port
 from tests.test_plugins import CONTACT_FORM, answering, raising
 
 PACKAGE = Path(cs_plugin.__file__).parent
@@ -385,6 +388,22 @@ def refuse_for_good(here: Listening) -> None:
     here.store.desk.office.deliver(most=1)
 
 
+def bring_in_a_mail_from_ourselves(here: Listening) -> None:
+    """Import a mail that says it is from the desk's own address, and leads nowhere: an answer to it would come back."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "own.eml"
+        path.write_bytes(b"From: desk@shop.example\r\nTo: desk@shop.example\r\nSubject: To us\r\nMessage-ID: <1@elsewhere.example>\r\n\r\nHello.\r\n")
+        here.do(lambda bench: bench.session.execute(update(Contact).values(email="desk@shop.example")))
+        done = here.store.app.test_cli_runner().invoke(args=["cs", "import", "eml", str(path), "--shop", "1"])
+        assert done.exit_code == 0, done.output
+
+
+def fetch_where_nobody_answers(here: Listening) -> None:
+    """Run over a mailbox of a server that is not there."""
+    describe(here.store, SimpleNamespace(host=HOST, imap_port=free_port(), password="secret"), "desk")   # type: ignore[arg-type]
+    here.store.app.test_cli_runner().invoke(args=["cs", "sync"])
+
+
 # What causes each event, and what is told with it besides the thread.
 EVENTS: Mapping[str, tuple[Callable[[Listening], None], Callable[[dict[str, Any]], bool]]] = {
     "cs_thread_opened": (write, lambda told: told["message"].text == "And my jug?" and told["thread"].status is Status.OPEN),
@@ -414,6 +433,8 @@ EVENTS: Mapping[str, tuple[Callable[[Listening], None], Callable[[dict[str, Any]
         refuse_for_good,
         lambda told: (told["reason"], told["mail"].recipients) == ("550 no such user", ("jan@example.com",)) and isinstance(told["thread_id"], int),
     ),
+    "cs_mail_set_aside": (bring_in_a_mail_from_ourselves, lambda told: told["cause"] == "comes_from_an_address_of_ours"),
+    "cs_sync_finished": (fetch_where_nobody_answers, lambda told: told["counts"] == {} and "Nothing listens at port" in told["error"]),
 }
 
 
