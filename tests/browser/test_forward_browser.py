@@ -91,18 +91,19 @@ def test_the_form_fits_and_reads_from_right_to_left(store: Store, browser: Brows
 
 @pytest.mark.shows("11.4")
 def test_the_mails_of_a_contact_are_switched_on_its_form(store: Store, browser: Browser, conversation: int) -> None:
-    """Folded, a sentence each; what was switched off stays so, and a form without the boxes changes none."""
+    """Folded, a sentence each; what was switched off stays so, and a form without the boxes changes none. Mails are not confirmed at first."""
     with looking(store, browser, viewport=(1280, 900)) as shown:
         page = shown.page
         page.goto(f"{shown.address}/cs-admin/customer-service-contacts/2/")
         expect(page.get_by_label("Answer", exact=True)).to_be_hidden()
-        page.get_by_text("all switched on").click()
+        page.get_by_text("1 switched off").click()
+        expect(page.get_by_label("Confirmation of a mail")).not_to_be_checked()
         page.get_by_label("Answer", exact=True).uncheck()
         assert violations(page) == []
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("Successful update.")).to_be_visible()
         page.goto(f"{shown.address}/cs-admin/customer-service-contacts/2/")
-        expect(page.get_by_text("1 switched off")).to_be_visible()
+        expect(page.get_by_text("2 switched off")).to_be_visible()
         shown.open(conversation)
         expect(page.get_by_text("No mail goes out: answers are switched off for this contact.")).to_be_visible()
         page.fill("#cs-text", "It is here.")
