@@ -190,7 +190,8 @@ def test_the_list_costs_a_fixed_number_of_queries(store: Store, client: Any) -> 
     before = counted()
     many(store, 30)
     assert counted() == before
-    assert before <= 6
+    # One of them for the mails that the menu tells are set aside.
+    assert before <= 7
 
 
 def many(store: Store, number: int) -> None:

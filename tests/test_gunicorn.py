@@ -23,7 +23,7 @@ from tests.servers.processes import HOST, answers, free_port, wait_until
 from tests.servers.smtp import SMTPServer
 
 RESTS = "a worker is alive: this web process leaves mail and jobs to it"
-WORKS = "no worker is alive: this web process delivers mail and does jobs"
+WORKS = "no worker is alive: this web process delivers and fetches mail and does jobs"
 LONG_AGO = dt.timedelta(seconds=61)
 
 

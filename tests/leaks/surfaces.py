@@ -315,7 +315,7 @@ DIRECTS: Mapping[str, Direct] = {
         "cs_threads.thread_file", "file", lambda one: {"thread_id": one.thread, "message_id": one.message, "attachment_id": one.id}
     ),
     "a mail as it came": Direct(
-        "cs_threads.thread_original", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply", "reply"
+        "cs_threads.thread_original", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply"
     ),
     "a contact": Direct(
         "cs_contacts.edit", "contact", lambda one: {"number": one.id}, "configure", "configure"
@@ -332,7 +332,7 @@ DIRECTS: Mapping[str, Direct] = {
     "deleting a mailbox": Direct("cs_mailboxes.remove", "mailbox", lambda one: {"mailbox_id": one.id}, "configure", "configure"),
     "the runs of a mailbox": Direct("cs_mailboxes.sync_page", "mailbox", lambda one: {"mailbox_id": one.id}, "configure", "configure"),
     "a mail set aside": Direct("cs_set_aside.mail", "aside", lambda one: {"mail_id": one.id}),
-    "the original of a mail set aside": Direct("cs_set_aside.download", "aside", lambda one: {"mail_id": one.id}, "reply", "reply"),
+    "the original of a mail set aside": Direct("cs_set_aside.download", "aside", lambda one: {"mail_id": one.id}, "reply"),
     "an order": Direct("cs_orders.index_view", "order", lambda one: {"order": one.id}, besides=frozenset({"shared"})),
 }
 
