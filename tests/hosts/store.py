@@ -16,9 +16,9 @@ from sqlalchemy import update
 
 from cs_plugin import ALL, Customer, CustomerService, Employee, Language, Order, OrderStep, Product, Shop, desk, hookimpl
 from cs_plugin.rules.permissions import EVERY_GRANT, Actor, Grants
-from cs_plugin.store import schema
 from cs_plugin.store.models import Contact
 from cs_plugin.web.mounted import Mounted
+from tests.hosts.tables import lay_file, make_tables
 
 MARIE = Employee("1", "Marie", "Dubois", "marie@desk.example")
 JOHN = Employee("2", "John", "Doe", "john@desk.example")
@@ -175,10 +175,12 @@ def make_store(database: str, folder: Path, *, plugins: Sequence[object] = (), m
 
     store = Store(app, db, customer_service, answers, clock)
     if mount:
+        laid = lay_file(database)
         customer_service.init_app(app, db=db)
         store.desk.clock = clock
         with app.app_context():
-            schema.upgrade(store.desk.engine)
+            if not laid:
+                make_tables(store.desk.engine)
             with store.desk.sessions() as session:
                 desk.make_first_contacts(store.desk.bench(session))
                 session.execute(update(Contact).values(email=PARIS.email))
