@@ -320,7 +320,8 @@ def _note(bench: Bench, vetted: VettedMail, place: Place, found: FoundThread, au
     if mail.message_id:
         outside = author.kind is AuthorKind.OUTSIDER
         at_message = found.message_id if outside else message.id
-        remember_message_id(bench.session, OUTSIDE if outside else RECEIVED, mail.message_id, thread, at_message, bench.now)
+        kind, whose = (OUTSIDE, vetted.sender.address) if outside else (RECEIVED, "")
+        remember_message_id(bench.session, kind, mail.message_id, thread, at_message, bench.now, whose=whose)
     threads.recompute(bench.session, [thread.id])
     bench.announce("cs_note_added", thread=facts_of_thread(thread), message=facts_of_message(message))
     return Landed(Outcome.NOTE, place.reason, thread.id, message.id)

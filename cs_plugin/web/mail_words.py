@@ -49,6 +49,8 @@ WHY: Mapping[str, str] = {
     "tells_that_a_mail_of_ours_waits": _("It says that a mail of this thread has not been delivered yet."),
     "too_large": _("It is larger than what is fetched."),
     "withheld": _("The server lists it and does not give it."),
+    "reading_it_ends_the_process": _("Each time it was read, the program ended in the midst of it: it is kept unread."),
+    "fetching_it_ends_the_process": _("Each time it was fetched, the program ended in the midst of it: it is not asked for any more."),
     "before_start": _("It is older than what was asked for."),
     "unread": _("It could not be read."),
     "was_made_a_thread": _("Somebody has made a thread of it."),
