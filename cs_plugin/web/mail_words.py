@@ -43,6 +43,7 @@ WHY: Mapping[str, str] = {
     "was_written_by_a_machine": _("A machine has written it."),
     "could_not_be_sent_as_an_answer": _("It could not be sent as an answer."),
     "quotes_the_notice_that_it_answers": _("It quotes the notice that it answers."),
+    "newer_messages_came_before_it": _("Somebody had written in the thread since the notice that it answers."),
     "same_content": _("It was read before."),
     "came_before": _("It was read before."),
     "tells_that_a_mail_of_ours_failed": _("It says that a mail of this thread was not delivered."),
