@@ -22,6 +22,7 @@ from cs_plugin.store.imported import Place
 from cs_plugin.store.locking import committed
 from cs_plugin.store.mailboxes import Turn
 from cs_plugin.sync.fetching import keep_turn
+from cs_plugin.sync.holding import held
 from cs_plugin.sync.in_hand import Hand, key_of_bytes
 from cs_plugin.sync.reading import TOO_LARGE, Came
 from cs_plugin.sync.run import findings_of, mailbox_row, opened_up
@@ -125,7 +126,8 @@ def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, 
     try:
         taking = Taking(around, _mailbox(around, row_id), turn, run_id, Place(row_id, _FOLDER), of_the_past=True)
         hand = Hand.of(mailbox_row(around, row_id), partial(keep_turn, around, turn))
-        _take(taking, hand, found, asked)
+        with held(around, turn):
+            _take(taking, hand, found, asked)
     except Exception as error:
         findings = findings_of(error)
         if not findings:
