@@ -222,7 +222,7 @@ def test_a_thread_is_made_of_a_mail_whatever_it_leads_to(store: Store, client: A
 
 @pytest.mark.shows("10.9")
 def test_a_thread_is_made_of_what_cannot_be_read(store: Store, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What can be seen of it is the message, and its original lies beside it."""
+    """What can be seen of it is the message; its original is for whoever may answer, and no file of the message."""
 
     def breaks(_raw: bytes) -> Any:
         raise RecursionError("too deep")
@@ -233,9 +233,12 @@ def test_a_thread_is_made_of_what_cannot_be_read(store: Store, client: Any, monk
     assert "It stays set aside" in said(client, post(client, f"{PAGE}/selected", retry=mail_id))
     page = said(client, post(client, f"{PAGE}/selected", thread=mail_id))
     assert "Some words." in page
-    names = look(store, lambda session: [(one.name, one.content_type) for one in session.scalars(select(Attachment))])
-    assert names == [(f"mail-{mail_id}.eml", "message/rfc822")]
     thread = look(store, lambda session: session.scalars(select(Thread)).one())
+    message = look(store, lambda session: session.scalars(select(Message)).one())
+    assert look(store, lambda session: session.scalars(select(Attachment)).all()) == []
+    at = f"/cs-admin/customer-service/{thread.id}/messages/{message.id}/original"
+    store.answers.grants[JOHN.id] = {"view": ["1"]}
+    assert (client.get(at).status_code, store.client(employee=JOHN).get(at).status_code) == (200, 404)
     assert (thread.address, thread.shop_id) == ("ida@example.com", "1")
 
 

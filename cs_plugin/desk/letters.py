@@ -354,7 +354,7 @@ def send_forward(bench: Bench, thread: Thread, note: Message, forward: Forward) 
             files=forward.files,
         )
     )
-    _put(bench, mail, thread, note, kind=FORWARDED)
+    _put(bench, mail, thread, note, kind=FORWARDED, whose=forward.address)
 
 
 def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords, *, reference: str = "") -> None:
@@ -396,10 +396,10 @@ def pass_on(bench: Bench, inquiry: Inquiry, contact: ContactWords, *, reference:
 # --- From whom, and the way back ------------------------------------------------------------------------------------------------------------------
 
 
-def _put(bench: Bench, mail: OutgoingMail, thread: Thread, message: Message | None, *, kind: str = SENT) -> None:
+def _put(bench: Bench, mail: OutgoingMail, thread: Thread, message: Message | None, *, kind: str = SENT, whose: str = "") -> None:
     message_id = message.id if message is not None else None
     outbox.put(bench.session, mail, bench.now, thread_id=thread.id, message_id=message_id)
-    remember_message_id(bench.session, kind, mail.message_id, thread, message_id, bench.now)
+    remember_message_id(bench.session, kind, mail.message_id, thread, message_id, bench.now, whose=whose)
 
 
 def _contact_of(bench: Bench, thread: Thread, language: str | None = None) -> ContactWords | None:

@@ -22,6 +22,7 @@ from cs_plugin.rules.people import Customer, Employee, split_name
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants
 from cs_plugin.rules.status import Folder, Happening
 from cs_plugin.store import files, notices, reopening, threads
+from cs_plugin.store.answered_notices import is_behind
 from cs_plugin.store.bounced import forwarder_of
 from cs_plugin.store.employees import remember
 from cs_plugin.store.locking import lock_thread, lock_threads
@@ -47,6 +48,7 @@ MADE_BY_HAND = "was_made_a_thread"
 # Why an employee's answer, whose tag was good, was noted and not sent.
 NOT_SENT = "could_not_be_sent_as_an_answer"
 QUOTES_THE_NOTICE = "quotes_the_notice_that_it_answers"
+CAME_TOO_LATE = "newer_messages_came_before_it"
 
 log = logging.getLogger(__name__)
 
@@ -247,6 +249,10 @@ def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clu
     why_not = _why_not_sent(bench, vetted, found)
     if why_not:
         return _noted(bench, vetted, replace(place, reason=why_not))
+    if _comes_too_late(bench, vetted, found):
+        landed = _noted(bench, vetted, replace(place, reason=CAME_TOO_LATE))
+        _ring(bench, landed, [_actor(vetted).employee.id])
+        return landed
     answer = Answer(text_of(vetted.arrived), files=tuple(file for file, _content_id in vetted.arrived.files), channel=Channel.MAIL)
     try:
         message = reply(bench, _actor(vetted), found.id, answer)
@@ -276,6 +282,19 @@ def _why_not_sent(bench: Bench, vetted: VettedMail, found: FoundThread) -> str:
     return QUOTES_THE_NOTICE if page and page in mail.text else ""
 
 
+def _comes_too_late(bench: Bench, vetted: VettedMail, found: FoundThread) -> bool:
+    """Say whether somebody has written in the thread since the notice: on its page such an answer would be held, and shown what is new."""
+    mail, thread = vetted.arrived.mail, lock_thread(bench.session, vetted.scope, found.id)
+    answered = (*mail.in_reply_to, *mail.references)
+    return thread is not None and is_behind(bench.session, thread, found.home_id, answered, _actor(vetted).employee.id)
+
+
+def _ring(bench: Bench, landed: Landed, employee_ids: Sequence[str]) -> None:
+    thread = bench.session.get_one(Thread, landed.thread_id)
+    if employee_ids and thread.folder is Folder.LIST:
+        notices.ring(bench.session, thread, employee_ids, bench.now)
+
+
 def _actor(vetted: VettedMail) -> Actor:
     if vetted.employee is None:
         raise AssertionError("an employee's mail without an employee")
@@ -303,9 +322,8 @@ def _from_an_outsider(bench: Bench, vetted: VettedMail, place: Place, _clues: Cl
     author = Author(AuthorKind.OUTSIDER, sender.name or sender.address, sender.address, private=True)
     landed = _note(bench, vetted, place, found, author)
     thread = bench.session.get_one(Thread, landed.thread_id)
-    told = {thread.assignee_id, forwarder_of(bench.session, thread, found.message_id)} - {None}
-    if told and thread.folder is Folder.LIST:
-        notices.ring(bench.session, thread, [one for one in told if one is not None], bench.now)
+    told = {thread.assignee_id, forwarder_of(bench.session, thread, found.message_id)}
+    _ring(bench, landed, [one for one in told if one is not None])
     return landed
 
 
@@ -320,7 +338,8 @@ def _note(bench: Bench, vetted: VettedMail, place: Place, found: FoundThread, au
     if mail.message_id:
         outside = author.kind is AuthorKind.OUTSIDER
         at_message = found.message_id if outside else message.id
-        remember_message_id(bench.session, OUTSIDE if outside else RECEIVED, mail.message_id, thread, at_message, bench.now)
+        kind, whose = (OUTSIDE, vetted.sender.address) if outside else (RECEIVED, "")
+        remember_message_id(bench.session, kind, mail.message_id, thread, at_message, bench.now, whose=whose)
     threads.recompute(bench.session, [thread.id])
     bench.announce("cs_note_added", thread=facts_of_thread(thread), message=facts_of_message(message))
     return Landed(Outcome.NOTE, place.reason, thread.id, message.id)

@@ -34,7 +34,8 @@ class FoundThread:
     """A thread that a key leads to, as far as the rules look at it. `addresses` are digests of those that take part in it as its customer.
 
     `own_addresses` are the digests of the addresses that it is about. `customer_id` is its verified customer's. `home_id` is the thread that the key
-    names, which has been merged into this one where it is another. `message_id` is the message that the key belongs to.
+    names, which has been merged into this one where it is another. `message_id` is the message that the key belongs to. `outsiders` are digests of the
+    addresses that the thread was forwarded to.
     """
 
     id: int
@@ -47,6 +48,7 @@ class FoundThread:
     customer_id: str | None
     key: Key
     message_id: int | None = None
+    outsiders: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +201,12 @@ def writes_from_our_own_address(_thread: FoundThread, _matcher: str, sender: Par
     return sender.is_ours
 
 
-def answers_what_was_forwarded(thread: FoundThread, _matcher: str, _sender: Party) -> bool:
-    """Hold for whoever answers the mail by which a thread was forwarded outside; nobody else knows its Message-ID."""
-    return thread.key in (Key.FORWARDED, Key.OUTSIDE)
+def answers_what_was_forwarded(thread: FoundThread, _matcher: str, sender: Party) -> bool:
+    """Hold for an address that the thread was forwarded to, answering that mail or one of theirs: to know a Message-ID is not enough.
+
+    Theirs is made by a program of theirs, and may be guessed; ours is known to whoever they have sent a copy.
+    """
+    return thread.key in (Key.FORWARDED, Key.OUTSIDE) and sender.address is not None and sender.address in thread.outsiders
 
 
 # First row that holds decides.

@@ -22,6 +22,8 @@ _UNSYNCHRONIZED = {"synchronize_session": False}
 _KEPT = tuple(sorted(KEPT_HERE))
 # Why a mail was left that the server lists and does not give: it is asked for again at each run.
 WITHHELD = "withheld"
+# Why one was left for good: whoever fetched it ended with it.
+ENDS_FETCHING = "fetching_it_ends_the_process"
 Item = TypeVar("Item")
 
 
@@ -137,7 +139,8 @@ def to_offer_again(session: Session, place: Place, *, left: bool, up_to_size: in
     offered = [and_(row.outcome == Outcome.TOO_LARGE, row.size <= up_to_size), and_(row.outcome == Outcome.LEFT, row.reason == WITHHELD)]
     if left:
         offered.append(row.outcome == Outcome.LEFT)
-    return _there(session, and_(place.holds(), row.outcome.in_((Outcome.LEFT, Outcome.TOO_LARGE)), or_(*offered)), after, most)
+    wanted = and_(row.outcome.in_((Outcome.LEFT, Outcome.TOO_LARGE)), row.reason != ENDS_FETCHING, or_(*offered))
+    return _there(session, and_(place.holds(), wanted), after, most)
 
 
 def _there(session: Session, which: ColumnElement[bool], after: int, most: int) -> Sequence[There]:

@@ -25,6 +25,7 @@ _MOST_TAGS = 20
 # A thread that was merged into one that was merged, and so on; a circle ends here.
 _MOST_MERGES = 10
 
+_OUTSIDE = (Key.FORWARDED.value, Key.OUTSIDE.value)
 _KINDS = [key.value for key in Key if key is not Key.TAG]
 _COLUMNS = (
     Thread.id,
@@ -135,7 +136,8 @@ class _Lookup:
         known = [row.message_id for row in aliases[named.own] if row.kind == Key.RECEIVED and row.message_id] if named.own else []
         of_keys = {row.thread_id for key in (*named.answered, *named.bounced) for row in aliases[key]}
         threads = self._threads({*of_keys, *(tag.thread_id for tag in named.tags)})
-        found = _Found(threads, self._participants(threads))
+        led_outside = any(row.kind in _OUTSIDE for rows in aliases.values() for row in rows)
+        found = _Found(threads, self._participants(threads), self._outsiders(threads) if led_outside else {})
         # A bounce comes to the envelope's address, and some servers name the mail that it is about nowhere but in In-Reply-To or References.
         bounced = (*named.bounced, *named.answered)
         return Clues(
@@ -178,6 +180,15 @@ class _Lookup:
                 found[thread_id].add(bytes(address_hash))
         return found
 
+    def _outsiders(self, threads: Mapping[int, Any]) -> Mapping[int, set[bytes]]:
+        """Return digests of the addresses that threads were forwarded to."""
+        found: dict[int, set[bytes]] = defaultdict(set)
+        alias = ThreadAlias
+        theirs = alias.thread_id.in_(sorted(threads)), alias.kind.in_(_OUTSIDE), alias.address_hash.is_not(None), alias.revoked_at.is_(None)
+        for thread_id, address_hash in self.session.execute(select(alias.thread_id, alias.address_hash).where(*theirs)):
+            found[thread_id].add(bytes(address_hash))
+        return found
+
     def _good(self, kind: TagKind, tags: Iterable[Tag], threads: Mapping[int, Any]) -> list[int]:
         # A thread that is not there costs the same verification as one that is.
         return [tag.thread_id for tag in tags if self.signer.verify(kind, tag, _nonce(threads, tag)) and tag.thread_id in threads]
@@ -196,10 +207,11 @@ class _Lookup:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Threads by id, those that others were merged into among them, and the digests of the addresses that employees have added to each."""
+    """Threads by id, those that others were merged into among them; digests of addresses: that employees have added, and that each was sent on to."""
 
     threads: Mapping[int, Any]
     added: Mapping[int, set[bytes]]
+    outside: Mapping[int, set[bytes]]
 
     def by_tags(self, thread_ids: Iterable[int]) -> tuple[FoundThread, ...]:
         return self._several((one, Key.TAG, None) for one in thread_ids)
@@ -229,6 +241,7 @@ class _Found:
             customer_id=next((row.customer_id for row in reversed(line) if row.customer_verified and row.customer_id), None),
             key=key,
             message_id=message_id,
+            outsiders=frozenset().union(*(self.outside.get(row.id, ()) for row in line)),
         )
 
     def _line(self, thread_id: int) -> list[Any]:

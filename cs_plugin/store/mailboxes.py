@@ -103,7 +103,9 @@ def take_turn(session: Session, mailbox_id: int, now: dt.datetime) -> Turn | Non
     if holder is not None and is_surely_dead(holder):
         free = or_(free, Mailbox.lease_owner == holder)
     owner = f"{this_process()}/{secrets.token_hex(8)}"
-    taken = _changed(session, and_(Mailbox.id == mailbox_id, free), lease_owner=owner, lease_until=now + LEASE)
+    # Whoever had it never let it go: one of its mails may have ended them.
+    careful = {"careful": True} if holder is not None else {}
+    taken = _changed(session, and_(Mailbox.id == mailbox_id, free), lease_owner=owner, lease_until=now + LEASE, **careful)
     return Turn(mailbox_id, owner) if taken else None
 
 

@@ -59,8 +59,18 @@ def message_id_key(message_id: str) -> bytes:
     return digest("message-id", message_id)
 
 
-def remember_message_id(session: Session, kind: str, message_id: str, thread: Thread, at_message: int | None, now: object) -> None:
-    """Let a Message-ID lead to a thread; `kind` is one of those above."""
+def remember_message_id(
+    session: Session, kind: str, message_id: str, thread: Thread, at_message: int | None, now: object, *, whose: str = ""
+) -> None:
+    """Let a Message-ID lead to a thread; `kind` is one of those above. `whose` is the address outside that it went to, or came from."""
     session.add(
-        ThreadAlias(kind=kind, hash=message_id_key(message_id), thread_id=thread.id, message_id=at_message, shop_id=thread.shop_id, created_at=now)
+        ThreadAlias(
+            kind=kind,
+            hash=message_id_key(message_id),
+            thread_id=thread.id,
+            message_id=at_message,
+            shop_id=thread.shop_id,
+            address_hash=address_key(whose) if whose else None,
+            created_at=now,
+        )
     )

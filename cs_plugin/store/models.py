@@ -10,7 +10,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Boolean, Date, Float, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint, text
+from sqlalchemy import JSON, Boolean, Date, Float, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint, false, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
@@ -150,7 +150,8 @@ class Delivery(StrEnum):
 class Message(Base):
     """One entry of a thread. `home_thread_id` is the thread it was written in, which an undone merge gives it back to.
 
-    `released_at` is when a public message of an employee became the customer's to see: None means not yet, or never (a note).
+    `released_at` is when a public message of an employee became the customer's to see: None means not yet, or never (a note). `signs` names what was
+    seen while its mail was read, apart by blanks: what was mended or cut (`rules.oddities`), and by what a machine's was known (`mail.machines`).
     """
 
     __tablename__ = "cs_message"
@@ -189,6 +190,7 @@ class Message(Base):
     html_blob_id: Mapped[int | None] = mapped_column(Id)
     matched_by: Mapped[str] = mapped_column(String(64), default="")
     same_id_other_text: Mapped[bool] = mapped_column(Boolean, default=False)
+    signs: Mapped[str | None] = mapped_column(String(500))
     linked_message_id: Mapped[int | None] = mapped_column(Id)
     delivery: Mapped[Delivery] = mapped_column(OneOf(Delivery), default=Delivery.NONE)
     delivery_text: Mapped[str] = mapped_column(String(500), default="")
@@ -269,7 +271,11 @@ class ThreadEvent(Base):
 
 
 class ThreadAlias(Base):
-    """A key from outside that leads to a thread: a Message-ID, a token, an imported id, a merged thread."""
+    """A key from outside that leads to a thread: a Message-ID, a token, an imported id, a merged thread.
+
+    `address_hash` is whose key it is, where nobody else's mail may use it: of a mail that was forwarded outside its recipient's, of an answer to one
+    its sender's.
+    """
 
     __tablename__ = "cs_thread_alias"
     indexes = (Index("ix_cs_thread_alias_key", "kind", "hash"), Index("ix_cs_thread_alias_thread", "thread_id"))
@@ -280,6 +286,7 @@ class ThreadAlias(Base):
     thread_id: Mapped[int] = mapped_column(Id)
     message_id: Mapped[int | None] = mapped_column(Id)
     shop_id: Mapped[str | None] = mapped_column(HostId)
+    address_hash: Mapped[bytes | None] = mapped_column(Digest)
     created_at: Mapped[dt.datetime] = _moment()
     revoked_at: Mapped[dt.datetime | None] = _maybe_moment()
 
@@ -491,6 +498,8 @@ class Mailbox(Base):
     One that options describe holds what they come to, but for the password, and the shops that it is fetched for in `shop_ids`; `place_hash` is a
     digest of the server and the user, by which it stays the same one when anything else is changed. `began_at` is when it was first connected to;
     mails whose number is below `first_uid` were there when the server began to count as it does, and of those not all may be wanted.
+    After a run that ended with its process the next one is `careful`: it takes one mail at a time, and `in_hand` holds a digest of where that lies,
+    with how many runs have taken it (`sync.in_hand`).
     """
 
     __tablename__ = "cs_mailbox"
@@ -529,6 +538,8 @@ class Mailbox(Base):
     shop_ids: Mapped[list[str] | None] = mapped_column(JSON)
     began_at: Mapped[dt.datetime | None] = _maybe_moment()
     first_uid: Mapped[int | None] = mapped_column(Id)
+    careful: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    in_hand: Mapped[dict[str, int] | None] = mapped_column(JSON)
     created_at: Mapped[dt.datetime] = _moment()
 
 
@@ -600,6 +611,7 @@ class SetAsideMail(Base):
     cause: Mapped[str] = mapped_column(String(500))
     sender: Mapped[str] = mapped_column(String(254), default="")
     subject: Mapped[str] = mapped_column(String(255), default="")
+    signs: Mapped[str | None] = mapped_column(String(500))
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     tries: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[dt.datetime] = _moment()

@@ -16,7 +16,9 @@ from cs_plugin.rules.incoming import Outcome
 from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import WITHHELD, Place, There
 from cs_plugin.store.locking import committed, only_reads
+from cs_plugin.store.mailboxes import Turn
 from cs_plugin.store.models import Mailbox
+from cs_plugin.sync.in_hand import Hand, key_of
 from cs_plugin.sync.looking import ALL, NOW, Cursor, batches, is_before, new_uidls
 from cs_plugin.sync.reading import TOO_LARGE, Came
 from cs_plugin.sync.surroundings import Asked, Surroundings, TurnLostError
@@ -43,6 +45,16 @@ def in_own(around: Surroundings, work: Callable[[Session], Result]) -> Result:
         return committed(session, lambda: work(session))
 
 
+def keep_turn(around: Surroundings, turn: Turn, **values: object) -> None:
+    """Hold a mailbox for longer, and write columns of its row. Raise TurnLostError."""
+
+    def work(session: Session) -> None:
+        if not mailboxes.keep_turn(session, turn, around.clock(), **values):
+            raise TurnLostError(f"mailbox {turn.mailbox_id} was taken over")
+
+    in_own(around, work)
+
+
 @dataclass
 class Fetching:
     """What fetches the mails of an open mailbox in one run."""
@@ -52,16 +64,19 @@ class Fetching:
     mailbox: MailboxAtWork
     box: OpenMailbox
     taking: Taking
+    hand: Hand
     _done: int = 0
     _total: int = 0
     _held_at: dt.datetime = _NEVER
 
     def _offer(self, mails: Sequence[ListedMail], rows: Mapping[_Key, int], *, up_to: int | None = None) -> None:
         """Fetch mails and take them, batch by batch. `rows` are those that tell of them already; `up_to` is how far the mailbox is read with them."""
-        some = list(batches(mails, self.around.limits))
+        alone = self._number_alone(mails)
+        some = [[one] for one in mails[:alone]] + list(batches(mails[alone:], self.around.limits))
         for number, batch in enumerate(some, 1):
             last = up_to if number == len(some) else max((one.uid for one in batch if one.uid is not None), default=None)
-            kept = self.taking.take(self._fetched(batch, rows), last_uid=None if rows else last)
+            came = self._fetched(batch, rows) if number > alone else self._taken_in_hand(batch[0], rows)
+            kept = self.taking.take(came, last_uid=None if rows else last)
             self._remove(kept)
             self._done += len(batch)
             self.asked.tell(self._done, max(self._done, self._total))
@@ -69,16 +84,20 @@ class Fetching:
         if not some and up_to is not None:
             self._keep(last_uid=up_to)
 
+    def _number_alone(self, mails: Sequence[ListedMail]) -> int:
+        """Return how many mails are taken one by one: as many as the run before may have had in hand when it ended, and the next as well."""
+        return min(len(mails), 2 * self.around.limits.mails) if self.hand.careful else 0
+
+    def _taken_in_hand(self, mail: ListedMail, rows: Mapping[_Key, int]) -> Sequence[Came]:
+        key = key_of(self.taking.place, mail)
+        return self.hand.take(key, lambda: self._fetched([mail], rows), Came(mail, b"", rows.get(_key(mail))))
+
     def _go_on(self) -> None:
         if self.asked.stopping():
             raise StoppedError
 
     def _keep(self, **values: object) -> None:
-        def work(session: Session) -> None:
-            if not mailboxes.keep_turn(session, self.taking.turn, self.around.clock(), **values):
-                raise TurnLostError(f"mailbox {self.mailbox.id} was taken over")
-
-        in_own(self.around, work)
+        keep_turn(self.around, self.taking.turn, **values)
         self._held_at = self.around.clock()
 
     def _give_sign_of_life(self) -> None:

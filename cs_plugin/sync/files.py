@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,9 @@ from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import Place
 from cs_plugin.store.locking import committed
 from cs_plugin.store.mailboxes import Turn
+from cs_plugin.sync.fetching import keep_turn
+from cs_plugin.sync.holding import held
+from cs_plugin.sync.in_hand import Hand, key_of_bytes
 from cs_plugin.sync.reading import TOO_LARGE, Came
 from cs_plugin.sync.run import findings_of, mailbox_row, opened_up
 from cs_plugin.sync.surroundings import Asked, Report, Surroundings
@@ -118,10 +122,12 @@ def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, 
         if turn is None:
             return Report(row_id, busy=True)
         run_id = committed(session, lambda: imported.begin_run(session, row_id, asked.started_by, around.clock()).id)
-    findings, taking = tuple[Finding, ...](), None
+    findings, taking, hand = tuple[Finding, ...](), None, None
     try:
         taking = Taking(around, _mailbox(around, row_id), turn, run_id, Place(row_id, _FOLDER), of_the_past=True)
-        _take(taking, found, asked)
+        hand = Hand.of(mailbox_row(around, row_id), partial(keep_turn, around, turn))
+        with held(around, turn):
+            _take(taking, hand, found, asked)
     except Exception as error:
         findings = findings_of(error)
         if not findings:
@@ -130,14 +136,19 @@ def import_mails(around: Surroundings, found: Iterator[Found], asked: Asked, *, 
         counts = dict(taking.counts) if taking is not None else {}
         report = Report(row_id, run_id=run_id, counts=counts, findings=findings)
         with around.sessions() as session:
-            committed(session, lambda: _end(session, turn, report, around.clock()))
+            let_go = hand.at_end(went_well=not findings) if hand is not None else {}
+            committed(session, lambda: _end(session, turn, report, around.clock(), let_go))
     return report
 
 
-def _end(session: Session, turn: Turn, report: Report, now: dt.datetime) -> None:
-    mailboxes.end_turn(session, turn)
+def _end(session: Session, turn: Turn, report: Report, now: dt.datetime, let_go: Mapping[str, object]) -> None:
+    mailboxes.end_turn(session, turn, **let_go)
     if report.run_id is not None:
         imported.tell_run(session, report.run_id, counts=dict(report.counts), error=report.error[:500], finished_at=now)
+
+
+def _alone(came: Came) -> Sequence[Came]:
+    return [came]
 
 
 def _mailbox(around: Surroundings, row_id: int) -> MailboxAtWork:
@@ -146,7 +157,7 @@ def _mailbox(around: Surroundings, row_id: int) -> MailboxAtWork:
     return replace(mailbox, afterwards=LEAVE, source=replace(mailbox.source, create_threads=True))
 
 
-def _take(taking: Taking, found: Iterator[Found], asked: Asked) -> None:
+def _take(taking: Taking, hand: Hand, found: Iterator[Found], asked: Asked) -> None:
     limits, batch, size, done = taking.around.limits, list[Came](), 0, 0
 
     def take() -> None:
@@ -158,9 +169,11 @@ def _take(taking: Taking, found: Iterator[Found], asked: Asked) -> None:
 
     for one in found:
         too_large = one.size > limits.largest
-        if batch and (len(batch) >= limits.mails or size + len(one.raw) > limits.bytes):
+        # Files are read from their beginning each time: the one that ended the run before may be any of them.
+        if batch and (hand.careful or len(batch) >= limits.mails or size + len(one.raw) > limits.bytes):
             take()
-        batch.append(Came(None, one.raw, None, Outcome.TOO_LARGE if too_large else None, TOO_LARGE if too_large else ""))
+        came = Came(None, one.raw, None, Outcome.TOO_LARGE if too_large else None, TOO_LARGE if too_large else "")
+        batch += hand.take(key_of_bytes(came.raw), partial(_alone, came), came) if hand.careful else [came]
         size += len(one.raw)
         if asked.stopping():
             break

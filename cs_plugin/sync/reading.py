@@ -9,9 +9,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from cs_plugin.mail.glimpse import glimpse_of
 from cs_plugin.mail.mailbox import ListedMail
 from cs_plugin.mail.parse import read_mail
-from cs_plugin.rules.incoming import ArrivedMail, ComingFrom, IncomingMail, Outcome
+from cs_plugin.rules.incoming import ArrivedMail, ComingFrom, Correspondent, IncomingMail, Outcome
 from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_SUBJECT, StoredFile, clean_line
 from cs_plugin.rules.same_mail import content_key
 from cs_plugin.store.files import Content, FileStore
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 ORIGINAL, HTML = "message/rfc822", "text/html"
 # What a run knows about mails that it has decided on by itself.
 SAME_CONTENT = "same_content"
+ENDS_READING = "reading_it_ends_the_process"
 TOO_LARGE = "too_large"
 _MOST_CAUSE = 300
 
@@ -31,7 +33,7 @@ class Came:
     """A mail as it came: where it lies on the server (None for a file), its bytes, and the row that tells of it already (`store.imported`).
 
     `verdict` is what became of one that nobody has to read: of a mail that is too large `raw` is the header alone, of one that the server withholds
-    nothing.
+    nothing. One is kept `unread` whose reading has ended a process (`sync.in_hand`).
     """
 
     listed: ListedMail | None
@@ -39,6 +41,7 @@ class Came:
     row_id: int | None = None
     verdict: Outcome | None = None
     reason: str = ""
+    unread: bool = False
 
     @property
     def size(self) -> int:
@@ -85,6 +88,9 @@ class Read:
 def read(came: Came) -> Read:
     """Read a mail; whatever is wrong with it is told in `cause`."""
     found = Read(came, content_key(came.raw), verdict=came.verdict, reason=came.reason)
+    if came.unread:
+        found.cause, found.mail = ENDS_READING, _glimpsed(came.raw)
+        return found
     try:
         found.mail = read_mail(came.raw)
     except Exception as error:  # a mail that breaks something is set aside, and never stops those behind it
@@ -104,14 +110,19 @@ def words_of(error: BaseException) -> str:
 
 def _barely_read(raw: bytes) -> IncomingMail | None:
     """Return sender and subject of a mail that cannot be read, for whoever looks for it; nothing where not even that works."""
-    from cs_plugin.rules.incoming import Correspondent
-
     try:
         header = email.parser.BytesHeaderParser(policy=email.policy.compat32).parsebytes(raw[: 1 << 16])
         sender, subject = str(header.get("From", "")), str(header.get("Subject", ""))
     except Exception:  # noqa: BLE001 - the standard library's parsers raise what they please, and the mail is kept whole anyway
         return None
     return IncomingMail(Correspondent(clean_line(sender, MAX_ADDRESS)), clean_line(subject, MAX_SUBJECT), "")
+
+
+def _glimpsed(raw: bytes) -> IncomingMail:
+    """Return sender and subject of a mail that nobody reads, as they stand in its header."""
+    named = {name.lower(): value for name, value in reversed(glimpse_of(raw[: 1 << 16]).headers)}
+    sender, subject = clean_line(named.get("from", ""), MAX_ADDRESS), clean_line(named.get("subject", ""), MAX_SUBJECT)
+    return IncomingMail(Correspondent(sender), subject, "")
 
 
 def recognise(mails: Sequence[Read], known: Known) -> None:

@@ -26,7 +26,9 @@ from cs_plugin.store.imported import Place
 from cs_plugin.store.locking import only_reads
 from cs_plugin.store.mailboxes import Turn
 from cs_plugin.store.models import Mailbox
-from cs_plugin.sync.fetching import ImapFetching, Pop3Fetching, StoppedError, from_before, in_own, new_by_uidl
+from cs_plugin.sync.fetching import ImapFetching, Pop3Fetching, StoppedError, from_before, in_own, keep_turn, new_by_uidl
+from cs_plugin.sync.holding import Holding, held
+from cs_plugin.sync.in_hand import Hand
 from cs_plugin.sync.looking import NOW, Cursor, counted
 from cs_plugin.sync.surroundings import WORKER, Asked, Counted, HostFailedError, Report, Surroundings, TurnLostError
 from cs_plugin.sync.taking import Taking
@@ -130,6 +132,7 @@ class _Run:
     asked: Asked
     mailbox: MailboxAtWork | None = None
     taking: Taking | None = None
+    hand: Hand | None = None
     run_id: int | None = None
     _failures: int = 0
 
@@ -169,9 +172,14 @@ class _Run:
         self.mailbox = mailbox = opened_up(around, row)
         with around.sessions() as session:
             counts = imported.counts_of(only_reads(session), run_id)
-        with open_mailbox(_signed_in(around, mailbox), around.reach) as box:
+        with held(around, self.turn) as holding, open_mailbox(_signed_in(around, mailbox), around.reach) as box:
+            asked = _telling(self.asked, holding)
             self.taking = Taking(around, mailbox, self.turn, run_id, Place(mailbox.id), counts=Counter(counts))
-            (Pop3Fetching if box.is_pop3 else ImapFetching)(around, self.asked, mailbox, box, self.taking).all(row)
+            self.hand = Hand.of(row, self._keep)
+            (Pop3Fetching if box.is_pop3 else ImapFetching)(around, asked, mailbox, box, self.taking, self.hand).all(row)
+
+    def _keep(self, **values: object) -> None:
+        keep_turn(self.around, self.turn, **values)
 
     def _end(self, findings: tuple[Finding, ...], *, is_over: bool) -> Report:
         around, now = self.around, self.around.clock()
@@ -184,6 +192,8 @@ class _Run:
             after = mailboxes.after_failure(self._failures + 1, error, now)
         elif is_over:
             after = mailboxes.after_success(now, around.every)
+        if self.hand is not None:
+            after = {**after, **self.hand.at_end(went_well=is_over and not findings)}
         told = [{"message": one.message, "values": dict(one.values)} for one in findings] or None
 
         def work(session: Session) -> None:
@@ -202,6 +212,14 @@ class _Run:
 
         in_own(around, work)
         return report
+
+
+def _telling(asked: Asked, holding: Holding) -> Asked:
+    def tell(done: int, total: int) -> None:
+        holding.moved()
+        asked.tell(done, total)
+
+    return replace(asked, tell=tell)
 
 
 def findings_of(error: Exception) -> tuple[Finding, ...]:

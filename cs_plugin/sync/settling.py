@@ -16,7 +16,7 @@ from cs_plugin.desk.option_mailboxes import at_work
 from cs_plugin.desk.receiving_mail import make_thread_of, receive_mail, vet_mail
 from cs_plugin.desk.set_aside import may_settle, set_aside_in_sight, write_down
 from cs_plugin.errors import CustomerServiceError, InvalidInputError
-from cs_plugin.mail.glimpse import glimpse_of
+from cs_plugin.mail.glimpse import glimpse_of, without_keys
 from cs_plugin.rules.incoming import ArrivedMail, ComingFrom, Correspondent, IncomingMail, Landed, Outcome
 from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_SUBJECT, MAX_TEXT, StoredFile, clean_line
 from cs_plugin.rules.permissions import Actor, Permission
@@ -25,7 +25,7 @@ from cs_plugin.store.files import Content
 from cs_plugin.store.locking import committed, only_reads, passing
 from cs_plugin.store.models import ImportedMail
 from cs_plugin.store.set_aside_settling import KeptMail, forget_file, note_try, take_away
-from cs_plugin.sync.reading import HTML, Came, Read, read, words_of
+from cs_plugin.sync.reading import ENDS_READING, HTML, Came, Read, read, words_of
 from cs_plugin.sync.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -100,15 +100,16 @@ def _source(bench: Bench, mail: KeptMail) -> ComingFrom | None:
 
 
 def _arrived(around: Surroundings, mail: KeptMail, source: ComingFrom, *, as_thread: bool) -> tuple[Read, ArrivedMail]:
-    """Read a mail and keep its parts. Where a thread is made of one that cannot be read, it is what can be seen of it, with its original beside."""
+    """Read a mail and keep its parts. Where a thread is made of one that cannot be read, it is what can be seen of it; the whole stays its original."""
     with around.files.open(mail.original.key) as opened:
         raw = opened.read()
-    one = read(Came(None, raw))
+    # What has ended a process is read for nobody who wants a thread of it alone.
+    one = read(Came(None, raw, unread=as_thread and mail.cause == ENDS_READING))
     if one.cause or one.mail is None:
         if not as_thread:
             raise _StaysError(one.cause)
-        # Nobody gets the original as a file that was sent: it is there whole, under a name that says what it is.
-        return one, ArrivedMail(_seen(mail, raw), source, mail.since, mail.original, files=((mail.original, ""),))
+        # No file of the message: the customer's key can stand in it, and files are for whoever may view.
+        return one, ArrivedMail(_seen(mail, raw), source, mail.since, mail.original)
     html = [Content("mail.html", HTML, one.mail.html.encode("utf-8", "replace"))] if one.mail.html else []
     stored = around.files.keep_several([*html, *(Content(part.name, part.content_type, part.content) for part in one.mail.parts)])
     parts = tuple((replace(kept, name=part.name), part.content_id) for kept, part in zip(stored[len(html) :], one.mail.parts, strict=True))
@@ -116,7 +117,7 @@ def _arrived(around: Surroundings, mail: KeptMail, source: ComingFrom, *, as_thr
 
 
 def _seen(mail: KeptMail, raw: bytes) -> IncomingMail:
-    glimpse = glimpse_of(raw)
+    glimpse = without_keys(glimpse_of(raw))
     said = next((value for name, value in glimpse.headers if name.lower() == "from"), mail.sender)
     try:
         name, address = email.utils.parseaddr(said)

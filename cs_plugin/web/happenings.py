@@ -39,6 +39,9 @@ REASONS: Mapping[str, str] = {
         "An employee answered a notice, but it could not be sent to the customer: the mail has no text or too much, or the thread takes no answer."
     ),
     "quotes_the_notice_that_it_answers": _("An employee answered a notice, but the mail quotes it in the text: it was not sent to the customer."),
+    "newer_messages_came_before_it": _(
+        "An employee answered a notice, but somebody had written in the thread since that was sent: the customer has not got it."
+    ),
     "writes_from_our_own_address": _("It came by mail from an address of our own and belongs to this thread. Nothing proves who wrote it."),
     "answers_what_was_forwarded": _("It answers the mail by which this discussion was forwarded. The customer does not see it."),
     "comes_from_a_stranger": _("It answers another thread, and its sender has no part in that one."),

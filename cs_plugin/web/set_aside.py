@@ -23,6 +23,7 @@ from cs_plugin.rules.shops import Shop
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Job, JobState
 from cs_plugin.store.set_aside_settling import KeptMail, count_set_aside, set_aside_among, set_aside_in, set_aside_page
+from cs_plugin.sync.reading import ENDS_READING
 from cs_plugin.sync.settling import GONE, Settled, settle
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.failed_mails import JOB_SHOWS, ids_of
@@ -164,13 +165,13 @@ class SetAsideView(DeskView, BaseView):
             return self._back(EXPIRED)
         for name in ("retry", "thread"):
             if request.form.get(name):
-                return self._settle(ids_of([request.form[name]]), as_thread=name == "thread")
+                return self._settle_or_queue(ids_of([request.form[name]]), as_thread=name == "thread")
         ids = ids_of(request.form.getlist("mail"))
         if not ids:
             return self._back(_NONE_CHOSEN)
         action = request.form.get("action", "")
         if action == "retry":
-            return self._settle(ids, as_thread=False) if len(ids) == 1 else self._queue(ids)
+            return self._settle_or_queue(ids, as_thread=False) if len(ids) == 1 else self._queue(ids)
         if action == "discard":
             return self._discard(ids)
         return self._question(set_aside_among(self.here.desk.session(), self.here.granted, ids))
@@ -219,6 +220,13 @@ class SetAsideView(DeskView, BaseView):
         return {"runs": runs, "done": job.done, "total": job.total, "error": job.error, "state": job.state.value, **result}
 
     # --- Doing --------------------------------------------------------------------------------------------------------------------------------
+
+    def _settle_or_queue(self, ids: Sequence[int], *, as_thread: bool) -> ResponseReturnValue:
+        """Settle a mail at once; one whose reading has ended a process is read beside requests, where nobody else waits for it."""
+        found = [] if as_thread else set_aside_among(self.here.desk.session(), self.here.granted, ids)
+        if any(one.cause == ENDS_READING for one in found):
+            return self._queue(ids)
+        return self._settle(ids, as_thread=as_thread)
 
     def _settle(self, ids: Sequence[int], *, as_thread: bool) -> ResponseReturnValue:
         here = self.here
@@ -290,8 +298,10 @@ def retry_set_aside(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     for number, mail_id in enumerate(ids, 1):
         if employee is None or mail_id <= kept["after"]:
             continue
-        settled = settle(around, Actor(employee, here.host.grants(employee), "list"), mail_id)
+        # First: should it end this process, it is left alone by whoever goes on here.
         kept = {**kept, "after": mail_id}
+        job.tell(Progress(number - 1, len(ids), kept))
+        settled = settle(around, Actor(employee, here.host.grants(employee), "list"), mail_id)
         if settled is not None:
             kept["settled" if settled.landed is not None else "stayed"] += 1
         job.tell(Progress(number, len(ids), kept))

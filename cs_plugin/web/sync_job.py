@@ -7,8 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from sqlalchemy import select
@@ -26,8 +25,10 @@ from cs_plugin.web.mounted import Mounted
 
 log = logging.getLogger(__name__)
 JOB = "sync"
-# How many mailboxes are fetched at once, so that one whose server is slow keeps none of the others waiting.
-_AT_ONCE = 4
+# How many mailboxes are fetched at once.
+_AT_ONCE = 8
+# How often those are looked for that have become due while others are fetched, in seconds.
+_LOOK_AGAIN = 1.0
 # How often somebody who waits for a mailbox looks, how long they do, and how often progress is written down, in seconds.
 _LOOK, _WAIT, _TELL = 0.2, 240.0, 1.0
 Stopping = Callable[[], bool]
@@ -121,15 +122,29 @@ def fetch_mail(here: Mounted, *, stopping: Stopping) -> int:
     """Fetch the mailboxes whose run is due, and return how many they were."""
     if not here.app.config["CS_SYNC_SECONDS"]:
         return 0
+    running, begun, fetched = dict[Future[None], int](), dict[int, float](), 0
+    due = _due(here)
+    if not due:
+        return 0
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="cs_plugin-mailbox") as pool:
+        while due or running:
+            for mailbox_id in due:
+                running[pool.submit(_fetch_apart, here, stopping, mailbox_id)] = mailbox_id
+                begun[mailbox_id] = time.monotonic()
+                fetched += 1
+            # One whose server stalls holds up itself alone: the others have their next turn meanwhile.
+            for one in wait(running, timeout=_LOOK_AGAIN, return_when=FIRST_COMPLETED).done:
+                one.result()
+                del running[one]
+            look = running and not stopping()
+            busy, soon = set(running.values()), time.monotonic() - _LOOK_AGAIN
+            due = [one for one in _due(here) if one not in busy and begun.get(one, soon) <= soon] if look else []
+    return fetched
+
+
+def _due(here: Mounted) -> Sequence[int]:
     with here.sessions() as session:
-        due = mailboxes.due(only_reads(session), here.clock())
-    if len(due) <= 1:
-        for mailbox_id in due:
-            _fetch(here, stopping, mailbox_id)
-    else:
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="cs_plugin-mailbox") as pool:
-            list(pool.map(partial(_fetch_apart, here, stopping), due))
-    return len(due)
+        return mailboxes.due(only_reads(session), here.clock())
 
 
 def _fetch_apart(here: Mounted, stopping: Stopping, mailbox_id: int) -> None:

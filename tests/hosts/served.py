@@ -24,8 +24,8 @@ ROOT = Path(__file__).parent.parent.parent
 FACTORY = "tests.hosts.served:create_app"
 
 
-def create_app() -> Flask:
-    """Return the store."""
+def create_app(*plugins: object) -> Flask:
+    """Return the store, with plugins of its own besides its answers."""
     logging.basicConfig(level=logging.INFO)
     app = Flask("store", instance_path=os.environ["STORE_FOLDER"])
     app.config.update(
@@ -35,7 +35,7 @@ def create_app() -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS={"connect_args": {"timeout": 30}} if "sqlite" in os.environ["STORE_SQLALCHEMY_DATABASE_URI"] else {},
     )
     app.config.from_prefixed_env("STORE")
-    CustomerService(app, db=SQLAlchemy(app), plugins=[Answers()])
+    CustomerService(app, db=SQLAlchemy(app), plugins=[Answers(), *plugins])
     return app
 
 
