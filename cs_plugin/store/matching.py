@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import address_key, digest
 from cs_plugin.rules.mail_matching import Key
 from cs_plugin.rules.signing import Signer, TagKind, read_tag
 from cs_plugin.rules.status import Folder
-from cs_plugin.store.models import Thread, ThreadAlias
+from cs_plugin.store.models import Message, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 
 # FORWARDED: sent to somebody outside, whose answer is never the customer's; OUTSIDE: such an answer.
@@ -64,3 +65,20 @@ def remember_message_id(session: Session, kind: str, message_id: str, thread: Th
     session.add(
         ThreadAlias(kind=kind, hash=message_id_key(message_id), thread_id=thread.id, message_id=at_message, shop_id=thread.shop_id, created_at=now)
     )
+
+
+def remember_messages(session: Session, messages: Sequence[tuple[str, Message]], now: object) -> None:
+    """Let the Message-IDs of messages lead to their threads, each by its kind of key."""
+    rows = [
+        {
+            "kind": kind,
+            "hash": one.message_id_hash,
+            "thread_id": one.thread_id,
+            "message_id": one.id,
+            "shop_id": one.shop_id,
+            "created_at": now,
+        }
+        for kind, one in messages
+    ]
+    if rows:
+        session.execute(insert(ThreadAlias), rows)

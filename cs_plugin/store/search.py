@@ -57,12 +57,13 @@ def index_threads(session: Session, ids: Collection[int]) -> None:
                 session.execute(_PUT_THREAD, rows, bind_arguments=_HERE)
 
 
-def index_thread(session: Session, thread: Thread) -> None:
-    """Make a thread that begins searchable likewise: its row need not be read again."""
-    row = words_of(thread)
-    session.execute(insert(ThreadWords), [row])
-    if has_own_index(session):
-        session.execute(_PUT_THREAD, [row], bind_arguments=_HERE)
+def index_new_threads(session: Session, threads: Collection[Thread]) -> None:
+    """Make threads that begin searchable likewise: their rows need not be read again."""
+    rows = [words_of(thread) for thread in threads]
+    if rows:
+        session.execute(insert(ThreadWords), rows)
+        if has_own_index(session):
+            session.execute(_PUT_THREAD, rows, bind_arguments=_HERE)
 
 
 def rename_threads(session: Session, ids: Collection[int]) -> None:
