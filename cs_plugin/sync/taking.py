@@ -63,6 +63,7 @@ class Taking:
     gone_uidls: list[bytes] = field(default_factory=list)
     _others_until: float = 0.0
     _at_once: int = _FEWEST_MAILS
+    _alone: bool | None = None
 
     def take(self, came: Sequence[Came], *, last_uid: int | None = None) -> list[Came]:
         """Take mails, and return those that may be removed from the server: the whole of them is kept here, and committed.
@@ -70,6 +71,25 @@ class Taking:
         `last_uid` is how far the mailbox has been read once all of them are written. Raise TurnLostError, OSError where the file store takes nothing,
         and what the database raises where it takes nothing; what was committed before stays, and how far that is with it.
         """
+        left, kept = list(came), list[Came]()
+        while True:
+            some = left[: self._fitting(len(left))]
+            left = left[len(some) :]
+            kept += self._take_some(some, None if left else last_uid)
+            if not left:
+                return kept
+
+    def _fitting(self, mails: int) -> int:
+        """Return how many of so many mails are taken at once: about as many at each time.
+
+        Where only one can write, that is what the time for one transaction allows; the next ones are read while others can write.
+        """
+        if self._alone is None:
+            with self.around.sessions() as session:
+                self._alone = has_one_writer(session)
+        return -(-mails // -(-mails // self._at_once)) if self._alone and mails else mails
+
+    def _take_some(self, came: Sequence[Came], last_uid: int | None) -> list[Came]:
         now = self.around.clock()
         mails = [read(one) for one in came]
         if mails:
@@ -104,23 +124,20 @@ class Taking:
     # --- Written ----------------------------------------------------------------------------------------------------------------------------------
 
     def _write_all(self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None) -> None:
-        left = list(items)
-        while left or last_uid is not None:
-            try:
-                written = self._write_some(session, bench, left, last_uid, bounded=True)
-            except TurnLostError:
+        if not items and last_uid is None:
+            return
+        try:
+            self._write_some(session, bench, items, last_uid)
+        except TurnLostError:
+            raise
+        except Exception as error:
+            if not items or (isinstance(error, DBAPIError) and passing(error)):
                 raise
-            except Exception as error:
-                if not left or (isinstance(error, DBAPIError) and passing(error)):
-                    raise
-                # One of them breaks something: each goes by itself.
-                log.warning("a batch of %d mails was rolled back (%s): they are taken one by one", len(left), type(error).__name__)
-                self._write_each(session, bench, left)
-                left = []
-                continue
-            left = left[written:]
-            if not left:
-                return
+            # One of them breaks something: each goes by itself.
+            log.warning("a batch of %d mails was rolled back (%s): they are taken one by one", len(items), type(error).__name__)
+            self._write_each(session, bench, items)
+            if last_uid is not None:
+                self._write_some(session, bench, [], last_uid)
 
     def _write_each(self, session: Session, bench: Bench, items: Sequence[_Item]) -> None:
         for item in items:
@@ -136,10 +153,8 @@ class Taking:
                 # Where it is the database that takes nothing, this raises too, and no mail is held to be the cause.
                 self._write_some(session, bench, [item])
 
-    def _write_some(
-        self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None = None, *, bounded: bool = False
-    ) -> int:
-        """Write mails in one transaction, `bounded` to as many as there is time for, and return how many; and how far the mailbox is read then."""
+    def _write_some(self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None = None) -> None:
+        """Write mails in one transaction, and how far the mailbox is read then."""
         alone = has_one_writer(session)
         session.rollback()
         # The identity map would grow with the mailbox.
@@ -148,22 +163,21 @@ class Taking:
             # As long as we have written, anybody else can.
             time.sleep(max(0.0, self._others_until - time.monotonic()))
 
-        some = items[: self._at_once] if bounded and alone else items
         began = 0.0
 
         def work() -> None:
             nonlocal began
             here = bench.at(self.around.clock())
-            expect_mails(here, [item.vetted for item in some if _is_received(item) and item.vetted is not None])
+            expect_mails(here, [item.vetted for item in items if _is_received(item) and item.vetted is not None])
             # From here on nobody else writes: what was waited for before does not count.
             began = time.monotonic()
-            self._receive(session, here, some)
-            self._write_rows(session, here, some)
+            self._receive(session, here, items)
+            self._write_rows(session, here, items)
             imported.are_gone(session, self.place, uids=self.gone_uids, uidl_hashes=self.gone_uidls)
-            imported.tell_run(session, self.run_id, counts=dict(self.counts + _counted(some)))
-            reached = last_uid if len(some) == len(items) else None
+            imported.tell_run(session, self.run_id, counts=dict(self.counts + _counted(items)))
+            reached = last_uid
             if reached is None:
-                reached = max((uid for uid in map(_new_uid, some) if uid is not None), default=None)
+                reached = max((uid for uid in map(_new_uid, items) if uid is not None), default=None)
             cursor = {} if reached is None else {"last_uid": reached}
             if not mailboxes.keep_turn(session, self.turn, here.now, **cursor):
                 raise TurnLostError(f"mailbox {self.mailbox.id} was taken over")
@@ -171,13 +185,12 @@ class Taking:
         committed(session, work)
         ended = time.monotonic()
         self._others_until = 2 * ended - began
-        if bounded and some:
-            fitting = int(len(some) * _ONE_WRITER_SECONDS / max(ended - began, 1e-6))
+        if len(items) >= _FEWEST_MAILS:
+            fitting = int(len(items) * _ONE_WRITER_SECONDS / max(ended - began, 1e-6))
             # Not all at once: what has taken long once may have had its own reason, and what went fast too.
             self._at_once = max(_FEWEST_MAILS, min(fitting, 2 * self._at_once))
-        self.counts += _counted(some)
+        self.counts += _counted(items)
         self.gone_uids, self.gone_uidls = [], []
-        return len(some)
 
     def _receive(self, session: Session, bench: Bench, items: Sequence[_Item]) -> None:
         """Let mails land: those that are received together first, and then whatever follows from what became of them."""
