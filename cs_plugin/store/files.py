@@ -22,12 +22,13 @@ from typing import IO, Any, cast
 import fsspec
 import puremagic
 from fsspec.implementations.local import LocalFileSystem
-from sqlalchemy import ColumnElement, and_, delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
+from cs_plugin.store.locking import insert_rows
 from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
@@ -424,8 +425,7 @@ def attach_parts(session: Session, parts: Mapping[int, Collection[tuple[StoredFi
         for message_id, several in parts.items()
         for position, (one, content_id) in enumerate(several)
     ]
-    if rows:
-        session.execute(insert(Attachment), rows)
+    insert_rows(session, Attachment, rows)
 
 
 def stored_files(session: Session, message_id: int) -> tuple[StoredFile, ...]:

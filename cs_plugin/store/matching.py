@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import address_key, digest
 from cs_plugin.rules.mail_matching import Key
 from cs_plugin.rules.signing import Signer, TagKind, read_tag
 from cs_plugin.rules.status import Folder
+from cs_plugin.store.locking import insert_rows
 from cs_plugin.store.models import Message, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 
@@ -80,5 +81,4 @@ def remember_messages(session: Session, messages: Sequence[tuple[str, Message]],
         }
         for kind, one in messages
     ]
-    if rows:
-        session.execute(insert(ThreadAlias), rows)
+    insert_rows(session, ThreadAlias, rows)
