@@ -33,10 +33,10 @@ from cs_plugin.rules.incoming import Outcome
 from cs_plugin.rules.inquiry import AuthorKind, Channel, address_key, preview
 from cs_plugin.rules.same_mail import content_key
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import imported, search, threads
-from cs_plugin.store.files import Content, FileStore
+from cs_plugin.store import imported, matching, search, threads
+from cs_plugin.store.files import Content, FileStore, attach_parts
 from cs_plugin.store.matching import message_id_key
-from cs_plugin.store.models import Blob, ImportedMail, Message, Thread
+from cs_plugin.store.models import Blob, ImportedMail, Message, OutboxItem, Thread, ThreadAlias
 from cs_plugin.web.mounted import utc_now
 from tests.hosts.store import Store, make_store
 from tests.hosts.syncing import begun, run
@@ -50,7 +50,7 @@ PEER = "django-helpdesk==2.6.1"
 _SETTINGS = '''
 SECRET_KEY, DEBUG, USE_TZ, SITE_ID, ROOT_URLCONF = "benchmark", False, True, 1, "peer_urls"
 INSTALLED_APPS = ["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.sites",
-    "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.humanize", "bootstrap4form", "rest_framework", "helpdesk"]
+    "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.humanize", "rest_framework", "helpdesk"]
 DATABASES = {"default": %(database)r}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = %(media)r
@@ -170,15 +170,22 @@ def fetch_floor(asked: dict[str, Any]) -> dict[str, float]:
 
 
 def _write(session: Session, files: FileStore, raws: Sequence[bytes]) -> None:
-    """Store mails durably: the files, and a thread, a message with its words, a blob and a row to know it by for each, in one transaction."""
+    """Store mails durably in one transaction: the files, and the rows that the desk keeps of such a mail, its notice to the contact among them."""
     now, parsed, contents = utc_now(), [message_from_bytes(raw) for raw in raws], list[Content]()
-    texts = []
+    texts, html, parts = list[str](), list[int | None](), list[list[int]]()
+    originals = list[int]()
     for raw, mail in zip(raws, parsed, strict=True):
-        parts = [part for part in mail.walk() if not part.is_multipart()]
-        bodies = [part.get_payload(decode=True) for part in parts]
-        texts.append(bodies[0].decode())  # type: ignore[union-attr]
+        leaves = [(part, part.get_payload(decode=True)) for part in mail.walk() if not part.is_multipart()]
+        texts.append(leaves[0][1].decode())  # type: ignore[union-attr]
+        originals.append(len(contents))
         contents.append(Content("mail.eml", "message/rfc822", raw))
-        contents += [Content("part", part.get_content_type(), body) for part, body in zip(parts[1:], bodies[1:], strict=True)]  # type: ignore[arg-type]
+        of_html = [number for number, (part, _body) in enumerate(leaves) if part.get_content_type() == "text/html"]
+        html.append(len(contents) if of_html else None)
+        parts.append([])
+        for number, (part, body) in enumerate(leaves[1:], 1):
+            if number not in of_html:
+                parts[-1].append(len(contents))
+            contents.append(Content(part.get_filename() or "part", part.get_content_type(), body))  # type: ignore[arg-type]
     stored = files.keep_several(contents)
     blobs = [Blob(sha256=one.sha256, size=one.size, key=one.key, created_at=now) for one in stored]
     opened = [
@@ -194,14 +201,32 @@ def _write(session: Session, files: FileStore, raws: Sequence[bytes]) -> None:
         Message(
             thread_id=thread.id, home_thread_id=thread.id, shop_id="1", author_kind=AuthorKind.CUSTOMER, channel=Channel.MAIL, text=text,
             preview=preview(text), subject=thread.subject, message_id=mail["Message-ID"], message_id_hash=message_id_key(mail["Message-ID"]),
-            original_blob_id=blobs[0].id, created_at=now,
+            original_blob_id=blobs[original].id, html_blob_id=None if one_html is None else blobs[one_html].id, created_at=now,
         )
-        for thread, mail, text in zip(opened, parsed, texts, strict=True)
+        for thread, mail, text, original, one_html in zip(opened, parsed, texts, originals, html, strict=True)
     ]  # fmt: skip
     session.add_all(messages)
     session.flush()
+    matching.remember_messages(session, [(matching.RECEIVED, one) for one in messages], now)
+    attach_parts(
+        session,
+        {one.id: [(stored[number], "") for number in numbers] for one, numbers in zip(messages, parts, strict=True)},
+        {one.key: blob for one, blob in zip(stored, blobs, strict=True)},
+    )
+    search.index_new_threads(session, opened)
     search.index_messages(session, [(one.id, one.thread_id, one.text) for one in messages])
     threads.recompute(session, [one.id for one in opened])
+    notices = [
+        {
+            "kind": "contact_notice", "state": "waiting", "shop_id": "1", "thread_id": one.thread_id, "message_id": one.id,
+            "recipient": "paris@shop.example", "recipient_domain": "shop.example", "content": {"text": one.text, "html": one.text * 4},
+            "attempts": 0, "not_before": now, "created_at": now,
+        }
+        for one in messages
+    ]  # fmt: skip
+    session.execute(sa.insert(OutboxItem), notices)
+    sent = [{"kind": "sent", "hash": os.urandom(32), "thread_id": one.thread_id, "message_id": one.id, "shop_id": "1", "created_at": now} for one in messages]
+    session.execute(sa.insert(ThreadAlias), sent)
     imported.write(
         session,
         [

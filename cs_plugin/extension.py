@@ -405,6 +405,8 @@ def _mail_templates(app: Flask) -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader([*loaders, jinja2.PackageLoader("cs_plugin", "templates")]),
         autoescape=jinja2.select_autoescape(["html"], default=False),
+        # As Flask does: elsewhere nobody looks at every file of a template again for every mail.
+        auto_reload=bool(app.debug or app.config.get("TEMPLATES_AUTO_RELOAD")),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,

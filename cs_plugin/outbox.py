@@ -83,11 +83,13 @@ def put(session: Session, mail: OutgoingMail, now: dt.datetime, *, thread_id: in
         created_at=now,
     )
     session.add(item)
-    session.flush()
-    for position, stored in enumerate(mail.files):
-        blob = blob_of(session, stored, now)
-        session.add(OutboxFile(outbox_id=item.id, blob_id=blob.id, position=position, name=stored.name, content_type=stored.content_type))
-    session.flush()
+    if mail.files:
+        # Others need no id of theirs: several are written at once, with the next flush.
+        session.flush()
+        for position, stored in enumerate(mail.files):
+            blob = blob_of(session, stored, now)
+            session.add(OutboxFile(outbox_id=item.id, blob_id=blob.id, position=position, name=stored.name, content_type=stored.content_type))
+        session.flush()
     return item
 
 
@@ -99,6 +101,7 @@ def cancel(session: Session, thread_id: int) -> None:
 
 def withdraw(session: Session, message_ids: Collection[int]) -> None:
     """Take back what was queued about messages in this very transaction: nobody is told of what was written long ago."""
+    session.flush()
     ids = session.scalars(select(OutboxItem.id).where(OutboxItem.message_id.in_(message_ids), OutboxItem.state == OutboxState.WAITING)).all()
     if ids:
         session.execute(delete(OutboxFile).where(OutboxFile.outbox_id.in_(ids)), execution_options=_UNSYNCHRONIZED)

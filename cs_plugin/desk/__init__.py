@@ -13,6 +13,7 @@ from cs_plugin.desk.ordering import write_on_order
 from cs_plugin.desk.purging import BIN_KEEPS, in_the_bin, kept_no_longer, kept_since_in_shops, purge_bin, purge_closed
 from cs_plugin.desk.receiving import Vetted, receive, vet, was_taken
 from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail, vet_mail
+from cs_plugin.desk.receiving_together import receive_mails
 from cs_plugin.desk.secrets import Keeping, look_at_secrets, seal_secrets_anew
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "purge_closed",
     "receive",
     "receive_mail",
+    "receive_mails",
     "reply",
     "restore",
     "retry_mail",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -31,6 +31,8 @@ from cs_plugin.store.our_addresses import OurAddresses, our_addresses
 from cs_plugin.store.vault import Vault
 
 log = logging.getLogger(__name__)
+# What is the same at another moment: no rows, which belong to their transaction.
+_KEPT = frozenset({"shops", "languages", "employees", "addresses", "_contacts", "_standing"})
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,19 @@ class Bench:
         """Ask the host now for what the verbs may want of it, so that they need not ask under a lock."""
         _answers = self.shops, self.languages, self.employees
 
+    def read_ahead(self, shop_ids: Collection[str]) -> None:
+        """Read now what nearly every mail to these shops wants of our own addresses and contacts, so that no lock is held for it."""
+        _addresses = self.addresses
+        for shop_id in shop_ids:
+            language = self.shop(shop_id).default_language
+            standing = self.standing_contact(shop_id, language)
+            for contact_id in {one.contact_id for one in self.addresses.in_shops([shop_id])} | ({standing.id} if standing else set()):
+                self.contact(shop_id, contact_id, language)
+
     def at(self, now: dt.datetime) -> Bench:
-        """Return the bench at another moment, with the answers that the host has given."""
+        """Return the bench at another moment, with the answers that the host has given and the contacts that have been read."""
         later = replace(self, now=now)
-        vars(later).update((name, answer) for name, answer in vars(self).items() if name in ("shops", "languages", "employees"))
+        vars(later).update((name, answer) for name, answer in vars(self).items() if name in _KEPT)
         return later
 
     def shop(self, shop_id: str) -> Shop:

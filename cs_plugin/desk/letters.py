@@ -46,10 +46,20 @@ _SWITCH_OF = {"forward_notice": "forward"}
 # --- To customers ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: ContactWords | None, *, begins: bool, reference: str = "") -> None:
+def tell_of_message(
+    bench: Bench,
+    thread: Thread,
+    message: Message,
+    contact: ContactWords | None,
+    *,
+    begins: bool,
+    reference: str = "",
+    file_names: Sequence[str] | None = None,
+) -> None:
     """Confirm what begins a thread to its sender, and tell the assignee or the contact of it; the sender of a mail only where that is switched on.
 
-    `reference` is the order's as people know it; else its id is told, here as in all notices.
+    `reference` is the order's as people know it; else its id is told, here as in all notices. `file_names` are those of the message's files; without
+    them they are read.
     """
     if begins and thread.address and contact is not None and contact.sends(_CONFIRMED.get(message.channel, "")):
         spent = _may_confirm(bench, thread.address, by_mail=message.channel is Channel.MAIL)
@@ -59,7 +69,7 @@ def tell_of_message(bench: Bench, thread: Thread, message: Message, contact: Con
             _confirm(bench, thread, message, contact)
     recipient = _who_is_told(bench, thread, contact)
     if recipient is not None:
-        _notify(bench, thread, message, recipient, reference=reference)
+        _notify(bench, thread, message, recipient, reference=reference, file_names=file_names)
 
 
 def send_reply(
@@ -253,7 +263,15 @@ def _language_of(bench: Bench, employee_id: str, shop: Shop, employee: Employee 
 
 
 def _notify(
-    bench: Bench, thread: Thread, message: Message | None, told: _Told, *, cause: Message | None = None, reference: str, **words: object
+    bench: Bench,
+    thread: Thread,
+    message: Message | None,
+    told: _Told,
+    *,
+    cause: Message | None = None,
+    reference: str,
+    file_names: Sequence[str] | None = None,
+    **words: object,
 ) -> None:
     """Queue a notice that shows a customer's message, where there is one, and leads to the thread; never to a mailbox that would fetch it again."""
     if told.mailbox.address.lower() in bench.addresses.fetched:
@@ -262,6 +280,8 @@ def _notify(
     titled = bench.contact(thread.shop_id, thread.contact_id, told.language)
     address = message.author_address if message is not None else thread.address
     way_back = _way_back_of(bench, thread, told.employee_id) if told.employee_id is not None else _WayBack()
+    if file_names is None:
+        file_names = [one.name for one in stored_files(bench.session, message.id)] if message is not None else []
     mail = bench.composer.compose(
         Letter(
             kind=told.kind,
@@ -282,7 +302,7 @@ def _notify(
                 "subject_line": (message.subject if message is not None else "") or thread.subject,
                 "order": reference or thread.order_id or "",
                 "product": message.product_name if message is not None else "",
-                "file_names": [one.name for one in stored_files(bench.session, message.id)] if message is not None else [],
+                "file_names": file_names,
                 **words,
             },
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from email_validator import EmailNotValidError, validate_email
@@ -202,14 +203,37 @@ def _place_for(bench: Bench, inquiry: Inquiry, decision: Decision, *, spam: bool
     return place
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What begins a thread: what somebody has sent, whether it is held for spam, and the thread that it refers to."""
+
+    inquiry: Inquiry
+    spam: bool
+    refers_to_id: int | None = None
+
+
 def begin(bench: Bench, inquiry: Inquiry, *, spam: bool, refers_to_id: int | None = None) -> Thread:
     """Begin a thread with what somebody has sent; it is locked, since nobody else can see it yet."""
-    sender = inquiry.sender
-    thread = Thread(
+    (thread,) = begin_several(bench, [Beginning(inquiry, spam, refers_to_id)])
+    return thread
+
+
+def begin_several(bench: Bench, beginnings: Sequence[Beginning]) -> list[Thread]:
+    """Begin threads likewise, in their order: in as many statements as for one."""
+    opened = [_thread_of(bench, one) for one in beginnings]
+    bench.session.add_all(opened)
+    bench.session.flush()
+    search.index_new_threads(bench.session, opened)
+    return opened
+
+
+def _thread_of(bench: Bench, beginning: Beginning) -> Thread:
+    inquiry, sender = beginning.inquiry, beginning.inquiry.sender
+    return Thread(
         shop_id=inquiry.shop_id,
         language=inquiry.language,
         contact_id=inquiry.contact_id,
-        folder=Folder.SPAM if spam else Folder.LIST,
+        folder=Folder.SPAM if beginning.spam else Folder.LIST,
         status=AFTER[Happening.CUSTOMER_BEGAN],
         subject=inquiry.subject,
         address=sender.address,
@@ -220,14 +244,10 @@ def begin(bench: Bench, inquiry: Inquiry, *, spam: bool, refers_to_id: int | Non
         customer_name=sender.name,
         customer_sort=fold(sender.name)[:254],
         order_id=inquiry.order_id,
-        refers_to_id=refers_to_id,
+        refers_to_id=beginning.refers_to_id,
         token_nonce=secrets.token_hex(16),
         created_at=bench.now,
     )
-    bench.session.add(thread)
-    bench.session.flush()
-    search.index_thread(bench.session, thread)
-    return thread
 
 
 def _said_there(bench: Bench, inquiry: Inquiry, place: Opening, ours: list[bytes]) -> Post | None:
@@ -295,7 +315,7 @@ def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     )
     bench.session.add(new)
     bench.session.flush()
-    search.index_thread(bench.session, new)
+    search.index_new_threads(bench.session, [new])
     reopening.copy_participants(bench.session, old, new)
     bench.note_event(old, reopening.CONTINUED, None, other=new.id)
     return new
@@ -359,8 +379,26 @@ def move_by_message(bench: Bench, thread: Thread, message: Message, happening: H
 
 def is_blocked(session: Session, address: str, shop_id: str) -> bool:
     """Say whether somebody has blocked an address, in this shop or in all."""
-    blocked = select(BlockedSender.id).where(BlockedSender.address_hash == address_key(address), BlockedSender.shop_id.in_(["", shop_id]))
-    return session.scalar(blocked.limit(1)) is not None
+    return blocked_among(session, [address]).holds(address, shop_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Which of some addresses somebody has blocked, as pairs of the address's digest and the shop, empty for all shops."""
+
+    pairs: frozenset[tuple[bytes, str]]
+
+    def holds(self, address: str, shop_id: str) -> bool:
+        """Say whether an address is blocked in a shop or in all."""
+        key = address_key(address)
+        return (key, "") in self.pairs or (key, shop_id) in self.pairs
+
+
+def blocked_among(session: Session, addresses: Collection[str]) -> Blocked:
+    """Return which of these addresses somebody has blocked."""
+    keys = sorted({address_key(address) for address in addresses})
+    rows = session.execute(select(BlockedSender.address_hash, BlockedSender.shop_id).where(BlockedSender.address_hash.in_(keys))) if keys else ()
+    return Blocked(frozenset((bytes(key), shop_id) for key, shop_id in rows))
 
 
 def _post_keys(inquiry: Inquiry, decision: Decision) -> list[tuple[bytes, dt.timedelta | None]]:

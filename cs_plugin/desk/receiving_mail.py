@@ -11,8 +11,19 @@ from cs_plugin.desk import letters
 from cs_plugin.desk.answering import Answer, reply
 from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
 from cs_plugin.desk.bounced import take_bounce
-from cs_plugin.desk.mail_messages import Author, all_files, keep_originals, machine, subject_of, text_of, write_mail
-from cs_plugin.desk.receiving import GOES_ON, Opening, begin, checked_address, is_blocked, move_by_message, reopened_or_continued
+from cs_plugin.desk.mail_messages import Author, Writing, all_files, keep_originals, machine, subject_of, text_of, write_mail, write_mails
+from cs_plugin.desk.receiving import (
+    GOES_ON,
+    Beginning,
+    Blocked,
+    Opening,
+    begin,
+    begin_several,
+    checked_address,
+    is_blocked,
+    move_by_message,
+    reopened_or_continued,
+)
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.host import Host
 from cs_plugin.rules.incoming import ArrivedMail, Landed, Outcome
@@ -20,7 +31,7 @@ from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, MAX_TEXT
 from cs_plugin.rules.mail_matching import BEGINS, DELETED, STRANGER, Clues, FoundThread, Part, Party, Place, place_of, refusal_of
 from cs_plugin.rules.people import Customer, Employee, split_name
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants
-from cs_plugin.rules.status import Folder, Happening
+from cs_plugin.rules.status import Folder, Happening, Status
 from cs_plugin.store import files, notices, reopening, threads
 from cs_plugin.store.answered_notices import is_behind
 from cs_plugin.store.bounced import forwarder_of
@@ -161,10 +172,16 @@ def expect_mails(bench: Bench, vetted: Sequence[VettedMail]) -> None:
 def receive_mail(bench: Bench, vetted: VettedMail) -> Landed:
     """Store a mail where it belongs, queue what has to be mailed about it, and say what became of it.
 
-    Nothing is stored where the outcome is OWN, LEFT, REPEATED or SET_ASIDE. Several mails may be received in one transaction: see `expect_mails`.
+    Nothing is stored where the outcome is OWN, LEFT, REPEATED or SET_ASIDE. Several mails may be received in one transaction: see `expect_mails`, and
+    `receiving_together`, which takes many at once.
     """
+    employee_id = vetted.employee.id if vetted.employee else None
+    return take(bench, vetted, read_clues(bench.session, vetted.scope, bench.signer, vetted.arrived.mail, employee_id))
+
+
+def take(bench: Bench, vetted: VettedMail, clues: Clues) -> Landed:
+    """Receive a mail whose clues have been read in the same transaction."""
     mail = vetted.arrived.mail
-    clues = read_clues(bench.session, vetted.scope, bench.signer, mail, vetted.employee.id if vetted.employee else None)
     party = _party(bench, vetted)
     refusal = refusal_of(mail, clues, party)
     if refusal:
@@ -184,6 +201,70 @@ def receive_mail(bench: Bench, vetted: VettedMail) -> Landed:
     if place.thread is not None and place.thread.folder is Folder.BIN:
         place = Place(None, Part.NONE, DELETED)
     return _TAKEN[place.part](bench, vetted, place, clues, party)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a customer's mail goes that is written together with others: into the thread that was found, else into a new one with a contact."""
+
+    found: FoundThread | None
+    target: _Target | None
+    reason: str
+    spam: bool
+
+
+def plan_of(bench: Bench, vetted: VettedMail, clues: Clues, blocked: Blocked) -> Plan | None:
+    """Return what is to be done with a mail that somebody has written and that goes into one thread; None for any other, which goes by itself.
+
+    `blocked` are the blocked ones among its sender and others. Nothing is written.
+    """
+    mail, party = vetted.arrived.mail, _party(bench, vetted)
+    if mail.automatic or mail.bounce is not None or clues.known or refusal_of(mail, clues, party):
+        return None
+    place = place_of(clues, party)
+    found = place.thread
+    if found is not None:
+        is_plain = place.part is Part.CUSTOMER and found.folder is not Folder.BIN and not _holds(blocked, vetted, found.shop_id)
+        return Plan(found, None, place.reason, vetted.spam) if is_plain and not _further(bench, vetted, clues, found, party) else None
+    if place.part is not Part.NONE or (party.is_ours and not party.is_employee):
+        return None
+    targets = _targets(bench, vetted)
+    if len(targets) > 1 or (not vetted.arrived.source.create_threads and place.reason == BEGINS):
+        return None
+    is_blocked_there = not vetted.spam and _holds(blocked, vetted, targets[0].shop_id)
+    return Plan(None, targets[0], BLOCKED if is_blocked_there else place.reason, vetted.spam or is_blocked_there)
+
+
+def _holds(blocked: Blocked, vetted: VettedMail, shop_id: str) -> bool:
+    return bool(vetted.sender.address) and blocked.holds(vetted.sender.address, shop_id)
+
+
+def carry_out(bench: Bench, planned: Sequence[tuple[VettedMail, Plan]]) -> list[Landed | None]:
+    """Write mails as planned, all at once: no two of them go into one thread.
+
+    None stands for one that nothing was written of, since its thread is not as it was found, or rests: it is to be taken by itself.
+    """
+    wanted: dict[Scope, list[int]] = {}
+    for vetted, plan in planned:
+        if plan.found is not None:
+            wanted.setdefault(vetted.scope, []).append(plan.found.id)
+    locked = {thread.id: thread for scope, ids in wanted.items() for thread in lock_threads(bench.session, scope, ids)}
+    beginnings = [(vetted, plan.target, plan.spam) for vetted, plan in planned if plan.target is not None]
+    begun = iter(_begun_several(bench, beginnings))
+    sayings = list[_Saying | None]()
+    for vetted, plan in planned:
+        if plan.found is None:
+            sayings.append(_Saying(vetted, Opening(next(begun), True, plan.reason)))
+            continue
+        thread = locked.get(plan.found.id)
+        goes_on = thread is not None and thread.folder is not Folder.BIN and thread.status is not Status.CLOSED
+        sayings.append(_Saying(vetted, Opening(thread, False, plan.reason), plan.found.home_id) if thread is not None and goes_on else None)
+    messages = iter(_say_several(bench, [one for one in sayings if one is not None]))
+    return [_landed(one, next(messages)) if one is not None else None for one in sayings]
+
+
+def _landed(saying: _Saying, message: Message) -> Landed:
+    return Landed(Outcome.MESSAGE, saying.opening.reason, message.thread_id, message.id)
 
 
 def _the_same(bench: Bench, vetted: VettedMail, message_ids: Sequence[int]) -> list[tuple[int, int, int | None]]:
@@ -431,9 +512,26 @@ def _begin_one(bench: Bench, vetted: VettedMail, reason: str, *, refers_to: Foun
 
 
 def _begun(bench: Bench, vetted: VettedMail, target: _Target, *, refers_to: FoundThread | None = None, spam: bool) -> Thread:
+    thread = begin(bench, _inquiry(bench, vetted, target), spam=spam, refers_to_id=refers_to.id if refers_to else None)
+    _tell_of_answers_elsewhere(bench, vetted, thread)
+    if refers_to is not None:
+        bench.note_event(thread, REFERS, None, other=refers_to.id)
+        bench.note_event(bench.session.get_one(Thread, refers_to.id), REFERRED_TO, None, other=thread.id)
+    return thread
+
+
+def _begun_several(bench: Bench, beginnings: Sequence[tuple[VettedMail, _Target, bool]]) -> list[Thread]:
+    """Begin threads, each with a mail, at a target, and held for spam or not."""
+    opened = begin_several(bench, [Beginning(_inquiry(bench, vetted, target), spam) for vetted, target, spam in beginnings])
+    for thread, (vetted, _target, _spam) in zip(opened, beginnings, strict=True):
+        _tell_of_answers_elsewhere(bench, vetted, thread)
+    return opened
+
+
+def _inquiry(bench: Bench, vetted: VettedMail, target: _Target) -> Inquiry:
     customer = vetted.customers.get(target.shop_id)
     language = customer.language if customer is not None and customer.language in {one.code for one in bench.languages} else None
-    inquiry = Inquiry(
+    return Inquiry(
         Channel.MAIL,
         target.shop_id,
         language or bench.shop(target.shop_id).default_language,
@@ -443,12 +541,6 @@ def _begun(bench: Bench, vetted: VettedMail, target: _Target, *, refers_to: Foun
         contact_id=target.contact_id,
         subject=subject_of(vetted.arrived),
     )
-    thread = begin(bench, inquiry, spam=spam, refers_to_id=refers_to.id if refers_to else None)
-    _tell_of_answers_elsewhere(bench, vetted, thread)
-    if refers_to is not None:
-        bench.note_event(thread, REFERS, None, other=refers_to.id)
-        bench.note_event(bench.session.get_one(Thread, refers_to.id), REFERRED_TO, None, other=thread.id)
-    return thread
 
 
 def _tell_of_answers_elsewhere(bench: Bench, vetted: VettedMail, thread: Thread) -> None:
@@ -498,33 +590,61 @@ def untagged(address: str) -> str:
 # --- The customer's words ---------------------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """A customer's message that is to be written. `home_id` and `linked_to` are as in `mail_messages.Writing`."""
+
+    vetted: VettedMail
+    opening: Opening
+    home_id: int | None = None
+    linked_to: int | None = None
+
+
 def _say(bench: Bench, vetted: VettedMail, opening: Opening, *, home_id: int | None = None, linked_to: int | None = None) -> Message:
     """Write the customer's message into a locked thread, which it opens again, and tell whom it concerns."""
-    thread, begins = opening.thread, opening.begins
+    (message,) = _say_several(bench, [_Saying(vetted, opening, home_id, linked_to)])
+    return message
+
+
+def _say_several(bench: Bench, sayings: Sequence[_Saying]) -> list[Message]:
+    """Write messages likewise, each into a thread of its own, in their order: in as many statements as for one."""
+    if not sayings:
+        return []
+    messages = write_mails(bench, [_writing(one) for one in sayings])
+    for one, message in zip(sayings, messages, strict=True):
+        thread, begins = one.opening.thread, one.opening.begins
+        if begins and one.opening.reason == GOES_ON:
+            bench.note_event(thread, reopening.CONTINUES, None, message=message, other=thread.refers_to_id)
+        move_by_message(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
+    threads.recompute(bench.session, [one.opening.thread.id for one in sayings])
+    # What is queued is written at once, and not before each look at the database.
+    with bench.session.no_autoflush:
+        for one, message in zip(sayings, messages, strict=True):
+            _tell(bench, one, message)
+    bench.session.flush()
+    for one, message in zip(sayings, messages, strict=True):
+        if one.opening.begins:
+            bench.announce("cs_thread_opened", thread=facts_of_thread(one.opening.thread), message=facts_of_message(message))
+        bench.announce("cs_message_received", thread=facts_of_thread(one.opening.thread), message=facts_of_message(message))
+    return messages
+
+
+def _writing(one: _Saying) -> Writing:
+    vetted, thread = one.vetted, one.opening.thread
     customer = vetted.customers.get(thread.shop_id)
     author = Author(AuthorKind.CUSTOMER, vetted.sender.name, _address_of(vetted), customer.id if customer else None)
-    message = write_mail(
-        bench,
-        vetted.arrived,
-        thread,
-        author,
-        opening.reason,
-        home_id=home_id,
-        linked_to=linked_to,
-        known_under=RECEIVED,
-        same_id_other_text=vetted.same_id_other_text,
-    )
-    if begins and opening.reason == GOES_ON:
-        bench.note_event(thread, reopening.CONTINUES, None, message=message, other=thread.refers_to_id)
-    move_by_message(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
-    threads.recompute(bench.session, [thread.id])
+    same_id = vetted.same_id_other_text
+    return Writing(vetted.arrived, thread, author, one.opening.reason, one.home_id, one.linked_to, RECEIVED, same_id_other_text=same_id)
+
+
+def _tell(bench: Bench, one: _Saying, message: Message) -> None:
+    thread, arrived = one.opening.thread, one.vetted.arrived
     # A mailbox that is fetched for the first time holds what people have read long ago.
-    if thread.folder is not Folder.SPAM and bench.now - vetted.arrived.arrived_at <= _NEWS:
-        letters.tell_of_message(bench, thread, message, bench.contact(thread.shop_id, thread.contact_id, thread.language), begins=begins)
-    if begins:
-        bench.announce("cs_thread_opened", thread=facts_of_thread(thread), message=facts_of_message(message))
-    bench.announce("cs_message_received", thread=facts_of_thread(thread), message=facts_of_message(message))
-    return message
+    if thread.folder is Folder.SPAM or bench.now - arrived.arrived_at > _NEWS:
+        return
+    contact = bench.contact(thread.shop_id, thread.contact_id, thread.language)
+    file_names = [file.name[:255] for file, _content_id in arrived.files]
+    letters.tell_of_message(bench, thread, message, contact, begins=one.opening.begins, file_names=file_names)
 
 
 def _address_of(vetted: VettedMail) -> str:

@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
+from cs_plugin.store.locking import insert_rows
 from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
@@ -409,21 +410,22 @@ def blobs_of(session: Session, stored: Collection[StoredFile], now: dt.datetime)
     return found | {blob.key: blob for blob in new}
 
 
-def attach_parts(session: Session, message_id: int, parts: Collection[tuple[StoredFile, str]], blobs: Mapping[str, Blob]) -> None:
-    """Attach the parts of a mail to a message, in their order: each is a file and its Content-ID, or an empty text; `blobs` has their rows."""
-    session.add_all(
-        Attachment(
-            message_id=message_id,
-            blob_id=blobs[one.key].id,
-            position=position,
-            name=one.name[:255],
-            content_type=one.content_type[:127],
-            size=one.size,
-            content_id=content_id[:255],
-        )
-        for position, (one, content_id) in enumerate(parts)
-    )
-    session.flush()
+def attach_parts(session: Session, parts: Mapping[int, Collection[tuple[StoredFile, str]]], blobs: Mapping[str, Blob]) -> None:
+    """Attach the parts of mails to messages, by their ids, in their order: each is a file and its Content-ID, or an empty text."""
+    rows = [
+        {
+            "message_id": message_id,
+            "blob_id": blobs[one.key].id,
+            "position": position,
+            "name": one.name[:255],
+            "content_type": one.content_type[:127],
+            "size": one.size,
+            "content_id": content_id[:255],
+        }
+        for message_id, several in parts.items()
+        for position, (one, content_id) in enumerate(several)
+    ]
+    insert_rows(session, Attachment, rows)
 
 
 def stored_files(session: Session, message_id: int) -> tuple[StoredFile, ...]:

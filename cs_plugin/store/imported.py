@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.incoming import KEPT_HERE, Outcome
 from cs_plugin.rules.inquiry import clean_line
+from cs_plugin.store.locking import insert_rows
 from cs_plugin.store.models import ImportedMail, Mailbox, Message, SyncRun
 
 # How long is told what came of each mail, and of each run. Keys by which a mail could come again are kept.
@@ -107,8 +108,7 @@ def known_contents(session: Session, mailbox_id: int, keys: Collection[tuple[byt
 
 def write(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write down what came of mails, each a mapping of all columns of `ImportedMail` but its id."""
-    if rows:
-        session.execute(insert(ImportedMail), list(rows))
+    insert_rows(session, ImportedMail, rows)
 
 
 def rewrite(session: Session, row_id: int, **values: Any) -> None:

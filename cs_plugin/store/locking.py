@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from random import uniform
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Select, Table, column, insert, select, table, update
+from sqlalchemy import Connection, Insert, Select, Table, column, insert, select, table, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -76,8 +77,19 @@ def has_one_writer(session: Session) -> bool:
 def mark(session: Session, ids: Collection[int]) -> None:
     """Note that threads change, or begin: the totals of their ranges do not count until they are made anew (`store.totals`)."""
     numbers = sorted({one // RANGE for one in ids})
-    if numbers:
-        session.execute(insert(RangeMark), [{"number": number} for number in numbers])
+    insert_rows(session, RangeMark, [{"number": number} for number in numbers])
+
+
+def insert_rows(session: Session, row: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows whose ids nobody needs, in one go, past the session's own objects; what these hold has been flushed where the order matters."""
+    if rows:
+        # A host may route our models to a database of their own.
+        session.connection(bind_arguments={"mapper": row}).execute(_insert_into(row), rows)
+
+
+@lru_cache(maxsize=64)
+def _insert_into(row: type[Base]) -> Insert:
+    return insert(cast(Table, row.__table__))
 
 
 def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None:

@@ -24,6 +24,7 @@ _MOST_REFERENCES = 100
 _MOST_TAGS = 20
 # A thread that was merged into one that was merged, and so on; a circle ends here.
 _MOST_MERGES = 10
+_AT_ONCE = 500   # digests in one query
 
 _OUTSIDE = (Key.FORWARDED.value, Key.OUTSIDE.value)
 _KINDS = [key.value for key in Key if key is not Key.TAG]
@@ -66,7 +67,30 @@ def read_clues(session: Session, scope: Scope, signer: Signer, mail: IncomingMai
 
     Tags that are forged, revoked or of threads elsewhere lead nowhere, as does a Message-ID that was neither sent nor received for these shops.
     """
-    return _Lookup(session, scope, signer, _named_in(mail), employee_id).clues()
+    (clues,) = read_clues_of_several(session, scope, signer, [(mail, employee_id)])
+    return clues
+
+
+def read_clues_of_several(
+    session: Session, scope: Scope, signer: Signer, mails: Sequence[tuple[IncomingMail, str | None]]
+) -> list[Clues]:
+    """Return the clues of several mails likewise, each with whose address has sent it: in as many queries as for one."""
+    named = [_named_in(mail) for mail, _employee_id in mails]
+    aliases = _aliases(session, scope, {one for each in named for one in each.hashes})
+    of_keys = {row.thread_id for each in named for key in (*each.answered, *each.bounced) for row in aliases.get(key, ())}
+    threads = _threads(session, scope, {*of_keys, *(tag.thread_id for each in named for tag in each.tags)})
+    led_outside = any(row.kind in _OUTSIDE for rows in aliases.values() for row in rows)
+    found = _Found(threads, _participants(session, threads), _outsiders(session, threads) if led_outside else {})
+    return [_Lookup(signer, each, employee_id, aliases, found).clues() for each, (_mail, employee_id) in zip(named, mails, strict=True)]
+
+
+def keys_of(mail: IncomingMail) -> frozenset[bytes | int]:
+    """Return what a mail is known by and leads by: digests of Message-IDs, its own among them, and the ids of threads that its tags name.
+
+    What becomes of two mails that have none of these in common, and lead to no thread in common, does not depend on which comes first.
+    """
+    named = _named_in(mail)
+    return frozenset({*named.hashes, *(tag.thread_id for tag in named.tags)})
 
 
 def threads_named(session: Session, scope: Scope, mails: Iterable[IncomingMail]) -> set[int]:
@@ -119,82 +143,86 @@ def _named_in(mail: IncomingMail) -> _Named:
     )
 
 
+def _aliases(session: Session, scope: Scope, hashes: Collection[bytes]) -> Mapping[bytes, Sequence[Any]]:
+    found: dict[bytes, list[Any]] = defaultdict(list)
+    alias, wanted = ThreadAlias, sorted(hashes)
+    columns = alias.kind, alias.hash, alias.thread_id, alias.message_id
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        theirs = alias.kind.in_(_KINDS), alias.hash.in_(some), alias.revoked_at.is_(None), scope.covers(cast(Any, alias.shop_id))
+        for row in session.execute(select(*columns).where(*theirs).order_by(alias.id)):
+            found[bytes(row.hash)].append(row)
+    return found
+
+
+def _threads(session: Session, scope: Scope, ids: Collection[int]) -> dict[int, Any]:
+    """Return these threads and those that they were merged into, by id."""
+    found: dict[int, Any] = {}
+    wanted = {one for one in ids if can_be_id(one)}
+    for _time in range(_MOST_MERGES):
+        wanted -= found.keys()
+        if not wanted:
+            break
+        rows = session.execute(select(*_COLUMNS).where(Thread.id.in_(sorted(wanted)), scope.covers(Thread.shop_id))).all()
+        found |= {row.id: row for row in rows}
+        wanted = {row.merged_into_id for row in rows if row.merged_into_id is not None}
+    return found
+
+
+def _participants(session: Session, threads: Mapping[int, Any]) -> Mapping[int, set[bytes]]:
+    found: dict[int, set[bytes]] = defaultdict(set)
+    if threads:
+        query = select(Participant.thread_id, Participant.address_hash).where(Participant.thread_id.in_(sorted(threads)))
+        for thread_id, address_hash in session.execute(query):
+            found[thread_id].add(bytes(address_hash))
+    return found
+
+
+def _outsiders(session: Session, threads: Mapping[int, Any]) -> Mapping[int, set[bytes]]:
+    """Return digests of the addresses that threads were forwarded to."""
+    found: dict[int, set[bytes]] = defaultdict(set)
+    alias = ThreadAlias
+    theirs = alias.thread_id.in_(sorted(threads)), alias.kind.in_(_OUTSIDE), alias.address_hash.is_not(None), alias.revoked_at.is_(None)
+    for thread_id, address_hash in session.execute(select(alias.thread_id, alias.address_hash).where(*theirs)):
+        found[thread_id].add(bytes(address_hash))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Lookup:
-    session: Session
-    scope: Scope
     signer: Signer
     named: _Named
     employee_id: str | None
+    aliases: Mapping[bytes, Sequence[Any]]
+    found: _Found
 
     def clues(self) -> Clues:
-        named = self.named
-        aliases = self._aliases(named.hashes)
-        own = any(row.kind in (Key.SENT, Key.FORWARDED) for row in aliases[named.own]) if named.own else False
-        if own:
+        named, found = self.named, self.found
+        of_own = self._rows([named.own] if named.own else [])
+        if any(row.kind in (Key.SENT, Key.FORWARDED) for row in of_own):
             return Clues(own=True)
-        known = [row.message_id for row in aliases[named.own] if row.kind == Key.RECEIVED and row.message_id] if named.own else []
-        of_keys = {row.thread_id for key in (*named.answered, *named.bounced) for row in aliases[key]}
-        threads = self._threads({*of_keys, *(tag.thread_id for tag in named.tags)})
-        led_outside = any(row.kind in _OUTSIDE for rows in aliases.values() for row in rows)
-        found = _Found(threads, self._participants(threads), self._outsiders(threads) if led_outside else {})
+        known = [row.message_id for row in of_own if row.kind == Key.RECEIVED and row.message_id]
         # A bounce comes to the envelope's address, and some servers name the mail that it is about nowhere but in In-Reply-To or References.
-        bounced = (*named.bounced, *named.answered)
+        bounced = self._rows((*named.bounced, *named.answered))
         return Clues(
             known=tuple(dict.fromkeys(known)),
-            employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids), threads)),
-            address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses, threads)),
-            answered=found.by_aliases(row for key in named.answered for row in aliases[key]),
-            subject_tags=found.by_tags(self._good(TagKind.SUBJECT, named.in_subject, threads)),
-            bounced=found.by_aliases(row for key in bounced for row in aliases[key] if row.kind in (Key.SENT, Key.FORWARDED)),
+            employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids))),
+            address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses)),
+            answered=found.by_aliases(self._rows(named.answered)),
+            subject_tags=found.by_tags(self._good(TagKind.SUBJECT, named.in_subject)),
+            bounced=found.by_aliases(row for row in bounced if row.kind in (Key.SENT, Key.FORWARDED)),
         )
 
-    def _aliases(self, hashes: Collection[bytes]) -> Mapping[bytes, Sequence[Any]]:
-        found: dict[bytes, list[Any]] = defaultdict(list)
-        if hashes:
-            alias = ThreadAlias
-            columns = alias.kind, alias.hash, alias.thread_id, alias.message_id
-            theirs = alias.kind.in_(_KINDS), alias.hash.in_(sorted(hashes)), alias.revoked_at.is_(None), self.scope.covers(cast(Any, alias.shop_id))
-            for row in self.session.execute(select(*columns).where(*theirs).order_by(alias.id)):
-                found[bytes(row.hash)].append(row)
-        return found
+    def _rows(self, keys: Iterable[bytes]) -> list[Any]:
+        return [row for key in keys for row in self.aliases.get(key, ())]
 
-    def _threads(self, ids: Collection[int]) -> dict[int, Any]:
-        """Return these threads and those that they were merged into, by id."""
-        found: dict[int, Any] = {}
-        wanted = {one for one in ids if can_be_id(one)}
-        for _time in range(_MOST_MERGES):
-            wanted -= found.keys()
-            if not wanted:
-                break
-            rows = self.session.execute(select(*_COLUMNS).where(Thread.id.in_(sorted(wanted)), self.scope.covers(Thread.shop_id))).all()
-            found |= {row.id: row for row in rows}
-            wanted = {row.merged_into_id for row in rows if row.merged_into_id is not None}
-        return found
-
-    def _participants(self, threads: Mapping[int, Any]) -> Mapping[int, set[bytes]]:
-        found: dict[int, set[bytes]] = defaultdict(set)
-        if threads:
-            query = select(Participant.thread_id, Participant.address_hash).where(Participant.thread_id.in_(sorted(threads)))
-            for thread_id, address_hash in self.session.execute(query):
-                found[thread_id].add(bytes(address_hash))
-        return found
-
-    def _outsiders(self, threads: Mapping[int, Any]) -> Mapping[int, set[bytes]]:
-        """Return digests of the addresses that threads were forwarded to."""
-        found: dict[int, set[bytes]] = defaultdict(set)
-        alias = ThreadAlias
-        theirs = alias.thread_id.in_(sorted(threads)), alias.kind.in_(_OUTSIDE), alias.address_hash.is_not(None), alias.revoked_at.is_(None)
-        for thread_id, address_hash in self.session.execute(select(alias.thread_id, alias.address_hash).where(*theirs)):
-            found[thread_id].add(bytes(address_hash))
-        return found
-
-    def _good(self, kind: TagKind, tags: Iterable[Tag], threads: Mapping[int, Any]) -> list[int]:
+    def _good(self, kind: TagKind, tags: Iterable[Tag]) -> list[int]:
         # A thread that is not there costs the same verification as one that is.
+        threads = self.found.threads
         return [tag.thread_id for tag in tags if self.signer.verify(kind, tag, _nonce(threads, tag)) and tag.thread_id in threads]
 
-    def _of_employee(self, tags: Iterable[Tag], threads: Mapping[int, Any]) -> list[int]:
-        employee_id = self.employee_id
+    def _of_employee(self, tags: Iterable[Tag]) -> list[int]:
+        employee_id, threads = self.employee_id, self.found.threads
         if employee_id is None:
             return []
         good = self.signer.verify

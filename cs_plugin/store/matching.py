@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -11,7 +12,8 @@ from cs_plugin.rules.inquiry import address_key, digest
 from cs_plugin.rules.mail_matching import Key
 from cs_plugin.rules.signing import Signer, TagKind, read_tag
 from cs_plugin.rules.status import Folder
-from cs_plugin.store.models import Thread, ThreadAlias
+from cs_plugin.store.locking import insert_rows
+from cs_plugin.store.models import Message, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 
 # FORWARDED: sent to somebody outside, whose answer is never the customer's; OUTSIDE: such an answer.
@@ -74,3 +76,19 @@ def remember_message_id(
             created_at=now,
         )
     )
+
+
+def remember_messages(session: Session, messages: Sequence[tuple[str, Message]], now: object) -> None:
+    """Let the Message-IDs of messages lead to their threads, each by its kind of key."""
+    rows = [
+        {
+            "kind": kind,
+            "hash": one.message_id_hash,
+            "thread_id": one.thread_id,
+            "message_id": one.id,
+            "shop_id": one.shop_id,
+            "created_at": now,
+        }
+        for kind, one in messages
+    ]
+    insert_rows(session, ThreadAlias, rows)

@@ -6,14 +6,15 @@ a migration that makes a table anew drops triggers without a word.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import fold
 from cs_plugin.store.fulltext import MESSAGES, THREADS
+from cs_plugin.store.locking import insert_rows
 from cs_plugin.store.models import Message, SearchText, Thread, ThreadWords
 
 _IDS = 1_000   # ids in one statement
@@ -40,10 +41,8 @@ def index(session: Session, message: Message) -> None:
 def index_messages(session: Session, messages: Collection[tuple[int, int, str]]) -> None:
     """Make the words of new messages searchable: of each its id, its thread's id, and its text."""
     rows = [{"message_id": one, "thread_id": thread_id, "words": fold(words)} for one, thread_id, words in messages]
-    if rows:
-        session.execute(insert(SearchText), rows)
-        if has_own_index(session):
-            session.execute(_PUT_MESSAGE, rows, bind_arguments=_HERE)
+    insert_rows(session, SearchText, rows)
+    _put(session, _PUT_MESSAGE, rows)
 
 
 def index_threads(session: Session, ids: Collection[int]) -> None:
@@ -51,18 +50,20 @@ def index_threads(session: Session, ids: Collection[int]) -> None:
     wanted = sorted(ids)
     for start in range(0, len(wanted), _IDS):
         rows = [words_of(row) for row in session.execute(select(*NAMED).where(Thread.id.in_(wanted[start : start + _IDS])))]
-        if rows:
-            session.execute(insert(ThreadWords), rows)
-            if has_own_index(session):
-                session.execute(_PUT_THREAD, rows, bind_arguments=_HERE)
+        insert_rows(session, ThreadWords, rows)
+        _put(session, _PUT_THREAD, rows)
 
 
-def index_thread(session: Session, thread: Thread) -> None:
-    """Make a thread that begins searchable likewise: its row need not be read again."""
-    row = words_of(thread)
-    session.execute(insert(ThreadWords), [row])
-    if has_own_index(session):
-        session.execute(_PUT_THREAD, [row], bind_arguments=_HERE)
+def index_new_threads(session: Session, threads: Collection[Thread]) -> None:
+    """Make threads that begin searchable likewise: their rows need not be read again."""
+    rows = [words_of(thread) for thread in threads]
+    insert_rows(session, ThreadWords, rows)
+    _put(session, _PUT_THREAD, rows)
+
+
+def _put(session: Session, put: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows and has_own_index(session):
+        session.connection(bind_arguments=_HERE).execute(put, rows)
 
 
 def rename_threads(session: Session, ids: Collection[int]) -> None:

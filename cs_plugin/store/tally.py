@@ -19,7 +19,6 @@ from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     Table,
     and_,
@@ -35,7 +34,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import Session, UOWTransaction
 
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import ContactShop, Thread, ThreadApart, ThreadTotal
@@ -163,9 +162,12 @@ def _insert_apart(session: Session, rows: list[dict[str, Any]]) -> None:
     session.execute(statement, rows, bind_arguments={"mapper": ThreadApart})
 
 
-@event.listens_for(Thread, "after_insert")
-def _a_new_one_is_apart(_mapper: Mapper[Thread], connection: Connection, thread: Thread) -> None:
-    connection.execute(insert(ThreadApart).values(**_nothing(thread.id, thread.shop_id)))
+@event.listens_for(Session, "after_flush")
+def _new_ones_are_apart(session: Session, _flushed: UOWTransaction) -> None:
+    rows = [_nothing(one.id, one.shop_id) for one in session.new if isinstance(one, Thread)]
+    if rows:
+        # On the connection: a session that is flushing executes nothing.
+        session.connection(bind_arguments={"mapper": ThreadApart}).execute(insert(ThreadApart), rows)
 
 
 # --- Back into the totals ---------------------------------------------------------------------------------------------------------------------------

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from cs_plugin.rules.inquiry import AuthorKind
@@ -218,6 +219,22 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
 
     Adding up in Python loses what another writer has added meanwhile.
     """
+    if not thread_ids:
+        return
+    session.flush()
+    mark(session, thread_ids)
+    statement, kept = _recomputing()
+    session.execute(statement, {"ids": sorted(thread_ids)}, execution_options={"synchronize_session": False})
+    for thread_id in thread_ids:
+        thread = session.identity_map.get(session.identity_key(Thread, thread_id))
+        if thread is not None:
+            # What is not kept here nobody has written, and need not be read again.
+            session.expire(thread, kept)
+
+
+@lru_cache(maxsize=1)
+def _recomputing() -> tuple[Update, tuple[str, ...]]:
+    """Return the statement and the names of what it writes; it is kept, since putting it together takes longer than the database does."""
     of_thread = Message.thread_id == Thread.id
     public_one = Message.private.is_(False)
     by_customer = and_(of_thread, public_one, Message.author_kind == AuthorKind.CUSTOMER)
@@ -246,29 +263,19 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
     def of_last(column: Any) -> Any:
         return select(column).where(last.id == last_id).correlate(Thread).scalar_subquery()
 
-    session.flush()
-    mark(session, thread_ids)
-    session.execute(
-        update(Thread)
-        .where(Thread.id.in_(sorted(thread_ids)))
-        .values(
-            version=Thread.version + 1,
-            last_customer_message_id=last_id,
-            last_customer_at=of_last(last.created_at),
-            last_customer_sort=func.coalesce(of_last(last.created_at), NEVER),
-            last_customer_text=func.coalesce(of_last(last.preview), ""),
-            message_sort=func.coalesce(one(func.substr(SearchText.words, 1, _SORTED), SearchText.message_id == last_id), ""),
-            newest_note_id=one(func.max(Message.id), note),
-            private=exists().where(note).correlate(Thread),
-            customer_messages=one(func.count(), by_customer),
-            employee_messages=one(func.count(), by_employee),
-            waiting_since=one(func.min(Message.created_at), by_customer, or_(last_answer.is_(None), Message.id > last_answer)),
-            # What a machine sends is no activity: a thread that only answers itself comes to rest.
-            last_activity_at=one(func.max(Message.created_at), of_thread, Message.author_kind != AuthorKind.MACHINE),
-        ),
-        execution_options={"synchronize_session": False},
-    )
-    for thread_id in thread_ids:
-        thread = session.identity_map.get(session.identity_key(Thread, thread_id))
-        if thread is not None:
-            session.expire(thread)
+    kept: dict[str, Any] = {
+        "version": Thread.version + 1,
+        "last_customer_message_id": last_id,
+        "last_customer_at": of_last(last.created_at),
+        "last_customer_sort": func.coalesce(of_last(last.created_at), NEVER),
+        "last_customer_text": func.coalesce(of_last(last.preview), ""),
+        "message_sort": func.coalesce(one(func.substr(SearchText.words, 1, _SORTED), SearchText.message_id == last_id), ""),
+        "newest_note_id": one(func.max(Message.id), note),
+        "private": exists().where(note).correlate(Thread),
+        "customer_messages": one(func.count(), by_customer),
+        "employee_messages": one(func.count(), by_employee),
+        "waiting_since": one(func.min(Message.created_at), by_customer, or_(last_answer.is_(None), Message.id > last_answer)),
+        # What a machine sends is no activity: a thread that only answers itself comes to rest.
+        "last_activity_at": one(func.max(Message.created_at), of_thread, Message.author_kind != AuthorKind.MACHINE),
+    }
+    return update(Thread).where(Thread.id.in_(bindparam("ids", expanding=True))).values(**kept), tuple(kept)

@@ -16,6 +16,7 @@ from cs_plugin import outbox
 from cs_plugin.desk import Bench
 from cs_plugin.desk.option_mailboxes import MailboxAtWork
 from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail, vet_mail
+from cs_plugin.desk.receiving_together import receive_mails
 from cs_plugin.rules.incoming import KEPT_HERE, Landed, Outcome
 from cs_plugin.rules.inquiry import digest
 from cs_plugin.store import imported, mailboxes
@@ -27,8 +28,10 @@ from cs_plugin.sync.reading import Came, Read, keep, read, recognise, words_of
 from cs_plugin.sync.surroundings import HostFailedError, Surroundings, TurnLostError
 
 log = logging.getLogger(__name__)
-# How many seconds a transaction writes where only one can write at a time; then others can, for as long.
+# How many seconds a transaction is meant to write where only one can write at a time; then others can, for as long as it did.
 _ONE_WRITER_SECONDS = 0.05
+# How many mails the first of them takes, and any takes at least: fewer cost hardly less. How many the next one does follows from how long it took.
+_FEWEST_MAILS = 10
 _UNREAD = "unread"
 
 
@@ -59,6 +62,8 @@ class Taking:
     gone_uids: list[int] = field(default_factory=list)
     gone_uidls: list[bytes] = field(default_factory=list)
     _others_until: float = 0.0
+    _at_once: int = _FEWEST_MAILS
+    _alone: bool | None = None
 
     def take(self, came: Sequence[Came], *, last_uid: int | None = None) -> list[Came]:
         """Take mails, and return those that may be removed from the server: the whole of them is kept here, and committed.
@@ -66,6 +71,25 @@ class Taking:
         `last_uid` is how far the mailbox has been read once all of them are written. Raise TurnLostError, OSError where the file store takes nothing,
         and what the database raises where it takes nothing; what was committed before stays, and how far that is with it.
         """
+        left, kept = list(came), list[Came]()
+        while True:
+            some = left[: self._fitting(len(left))]
+            left = left[len(some) :]
+            kept += self._take_some(some, None if left else last_uid)
+            if not left:
+                return kept
+
+    def _fitting(self, mails: int) -> int:
+        """Return how many of so many mails are taken at once: about as many at each time.
+
+        Where only one can write, that is what the time for one transaction allows; the next ones are read while others can write.
+        """
+        if self._alone is None:
+            with self.around.sessions() as session:
+                self._alone = has_one_writer(session)
+        return -(-mails // -(-mails // self._at_once)) if self._alone and mails else mails
+
+    def _take_some(self, came: Sequence[Came], last_uid: int | None) -> list[Came]:
         now = self.around.clock()
         mails = [read(one) for one in came]
         if mails:
@@ -78,6 +102,8 @@ class Taking:
             bench = self.around.bench(session)
             bench.ask_host()
             self._vet_all(bench, items)
+            only_reads(session)
+            bench.read_ahead(self.mailbox.source.shop_ids)
             self._write_all(session, bench, items, last_uid)
         return [one.read.came for one in items if one.landed is not None and one.landed.outcome in KEPT_HERE]
 
@@ -98,23 +124,20 @@ class Taking:
     # --- Written ----------------------------------------------------------------------------------------------------------------------------------
 
     def _write_all(self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None) -> None:
-        left = list(items)
-        while left or last_uid is not None:
-            try:
-                written = self._write_some(session, bench, left, last_uid, bounded=True)
-            except TurnLostError:
+        if not items and last_uid is None:
+            return
+        try:
+            self._write_some(session, bench, items, last_uid)
+        except TurnLostError:
+            raise
+        except Exception as error:
+            if not items or (isinstance(error, DBAPIError) and passing(error)):
                 raise
-            except Exception as error:
-                if not left or (isinstance(error, DBAPIError) and passing(error)):
-                    raise
-                # One of them breaks something: each goes by itself.
-                log.warning("a batch of %d mails was rolled back (%s): they are taken one by one", len(left), type(error).__name__)
-                self._write_each(session, bench, left)
-                left = []
-                continue
-            left = left[written:]
-            if not left:
-                return
+            # One of them breaks something: each goes by itself.
+            log.warning("a batch of %d mails was rolled back (%s): they are taken one by one", len(items), type(error).__name__)
+            self._write_each(session, bench, items)
+            if last_uid is not None:
+                self._write_some(session, bench, [], last_uid)
 
     def _write_each(self, session: Session, bench: Bench, items: Sequence[_Item]) -> None:
         for item in items:
@@ -130,10 +153,8 @@ class Taking:
                 # Where it is the database that takes nothing, this raises too, and no mail is held to be the cause.
                 self._write_some(session, bench, [item])
 
-    def _write_some(
-        self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None = None, *, bounded: bool = False
-    ) -> int:
-        """Write mails in one transaction, `bounded` to as many as there is time for, and return how many; and how far the mailbox is read then."""
+    def _write_some(self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None = None) -> None:
+        """Write mails in one transaction, and how far the mailbox is read then."""
         alone = has_one_writer(session)
         session.rollback()
         # The identity map would grow with the mailbox.
@@ -142,43 +163,52 @@ class Taking:
             # As long as we have written, anybody else can.
             time.sleep(max(0.0, self._others_until - time.monotonic()))
 
-        def work() -> int:
-            began, here, done = time.monotonic(), bench.at(self.around.clock()), 0
-            expect_mails(here, [item.vetted for item in items if item.vetted is not None and not item.read.cause])
-            for item in items:
-                item.landed = self._land(session, here, item)
-                item.read.became = item.landed.outcome
-                done += 1
-                if bounded and alone and time.monotonic() - began > _ONE_WRITER_SECONDS:
-                    break
-            written = items[:done]
-            self._write_rows(session, here, written)
+        began = 0.0
+
+        def work() -> None:
+            nonlocal began
+            here = bench.at(self.around.clock())
+            expect_mails(here, [item.vetted for item in items if _is_received(item) and item.vetted is not None])
+            # From here on nobody else writes: what was waited for before does not count.
+            began = time.monotonic()
+            self._receive(session, here, items)
+            self._write_rows(session, here, items)
             imported.are_gone(session, self.place, uids=self.gone_uids, uidl_hashes=self.gone_uidls)
-            imported.tell_run(session, self.run_id, counts=dict(self.counts + _counted(written)))
-            reached = last_uid if done == len(items) else None
+            imported.tell_run(session, self.run_id, counts=dict(self.counts + _counted(items)))
+            reached = last_uid
             if reached is None:
-                reached = max((uid for uid in map(_new_uid, written) if uid is not None), default=None)
+                reached = max((uid for uid in map(_new_uid, items) if uid is not None), default=None)
             cursor = {} if reached is None else {"last_uid": reached}
             if not mailboxes.keep_turn(session, self.turn, here.now, **cursor):
                 raise TurnLostError(f"mailbox {self.mailbox.id} was taken over")
-            return done
 
-        began = time.monotonic()
-        done = committed(session, work)
-        self._others_until = 2 * time.monotonic() - began
-        self.counts += _counted(items[:done])
+        committed(session, work)
+        ended = time.monotonic()
+        self._others_until = 2 * ended - began
+        if len(items) >= _FEWEST_MAILS:
+            fitting = int(len(items) * _ONE_WRITER_SECONDS / max(ended - began, 1e-6))
+            # Not all at once: what has taken long once may have had its own reason, and what went fast too.
+            self._at_once = max(_FEWEST_MAILS, min(fitting, 2 * self._at_once))
+        self.counts += _counted(items)
         self.gone_uids, self.gone_uidls = [], []
-        return done
 
-    def _land(self, session: Session, bench: Bench, item: _Item) -> Landed:
+    def _receive(self, session: Session, bench: Bench, items: Sequence[_Item]) -> None:
+        """Let mails land: those that are received together first, and then whatever follows from what became of them."""
+        together = {} if self.of_the_past else {id(item): item.vetted for item in items if _is_received(item) and item.vetted is not None}
+        received = dict(zip(together, receive_mails(bench, list(together.values())), strict=True))
+        for item in items:
+            item.landed = self._land(session, bench, item, received.get(id(item)))
+            item.read.became = item.landed.outcome
+
+    def _land(self, session: Session, bench: Bench, item: _Item, received: Landed | None) -> Landed:
         one = item.read
         if one.twin is not None and one.twin.became is not None and one.twin.became not in KEPT_HERE:
             # Nothing of either is kept here, and neither may leave the server.
             return Landed(one.twin.became, one.reason)
         if one.verdict is not None:
             return Landed(one.verdict, one.reason)
-        if item.vetted is not None and not one.cause:
-            landed = self._received(session, bench, item.vetted)
+        if _is_received(item) and item.vetted is not None:
+            landed = received or self._received(session, bench, item.vetted)
             if one.same_id and landed.message_id is not None:
                 imported.mark_same_id(session, [landed.message_id, *landed.also])
             if landed.outcome is not Outcome.SET_ASIDE:
@@ -249,6 +279,11 @@ class Taking:
         if self.gone_uids or self.gone_uidls:
             with self.around.sessions() as session:
                 self._write_some(session, self.around.bench(session), [])
+
+
+def _is_received(item: _Item) -> bool:
+    """Say whether the desk decides on a mail: nothing is known of it, and nothing is wrong with it."""
+    return item.read.verdict is None and item.vetted is not None and not item.read.cause
 
 
 def _new_uid(item: _Item) -> int | None:
