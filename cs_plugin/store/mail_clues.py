@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.rules.incoming import IncomingMail
 from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.mail_matching import Clues, FoundThread, Key
+from cs_plugin.rules.merging import MOVED_BY_HAND
 from cs_plugin.rules.signing import Signer, Tag, TagKind, nonce_of_employee, tags_in_addresses, tags_in_message_ids, tags_in_subject
 from cs_plugin.store.matching import message_id_key
 from cs_plugin.store.models import Attachment, Blob, Message, Participant, Thread, ThreadAlias
@@ -136,11 +137,13 @@ class _Lookup:
         of_keys = {row.thread_id for key in (*named.answered, *named.bounced) for row in aliases[key]}
         threads = self._threads({*of_keys, *(tag.thread_id for tag in named.tags)})
         found = _Found(threads, self._participants(threads))
+        last = next((aliases[key] for key in named.answered if aliases[key]), [])
         # A bounce comes to the envelope's address, and some servers name the mail that it is about nowhere but in In-Reply-To or References.
         bounced = (*named.bounced, *named.answered)
         return Clues(
             known=tuple(dict.fromkeys(known)),
             employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids), threads)),
+            moved=found.by_aliases(row for row in last if row.matched_by == MOVED_BY_HAND),
             address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses, threads)),
             answered=found.by_aliases(row for key in named.answered for row in aliases[key]),
             subject_tags=found.by_tags(self._good(TagKind.SUBJECT, named.in_subject, threads)),
@@ -151,9 +154,10 @@ class _Lookup:
         found: dict[bytes, list[Any]] = defaultdict(list)
         if hashes:
             alias = ThreadAlias
-            columns = alias.kind, alias.hash, alias.thread_id, alias.message_id
+            columns = alias.kind, alias.hash, alias.thread_id, alias.message_id, Message.matched_by
             theirs = alias.kind.in_(_KINDS), alias.hash.in_(sorted(hashes)), alias.revoked_at.is_(None), self.scope.covers(cast(Any, alias.shop_id))
-            for row in self.session.execute(select(*columns).where(*theirs).order_by(alias.id)):
+            query = select(*columns).outerjoin(Message, Message.id == alias.message_id)
+            for row in self.session.execute(query.where(*theirs).order_by(alias.id)):
                 found[bytes(row.hash)].append(row)
         return found
 
