@@ -11,10 +11,10 @@ from sqlalchemy import select
 from cs_plugin import desk
 from cs_plugin.desk import Answer
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
-from cs_plugin.rules.inquiry import Channel, Sender
+from cs_plugin.rules.inquiry import Channel, Sender, address_key
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import daily, matching
-from cs_plugin.store.models import Thread
+from cs_plugin.store.models import Participant, Thread
 from cs_plugin.store.scope import EVERYTHING
 from tests.hosts.mailing import mail, take
 from tests.hosts.store import JAN, JOHN, Store
@@ -164,9 +164,6 @@ def test_a_message_of_another_sender_begins_a_thread_of_its_own_sender(store: St
 
 
 def _participant(thread_id: int, bench: desk.Bench) -> Any:
-    from cs_plugin.rules.inquiry import address_key  # noqa: PLC0415
-    from cs_plugin.store.models import Participant  # noqa: PLC0415
-
     address = "sister@example.com"
     return Participant(thread_id=thread_id, address=address, address_hash=address_key(address), added_by="1", created_at=bench.now)
 
