@@ -104,12 +104,6 @@ def suggested(session: Session, scope: Scope, thread: Thread, *, limit: int) -> 
     return list(session.scalars(select(Thread).where(or_(*theirs), *listed).order_by(Thread.id.desc()).limit(limit)))
 
 
-def threads_among(session: Session, scope: Scope, ids: Collection[int]) -> list[Thread]:
-    """Return those of these threads that lie in the scope, by id."""
-    wanted = sorted({one for one in ids if can_be_id(one)})
-    return list(session.scalars(select(Thread).where(Thread.id.in_(wanted), scope.covers(Thread.shop_id)).order_by(Thread.id)))
-
-
 def merges_among(session: Session, scope: Scope, ids: Collection[int]) -> set[int]:
     """Return which of these merges and moves, between threads of the scope, have not been undone."""
     wanted = sorted({one for one in ids if can_be_id(one)})

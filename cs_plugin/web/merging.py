@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import redirect, request
+from flask import abort, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
@@ -59,7 +59,7 @@ class MergePages(ThreadPages):
     def thread_merge(self, thread_id: str) -> ResponseReturnValue:
         """Show with what a thread can be merged, ask which one stays, and merge."""
         number = number_of(thread_id)
-        guarded(lambda: self._shop(number, Permission.REPLY))
+        self._let_in(number)
         if request.method == "GET":
             wanted, wrong = _wanted(request.args.getlist("with"), request.args.get("number", ""))
             return self._merge_page(number, wanted, self.say(_OTHER) if wrong else "")
@@ -94,7 +94,7 @@ class MergePages(ThreadPages):
     def thread_move(self, thread_id: str, message_id: str) -> ResponseReturnValue:
         """Move a message into another thread of the same customer, or into a new one."""
         number, message_number = number_of(thread_id), number_of(message_id)
-        guarded(lambda: self._shop(number, Permission.REPLY))
+        self._let_in(number)
         if request.method == "GET":
             return self._move_page(number, message_number)
         if not form_is_genuine():
@@ -109,6 +109,17 @@ class MergePages(ThreadPages):
         else:
             say_good(self.say(_("The message stands in thread #%(number)s now. The timeline offers to undo it."), number=target))
         return redirect(self._url(number), 303)
+
+    def _let_in(self, number: int) -> None:
+        """Answer whoever may not answer in a thread: a page as what is not there, a form with what they lack."""
+        here, session = self.here, self.here.desk.session()
+        if request.method == "POST":
+            guarded(lambda: self._shop(number, Permission.REPLY))
+            return
+        found = threads.shop_of(session, number, Scope(here.grants.shops(Permission.REPLY)))
+        let_go(session)
+        if found is None:
+            abort(404)
 
     def _move(self, number: int, message_number: int, to: str) -> int:
         """Move a message to where a form says, and return the thread in which it stands then. Raise InvalidInputError."""
@@ -134,7 +145,7 @@ class MergePages(ThreadPages):
         thread = merges.kept_of(session, scope, number)
         if thread is None:
             let_go(session)
-            raise AssertionError("a thread that was found is gone")
+            abort(404)
         missing = len({number, *wanted}) - len(chosen)
         suggested = [] if len(chosen) > 1 else merges.suggested(session, scope, thread, limit=_MOST_SUGGESTED)
         mergeable = [self._mergeable(one, thread) for one in suggested if is_one_customer(merges.owner_of(thread), merges.owner_of(one))]
@@ -188,8 +199,7 @@ class MergePages(ThreadPages):
         message = threads.message(session, thread, message_number) if thread is not None else None
         if thread is None or message is None:
             let_go(session)
-            guarded(lambda: _not_there(message_number))
-            raise AssertionError("unreachable")
+            abort(404)
         shown: ShownMessage = message_shown(message, self.say)
         others = merges.suggested(session, scope, thread, limit=_MOST_SUGGESTED)
         mergeable = [self._mergeable(one, thread) for one in others if is_one_customer(merges.owner_of(thread), merges.owner_of(one))]
@@ -205,10 +215,6 @@ class MergePages(ThreadPages):
             back=self._url(thread.id),
         )
         return page, 422 if problem else 200
-
-
-def _not_there(message_number: int) -> None:
-    raise NotFoundError("message", message_number)
 
 
 def _wanted(texts: Sequence[str], typed: str) -> tuple[list[int], bool]:
