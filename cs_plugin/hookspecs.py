@@ -355,7 +355,7 @@ def cs_thread_forwarded(thread: ThreadFacts, message: MessageFacts, recipient: s
 
 @hookspec
 def cs_threads_merged(thread: ThreadFacts, merged_ids: Sequence[int], employee: Employee) -> None:
-    """Hear that threads were merged into this one. *Has no caller yet: merging comes with the whole thread page.*
+    """Hear that threads were merged into this one; `merged_ids` lead to it until that is undone, which is not told.
 
     ```python
     @hookimpl

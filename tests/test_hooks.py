@@ -404,6 +404,18 @@ def fetch_where_nobody_answers(here: Listening) -> None:
     here.store.app.test_cli_runner().invoke(args=["cs", "sync"])
 
 
+def merge_two(here: Listening) -> None:
+    """Let the customer write a second thread, and merge it into the first."""
+    def work(bench: desk.Bench) -> None:
+        thread = bench.session.get_one(Thread, here.thread_id)
+        sender = Sender(thread.address, "", "", thread.customer_id, verified=thread.customer_verified)
+        contact = thread.contact_id
+        other = desk.receive(bench, Inquiry(Channel.FORM, thread.shop_id, "en", sender, "Something else", contact_id=contact))
+        desk.merge(bench, here.store.actor(), [here.thread_id, other.thread_id or 0], here.thread_id)
+
+    here.do(work)
+
+
 # What causes each event, and what is told with it besides the thread.
 EVENTS: Mapping[str, tuple[Callable[[Listening], None], Callable[[dict[str, Any]], bool]]] = {
     "cs_thread_opened": (write, lambda told: told["message"].text == "And my jug?" and told["thread"].status is Status.OPEN),
@@ -425,6 +437,7 @@ EVENTS: Mapping[str, tuple[Callable[[Listening], None], Callable[[dict[str, Any]
         lambda here: here.do(lambda bench: desk.forward(bench, here.store.actor(), here.thread_id, desk.Target(address="eva@supplier.example"))),
         lambda told: (told["recipient"], told["employee"], told["message"].private) == ("eva@supplier.example", MARIE, True),
     ),
+    "cs_threads_merged": (merge_two, lambda told: (len(told["merged_ids"]), told["employee"]) == (1, MARIE)),
     "cs_thread_deleted": (
         lambda here: here.do(lambda bench: desk.delete(bench, here.store.actor(), [here.thread_id])),
         lambda told: (told["thread"].folder, told["employee"]) == (Folder.BIN, MARIE),

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 import cs_plugin.store
 from cs_plugin import ALL, desk
@@ -36,11 +36,12 @@ from cs_plugin import errors as desk_errors
 from cs_plugin.cli import cs
 from cs_plugin.desk.queries import save_query
 from cs_plugin.jobs import put as put_job
+from cs_plugin.rules.inquiry import Sender
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import notices
 from cs_plugin.store.filters import ThreadFilter
-from cs_plugin.store.models import ContactShop, Job, OutboxItem, PredefinedShop, SavedView, Thread
+from cs_plugin.store.models import ContactShop, Job, Merge, Message, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.of_shops import OfShopsView
@@ -49,7 +50,7 @@ from cs_plugin.web.predefined import PredefinedView
 from cs_plugin.web.reading import Visit
 from cs_plugin.web.whole_list import Whole
 from tests.hosts.store import JAN, MARIE, Store, make_store
-from tests.hosts.writing import do, look
+from tests.hosts.writing import begin, do, look
 from tests.leaks.surfaces import (
     CLAUSES,
     COMMANDS,
@@ -486,6 +487,43 @@ def test_a_selection_of_several_shops_changes_its_own_alone(planted: Planted) ->
         assert {one.id for one in world.of("thread", main=True) if one.id in done} == {
             one.id for one in world.of("thread", main=True) if one.shops & who.may(permission)
         }
+
+
+@pytest.mark.shows("5.7", "9.1", "12.1")
+def test_merging_and_moving_change_nothing_that_is_not_theirs(planted: Planted) -> None:
+    """Whoever may not answer in a shop merges, moves and undoes nothing there, and is told as of what is not there; whoever may does."""
+    world = planted.as_it_was()
+    store, thing = world.store, world.of("thread", main=True)[0]
+    kept = look(store, lambda session: session.get_one(Thread, thing.id))
+    sender = Sender(kept.address, "", "", kept.customer_id, verified=kept.customer_verified)
+    other = begin(store, "Two words", shop_id=thing.shop, sender=sender)
+    third = begin(store, "Three words", shop_id=thing.shop, sender=sender)
+    with store.app.test_request_context():
+        merged = do(store, lambda bench: desk.merge(bench, store.actor(), [other, third]))
+    row = look(store, lambda session: session.scalars(select(Merge.id)).one())
+    message = look(store, lambda session: session.scalar(select(func.max(Message.id))))
+    forms = (
+        ("thread_merge", {"thread_id": thing.id}, {"with": [merged]}),
+        ("thread_move", {"thread_id": merged, "message_id": message}, {"to": str(thing.id)}),
+        ("thread_undo", {"thread_id": merged}, {"merge": str(row)}),
+    )
+    for endpoint, values, form in forms:
+        for who in PEOPLE:
+            if thing.shops & who.may("reply"):
+                continue
+            before = dump(store)
+            answer = client_of(world, who).post(path(world, f"cs_threads.{endpoint}", values), data=form)
+            assert answer.status_code in (403, 404), (endpoint, who.name)
+            assert words_in(answer.text) == set()
+            assert changed(before, dump(store)) == [], (endpoint, who.name)
+        before = dump(store)
+        if endpoint == "thread_undo":
+            continue
+        client_of(world, MANAGER).post(path(world, f"cs_threads.{endpoint}", values), data=form)
+        assert changed(before, dump(store)) != [], endpoint
+        if endpoint == "thread_merge":
+            latest = look(store, lambda session: session.scalar(select(func.max(Merge.id))))
+            client_of(world, MANAGER).post(path(world, "cs_threads.thread_undo", {"thread_id": thing.id}), data={"merge": str(latest)})
 
 
 @pytest.mark.shows("9.1", "12.1")
@@ -957,6 +995,11 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "lock_threads": lambda world: leaks_of_deeds(world, ("status of a selection",)),
     "lock_thread": lambda world: leaks_of_verbs(world, ("reply",)),
     "lock_with_neighbours": lambda world: leaks_of_verbs(world, ("revoke_link",)),
+    "kept_of": lambda world: leaks_of_directs(world, ("merging a thread",), (BY_NAME["views Paris"],)),
+    "lock_lines": lambda world: leaks_of_verbs(world, ("merge",)),
+    "suggested": lambda world: leaks_of_readers(world, ("suggested",)),
+    "merges_among": lambda world: leaks_of_readers(world, ("merges_among",)),
+    "merge_named": lambda world: leaks_of_readers(world, ("merge_named",)),
     "read_clues": lambda world: leaks_of_readers(world, ("read_clues",)),
     "threads_named": lambda world: leaks_of_readers(world, ("threads_named",)),
     "original_of": lambda world: leaks_of_readers(world, ("original_of",)),

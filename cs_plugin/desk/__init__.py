@@ -9,6 +9,8 @@ from cs_plugin.desk.forwarding import Target, forward
 from cs_plugin.desk.handling import assign, assign_several, delete, move_to_contact, not_spam, restore, set_status
 from cs_plugin.desk.housekeeping import change_customer, make_first_contacts, merge_customers
 from cs_plugin.desk.links import revoke_link
+from cs_plugin.desk.merging import merge
+from cs_plugin.desk.moving import move_message, split, undo
 from cs_plugin.desk.ordering import write_on_order
 from cs_plugin.desk.purging import BIN_KEEPS, in_the_bin, kept_no_longer, kept_since_in_shops, purge_bin, purge_closed
 from cs_plugin.desk.receiving import Vetted, receive, vet, was_taken
@@ -37,7 +39,9 @@ __all__ = [
     "kept_since_in_shops",
     "look_at_secrets",
     "make_first_contacts",
+    "merge",
     "merge_customers",
+    "move_message",
     "move_to_contact",
     "not_spam",
     "purge_bin",
@@ -51,6 +55,8 @@ __all__ = [
     "revoke_link",
     "seal_secrets_anew",
     "set_status",
+    "split",
+    "undo",
     "vet",
     "vet_mail",
     "was_taken",

@@ -177,8 +177,11 @@ def _folder_before(bench: Bench, thread: Thread) -> Folder:
 def _several(bench: Bench, actor: Actor, permission: Permission, thread_ids: Collection[int]) -> list[Thread]:
     """Lock those of the threads on which the employee holds the permission. Raise NotFoundError or NotPermittedError where these are none."""
     found = lock_threads(bench.session, Scope(actor.grants.shops(permission)), thread_ids)
+    # What has been merged into another thread is none of its own until that is undone.
+    found = [one for one in found if one.merged_into_id is None]
     if not found and thread_ids:
-        seen = next(iter(lock_threads(bench.session, Scope(actor.grants.shops(Permission.VIEW)), thread_ids)), None)
+        visible = lock_threads(bench.session, Scope(actor.grants.shops(Permission.VIEW)), thread_ids)
+        seen = next((one for one in visible if one.merged_into_id is None), None)
         if seen is not None:
             raise NotPermittedError(permission, seen.shop_id)
         raise NotFoundError("thread", ", ".join(str(one) for one in sorted(thread_ids)[:10]))

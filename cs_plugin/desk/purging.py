@@ -18,6 +18,7 @@ from cs_plugin.rules.shops import Breadth, Context, line_of
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import daily, search, tally
 from cs_plugin.store.locking import lock_threads, locking
+from cs_plugin.store.merges import members_of
 from cs_plugin.store.models import (
     Attachment,
     Delivery,
@@ -160,12 +161,14 @@ def _with_mail_to_send(session: Session, ids: Collection[int]) -> set[int]:
 
 
 def _lock_to_erase(session: Session, found: Collection[int]) -> list[Thread]:
-    """Lock threads that may be erased, and return them as they are now. Those that were merged into one are locked too: they stand alone then."""
-    merged = session.scalars(select(Thread.id).where(Thread.merged_into_id.in_(found))).all() if found else []
-    return [thread for thread in lock_threads(session, EVERYTHING, [*found, *merged]) if thread.id in found]
+    """Lock threads that may be erased, and return them as they are now. Those that were merged into one are locked too: they go with it."""
+    every = members_of(session, found) if found else []
+    return [thread for thread in lock_threads(session, EVERYTHING, every) if thread.id in found]
 
 
-def _erase(session: Session, ids: Collection[int], now: dt.datetime) -> None:
+def _erase(session: Session, found: Collection[int], now: dt.datetime) -> None:
+    # Of a thread that was merged into one of them nothing is left but its name and its address.
+    ids = members_of(session, found)
     # What was erased stays countable.
     daily.keep_erased(session, ids, now)
     tally.keep_erased(session, ids)

@@ -42,6 +42,7 @@ from cs_plugin.rules.matching import (
     reopened_for,
 )
 from cs_plugin.rules.orders import Order
+from cs_plugin.rules.signing import read_tag
 from cs_plugin.rules.status import AFTER, Folder, Happening, Status
 from cs_plugin.store import files, posts, reopening, search, threads
 from cs_plugin.store.contacts import ContactWords, contact_of, list_contacts
@@ -275,7 +276,8 @@ def reopened_or_continued(bench: Bench, wanted: Thread, reason: str, *, spam: bo
         number = reopening.continuation_of(bench.session, thread)
         # Later ones have higher numbers, so that all who follow lock in one order.
         further = lock_thread(bench.session, Scope(frozenset({thread.shop_id})), number) if number is not None and number > thread.id else None
-        if further is None or further.folder is Folder.BIN or further.address_hash != thread.address_hash:
+        # One that was merged stands for the thread that it was merged into, which may be this very one.
+        if further is None or further.id <= thread.id or further.folder is Folder.BIN or further.address_hash != thread.address_hash:
             return Opening(_begin_after(bench, thread, spam=spam), True, GOES_ON)
         thread = further
     return Opening(thread, False, reason if thread is wanted else GOES_ON)
@@ -336,7 +338,7 @@ def _write(bench: Bench, inquiry: Inquiry, thread: Thread, reason: str) -> Messa
     sender = inquiry.sender
     message = Message(
         thread_id=thread.id,
-        home_thread_id=thread.id,
+        home_thread_id=_home(inquiry, thread, reason),
         shop_id=thread.shop_id,
         author_kind=AuthorKind.CUSTOMER,
         author_id=sender.customer_id,
@@ -364,6 +366,12 @@ def _write(bench: Bench, inquiry: Inquiry, thread: Thread, reason: str) -> Messa
     if inquiry.message_id:
         remember_message_id(bench.session, RECEIVED, inquiry.message_id, thread, message.id, bench.now)
     return message
+
+
+def _home(inquiry: Inquiry, thread: Thread, reason: str) -> int:
+    """Return the thread that a message belongs to: the one whose link it was written by, which may have been merged into that in which it stands."""
+    tag = read_tag(inquiry.thread_token) if inquiry.thread_token and reason == carries_a_thread_link.__name__ else None
+    return tag.thread_id if tag is not None else thread.id
 
 
 def move_by_message(bench: Bench, thread: Thread, message: Message, happening: Happening) -> None:

@@ -296,16 +296,24 @@ def _of_the_customer(bench: Bench, vetted: VettedMail, place: Place, clues: Clue
         return _begin_one(bench, vetted, BLOCKED, refers_to=found, spam=True)
     further = _further(bench, vetted, clues, found, party)
     locked = {thread.id: thread for thread in lock_threads(bench.session, vetted.scope, [found.id, *(one.id for one in further)])}
-    if found.id not in locked or locked[found.id].folder is Folder.BIN:
+    wanted = _standing_in(bench, locked.get(found.id))
+    if wanted is None or wanted.folder is Folder.BIN:
         return _in_new_threads(bench, vetted, DELETED)
-    opening = reopened_or_continued(bench, locked[found.id], place.reason, spam=vetted.spam)
-    message = _say(bench, vetted, opening, home_id=found.home_id if opening.thread.id == found.id else None)
+    opening = reopened_or_continued(bench, wanted, place.reason, spam=vetted.spam)
+    message = _say(bench, vetted, opening, home_id=found.home_id if opening.thread is wanted else None)
     also = [
         _say(bench, vetted, reopened_or_continued(bench, locked[one.id], place.reason, spam=vetted.spam), linked_to=message.id).id
         for one in further
-        if one.id in locked and locked[one.id].folder is not Folder.BIN
+        if one.id in locked and locked[one.id].folder in (Folder.LIST, Folder.SPAM)
     ]
     return Landed(Outcome.MESSAGE, opening.reason, opening.thread.id, message.id, tuple(also))
+
+
+def _standing_in(bench: Bench, thread: Thread | None) -> Thread | None:
+    """Return the locked thread, or the one that it was merged into between our look and our lock."""
+    if thread is None or thread.merged_into_id is None:
+        return thread
+    return lock_thread(bench.session, Scope(frozenset({thread.shop_id})), thread.merged_into_id)
 
 
 def _thread(place: Place) -> FoundThread:
@@ -346,11 +354,12 @@ def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clu
     # Not what was folded away beneath it: that is the notice, which no customer is shown.
     keep_originals(message, vetted.arrived, blobs)
     message.matched_by, message.sent_at = place.reason, mail.sent_at
+    message.home_thread_id = found.home_id
     if mail.message_id:
         # Whoever got a copy of it may answer to it.
-        remember_message_id(bench.session, RECEIVED, mail.message_id, bench.session.get_one(Thread, found.id), message.id, bench.now)
+        remember_message_id(bench.session, RECEIVED, mail.message_id, bench.session.get_one(Thread, message.thread_id), message.id, bench.now)
     bench.session.flush()
-    return Landed(Outcome.ANSWER, place.reason, found.id, message.id)
+    return Landed(Outcome.ANSWER, place.reason, message.thread_id, message.id)
 
 
 def _why_not_sent(bench: Bench, vetted: VettedMail, found: FoundThread) -> str:
@@ -454,7 +463,7 @@ def _of_a_machine(bench: Bench, vetted: VettedMail, place: Place) -> Landed:
     found = place.thread if place.part is not Part.NONE else None
     # Neither figures nor lists change by it.
     locked = lock_threads(bench.session, vetted.scope, [found.id], changes=False) if found is not None else ()
-    thread = next((one for one in locked if one.folder is not Folder.BIN), None)
+    thread = next((one for one in (_standing_in(bench, one) for one in locked) if one is not None and one.folder is not Folder.BIN), None)
     if found is not None and thread is not None:
         message = write_mail(bench, vetted.arrived, thread, machine(vetted.arrived), place.reason, home_id=found.home_id)
         return Landed(Outcome.AUTOMATIC, place.reason, thread.id, message.id)

@@ -56,12 +56,14 @@ class Clues:
     """What the look-ups have found for a mail: the threads that its keys lead to, by kind of key, the nearest first.
 
     `own` says that the mail's own Message-ID is one that we gave; `known` are the messages that came under it before. `employee_tags` are those that
-    are signed for this very sender; `bounced` are threads of the mail that a bounce is about.
+    are signed for this very sender; `moved` is where the last message that is answered was moved by hand; `bounced` are threads of the mail that a
+    bounce is about.
     """
 
     own: bool = False
     known: tuple[int, ...] = ()
     employee_tags: tuple[FoundThread, ...] = ()
+    moved: tuple[FoundThread, ...] = ()
     address_tags: tuple[FoundThread, ...] = ()
     answered: tuple[FoundThread, ...] = ()
     subject_tags: tuple[FoundThread, ...] = ()
@@ -144,6 +146,11 @@ def carries_an_employees_tag(clues: Clues) -> tuple[FoundThread, ...]:
     return clues.employee_tags
 
 
+def answers_a_moved_message(clues: Clues) -> tuple[FoundThread, ...]:
+    """Match an answer to a message that somebody has moved by hand: the tag that its sender still has tells where it stood before."""
+    return clues.moved
+
+
 def carries_an_address_tag(clues: Clues) -> tuple[FoundThread, ...]:
     """Match a mail to the signed address that our mail asked to answer to."""
     return clues.address_tags
@@ -162,6 +169,7 @@ def carries_a_subject_tag(clues: Clues) -> tuple[FoundThread, ...]:
 # First match wins.
 MATCHERS: tuple[Matcher, ...] = (
     carries_an_employees_tag,
+    answers_a_moved_message,
     carries_an_address_tag,
     answers_a_known_mail,
     carries_a_subject_tag,

@@ -15,11 +15,12 @@ class Status(StrEnum):
 
 
 class Folder(StrEnum):
-    """Which drawer a thread lies in; only the list is counted and shown."""
+    """Which drawer a thread lies in; only the list is counted and shown. MERGED holds what has been merged into another thread."""
 
     LIST = "list"
     SPAM = "spam"
     BIN = "bin"
+    MERGED = "merged"
 
 
 class Happening(StrEnum):

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import AuthorKind
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store.merges import kept_of
 from cs_plugin.store.models import Message, Thread
+from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.threads import public
 from cs_plugin.store.types import can_be_id
 
@@ -54,10 +56,19 @@ def threads_of_customer(session: Session, customer_id: str, now: dt.datetime, *,
 
 
 def thread_of_customer(session: Session, customer_id: str, thread_id: int) -> Thread | None:
-    """Return a thread of this very customer, whatever folder it lies in; None for any other, and for one that holds notes alone."""
+    """Return a thread of this very customer, whatever folder it lies in, or the one that it has been merged into.
+
+    None for any other, and for one that holds notes alone.
+    """
     if not can_be_id(thread_id):
         return None
-    return session.scalars(select(Thread).where(Thread.id == thread_id, _of(customer_id))).one_or_none()
+    own = session.scalars(select(Thread).where(Thread.id == thread_id, _of(customer_id))).one_or_none()
+    if own is not None:
+        return own
+    kept = kept_of(session, EVERYTHING, thread_id)
+    if kept is None or kept.id == thread_id:
+        return None
+    return session.scalars(select(Thread).where(Thread.id == kept.id, _of(customer_id))).one_or_none()
 
 
 def _of(customer_id: str) -> ColumnElement[bool]:

@@ -93,8 +93,12 @@ def _insert_into(row: type[Base]) -> Insert:
 
 
 def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None:
-    """Lock one thread and return it as it is now; None where it does not exist in the scope."""
-    return next(iter(lock_threads(session, scope, [thread_id])), None)
+    """Lock one thread and return it as it is now, or the one that it has been merged into; None where it does not exist in the scope."""
+    thread = next(iter(lock_threads(session, scope, [thread_id])), None)
+    # It may have been merged since it was found. Two who lock in opposite orders for it are told of a deadlock, and one of them does it again.
+    while thread is not None and thread.merged_into_id is not None:
+        thread = next(iter(lock_threads(session, scope, [thread.merged_into_id])), None)
+    return thread
 
 
 def wait_for_turn(session: Session) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.rules.incoming import IncomingMail
 from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.mail_matching import Clues, FoundThread, Key
+from cs_plugin.rules.merging import MOVED_BY_HAND
 from cs_plugin.rules.signing import Signer, Tag, TagKind, nonce_of_employee, tags_in_addresses, tags_in_message_ids, tags_in_subject
 from cs_plugin.store.matching import message_id_key
 from cs_plugin.store.models import Attachment, Blob, Message, Participant, Thread, ThreadAlias
@@ -146,11 +147,12 @@ def _named_in(mail: IncomingMail) -> _Named:
 def _aliases(session: Session, scope: Scope, hashes: Collection[bytes]) -> Mapping[bytes, Sequence[Any]]:
     found: dict[bytes, list[Any]] = defaultdict(list)
     alias, wanted = ThreadAlias, sorted(hashes)
-    columns = alias.kind, alias.hash, alias.thread_id, alias.message_id
+    columns = alias.kind, alias.hash, alias.thread_id, alias.message_id, Message.matched_by
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
         theirs = alias.kind.in_(_KINDS), alias.hash.in_(some), alias.revoked_at.is_(None), scope.covers(cast(Any, alias.shop_id))
-        for row in session.execute(select(*columns).where(*theirs).order_by(alias.id)):
+        query = select(*columns).outerjoin(Message, Message.id == alias.message_id)
+        for row in session.execute(query.where(*theirs).order_by(alias.id)):
             found[bytes(row.hash)].append(row)
     return found
 
@@ -202,11 +204,13 @@ class _Lookup:
         if any(row.kind in (Key.SENT, Key.FORWARDED) for row in of_own):
             return Clues(own=True)
         known = [row.message_id for row in of_own if row.kind == Key.RECEIVED and row.message_id]
+        last = next((rows for rows in map(self.aliases.get, named.answered) if rows), ())
         # A bounce comes to the envelope's address, and some servers name the mail that it is about nowhere but in In-Reply-To or References.
         bounced = self._rows((*named.bounced, *named.answered))
         return Clues(
             known=tuple(dict.fromkeys(known)),
             employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids))),
+            moved=found.by_aliases(row for row in last if row.matched_by == MOVED_BY_HAND),
             address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses)),
             answered=found.by_aliases(self._rows(named.answered)),
             subject_tags=found.by_tags(self._good(TagKind.SUBJECT, named.in_subject)),

@@ -13,6 +13,7 @@ from cs_plugin.rules.mail_matching import Key
 from cs_plugin.rules.signing import Signer, TagKind, read_tag
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.locking import insert_rows
+from cs_plugin.store.merges import kept_of
 from cs_plugin.store.models import Message, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 
@@ -46,14 +47,16 @@ class StoredThreads:
 
 
 def linked_thread(session: Session, scope: Scope, signer: Signer, token: str) -> Thread | None:
-    """Return the thread of a link token, whatever folder it lies in; None for a token that is forged or revoked."""
+    """Return the thread of a link token, whatever folder it lies in, or the one that it has been merged into; None where it is forged or revoked."""
     tag = read_tag(token)
     if tag is None or tag.thread_id >= 1 << 63:
         return None
     thread = session.scalars(select(Thread).where(Thread.id == tag.thread_id, scope.covers(Thread.shop_id))).one_or_none()
     # A missing thread costs the same verification as one that is there.
     good = signer.verify(TagKind.LINK, tag, thread.token_nonce if thread is not None else "none")
-    return thread if good else None
+    if not good or thread is None or thread.merged_into_id is None:
+        return thread if good else None
+    return kept_of(session, scope, thread.merged_into_id)
 
 
 def message_id_key(message_id: str) -> bytes:

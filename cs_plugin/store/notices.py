@@ -123,7 +123,7 @@ def rings(session: Session, scope: Scope, employee_id: str, thread_id: int, now:
     if not can_be_id(thread_id):
         return False
     by_message, by_ring = _rings_by_message(scope, employee_id, now), _rings_by_itself(scope, employee_id, now - NEWS_LASTS)
-    marker = _seen_until(employee_id, Thread.shop_id, now - NEWS_LASTS)
+    marker = seen_until(employee_id, Thread.shop_id, now - NEWS_LASTS)
     newer = select(Message.id).where(Message.thread_id == Thread.id, Message.created_at > marker, *by_message).correlate(Thread).exists()
     own = select(NoticeRung.id).where(NoticeRung.thread_id == Thread.id, *by_ring).correlate(Thread).exists()
     return session.scalar(select(Thread.id).where(Thread.id == thread_id, scope.covers(Thread.shop_id), or_(newer, own))) is not None
@@ -227,7 +227,7 @@ def _folder_of(thread_id: Any, row: Any) -> Any:
     return select(Thread.folder).where(Thread.id == thread_id).correlate(row).scalar_subquery()
 
 
-def _seen_until(employee_id: _Who, shop_id: Any, oldest: _When) -> ColumnElement[dt.datetime]:
+def seen_until(employee_id: _Who, shop_id: Any, oldest: _When) -> ColumnElement[dt.datetime]:
     """Return until when an employee has seen a shop: as their marker says, and as long ago as news last at most."""
     mark = select(Notice.seen_until).where(Notice.employee_id == employee_id, Notice.shop_id == shop_id, Notice.seen_until > oldest)
     if not isinstance(shop_id, str):
@@ -258,7 +258,7 @@ def _look_at(scope: Scope, shops: Sequence[str], most: int) -> Select[Any]:
     columns: list[Any] = [Message.thread_id, Message.created_at.label("at"), Message.id.label("message_id")]
 
     def of_shop(shop_id: str) -> Select[Any]:
-        marker = _seen_until(_EMPLOYEE, shop_id, _OLDEST)
+        marker = seen_until(_EMPLOYEE, shop_id, _OLDEST)
         unseen = Message.shop_id == shop_id, scope.covers(Message.shop_id), Message.created_at > marker
         query = select(*columns).where(*unseen, is_news(Message, _EMPLOYEE, _NOW))
         return query.order_by(Message.created_at.desc(), Message.id.desc()).limit(limit)

@@ -29,14 +29,17 @@ def asked_with(session: Session, signer: Signer, token: str, now: dt.datetime) -
     asked = (Message.id == tag.thread_id, Message.author_kind == AuthorKind.EMPLOYEE, public(now))
     row = session.execute(select(Thread, Message).join(Message, Message.thread_id == Thread.id).where(*asked)).one_or_none()
     # A missing answer costs the same verification as one that is there.
-    good = still_asked(signer, token, row[0] if row is not None else None)
+    home = session.get(Thread, row[1].home_thread_id) if row is not None and row[1].home_thread_id != row[0].id else None
+    good = still_asked(signer, token, row[0] if row is not None else None, home)
     return (row[0], row[1]) if row is not None and good else None
 
 
-def still_asked(signer: Signer, token: str, thread: Thread | None) -> bool:
-    """Say whether a question's token holds for a thread as it is now."""
+def still_asked(signer: Signer, token: str, thread: Thread | None, home: Thread | None = None) -> bool:
+    """Say whether a question's token holds for a thread as it is now; `home` is the one that the answer belongs to, where that was merged into it."""
     tag = read_tag(token)
-    good = tag is not None and signer.verify(TagKind.QUESTION, tag, thread.token_nonce if thread is not None else "none")
+    good = tag is not None and any(
+        signer.verify(TagKind.QUESTION, tag, one.token_nonce if one is not None else "none") for one in ((thread, home) if home else (thread,))
+    )
     return good and thread is not None and thread.folder is Folder.LIST
 
 

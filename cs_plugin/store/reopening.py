@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.locking import lock_threads, locking
+from cs_plugin.store.merges import lines_of, members_of, top_of
 from cs_plugin.store.models import Message, Participant, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import public
@@ -63,33 +64,36 @@ def beside(session: Session, thread_id: int, other_id: int) -> Thread | None:
 
 
 def _read_by_its_customer(thread: Thread) -> ColumnElement[bool]:
-    """Return the clause for threads that the customer of this one may read: what was deleted or given to somebody else is not theirs."""
-    return and_(Thread.folder != Folder.BIN, Thread.shop_id == thread.shop_id, Thread.address_hash == thread.address_hash)
+    """Return the clause for threads that the customer of this one may read: what was deleted, merged or given to somebody else is not."""
+    return and_(Thread.folder.in_([Folder.LIST, Folder.SPAM]), Thread.shop_id == thread.shop_id, Thread.address_hash == thread.address_hash)
 
 
 def lock_with_neighbours(session: Session, scope: Scope, thread_id: int) -> list[Thread]:
     """Lock a thread and all from which its customer is led to it, the one asked for first; nothing where it does not lie in the scope.
 
-    Those are the threads that it continues, however far back, and all in which one of them went on, if they are of the same shop and address.
+    Those are the threads that it continues, however far back, and all in which one of them went on, if they are of the same shop and address, and
+    what has been merged into one of them.
     """
     ids: set[int] = set()
     found = {thread_id}
     # They are looked up before the first lock, so that all are locked in the order of their ids; what began meanwhile is of a higher one.
     while not found <= ids:
         ids |= found
-        found = _named_in(session.scalars(_naming(ids)))
+        found = _named_in(session.scalars(_naming(ids))) | set(members_of(session, ids)) | lines_of(session, ids)
     ids |= found
     while True:
         locked = {one.id: one for one in lock_threads(session, scope, ids)}
-        thread = locked.get(thread_id)
+        thread = top_of(locked, thread_id)
         if thread is None:
             return []
-        further = _named_in(session.scalars(locking(session, _naming(ids)))) - ids
-        if not further:
+        named = _named_in(session.scalars(locking(session, _naming(ids)))) | set(members_of(session, ids, locks=True))
+        further = named | {one.merged_into_id for one in locked.values() if one.merged_into_id is not None}
+        if further <= ids:
             break
         ids |= further
-    theirs = [one for one in locked.values() if one.shop_id == thread.shop_id and one.address_hash == thread.address_hash]
-    return sorted(theirs, key=lambda one: (one.id != thread_id, one.id))
+    tops = {number: top_of(locked, number) for number in locked}
+    theirs = [locked[number] for number, top in tops.items() if top and (top.shop_id, top.address_hash) == (thread.shop_id, thread.address_hash)]
+    return sorted(theirs, key=lambda one: (one.id != thread.id, one.id))
 
 
 def _naming(ids: Collection[int]) -> Select[Any]:

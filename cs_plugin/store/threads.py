@@ -18,6 +18,7 @@ from cs_plugin.store.filters import ThreadFilter, where
 from cs_plugin.store.list_rows import Row, rows
 from cs_plugin.store.locking import locking, mark
 from cs_plugin.store.matches import COUNT_BOUND, matching_ids
+from cs_plugin.store.merges import members_of
 from cs_plugin.store.models import NEVER, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.store.ranges import counted_by_ranges, ids_by_ranges
 from cs_plugin.store.scope import Scope
@@ -171,8 +172,8 @@ def public_message(session: Session, thread_id: int, message_id: int, now: dt.da
 def events(
     session: Session, scope: Scope, thread_id: int, *, newest: int, after: dt.datetime | None = None, until: dt.datetime | None = None
 ) -> list[ThreadEvent]:
-    """Return the newest events of a thread, oldest first; `after` is excluded, `until` included."""
-    query = select(ThreadEvent).where(ThreadEvent.thread_id == thread_id, thread_in(scope, ThreadEvent.thread_id))
+    """Return the newest events of a thread and of all that have been merged into it, oldest first; `after` is excluded, `until` included."""
+    query = select(ThreadEvent).where(ThreadEvent.thread_id.in_(members_of(session, [thread_id])), thread_in(scope, ThreadEvent.thread_id))
     if after is not None:
         query = query.where(ThreadEvent.created_at > after)
     if until is not None:

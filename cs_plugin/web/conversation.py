@@ -12,6 +12,7 @@ from cs_plugin import i18n
 from cs_plugin.desk.bench import facts_of_thread
 from cs_plugin.rules.facts import ThreadFacts
 from cs_plugin.rules.inquiry import AuthorKind, Channel
+from cs_plugin.rules.merging import is_one_customer
 from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.people import Employee
@@ -21,12 +22,13 @@ from cs_plugin.store import threads
 from cs_plugin.store.contacts import ContactWords, contact_of, default_contact, list_contacts, standing_for
 from cs_plugin.store.employees import seen_employees
 from cs_plugin.store.locking import let_go
+from cs_plugin.store.merges import merges_among, owner_of
 from cs_plugin.store.models import Delivery, Message, SurveyAnswer, Thread, ThreadEvent
 from cs_plugin.store.opinions import opinions_in
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.scope import Scope
 from cs_plugin.web.answer_form import beginning
-from cs_plugin.web.happenings import CHANNELS, Say, Words, event_words, message_words, why_here
+from cs_plugin.web.happenings import CHANNELS, Say, Words, event_words, merge_in, message_words, why_here
 from cs_plugin.web.predefined_choice import Offered, offered_in
 
 AT_ONCE = 50           # messages on one page
@@ -79,7 +81,7 @@ class ShownMessage:
 class Entry:
     """One entry of the conversation: a message, or an event in a sentence; `words` also stand for a message in the timeline.
 
-    `thread` is another thread that an event is about and that can be opened.
+    `thread` is another thread that an event is about and that can be opened; `undo` the merge or the move that it tells of and that can be undone.
     """
 
     at: dt.datetime
@@ -87,16 +89,18 @@ class Entry:
     words: str
     message: ShownMessage | None = None
     thread: int | None = None
+    undo: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OtherThread:
-    """Another thread of the same customer."""
+    """Another thread of the same customer; `mergeable` says that it can be merged with the one that is shown."""
 
     id: int
     status: Status
     subject: str
     at: dt.datetime
+    mergeable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +195,12 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
     told = [(event, event_words(event, reader.say)) for event in happened]
     named = {words.thread for _event, words in told if words.thread is not None}
     openable = threads.among(session, scope, named) if named else set()
+    undoable = merges_among(session, scope, told_merges) if (told_merges := {one for event, _words in told if (one := merge_in(event))}) else set()
     for event, words in told:
         # What happened at the moment of a message follows it; only who takes a thread by a reply has it before they reply.
         rank = 0 if event.details.get("because") == "first_reply" else 2
-        ranked.append((event.created_at, rank, event.id, _told(event, words, openable)))
+        ranked.append((event.created_at, rank, event.id, _told(event, words, openable, undoable, thread.id)))
+    owner = owner_of(thread)
     total, opened = threads.counts_of_person(session, scope, thread)
     in_its_language = thread.language, reader.default_language
     signer = contact_of(session, thread.shop_id, thread.contact_id, *in_its_language) or default_contact(session, thread.shop_id, *in_its_language)
@@ -212,7 +218,7 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
         contact=contact_of(session, thread.shop_id, thread.contact_id, reader.language, reader.default_language),
         seen_employees=tuple(seen_employees(session)),
         others=tuple(
-            OtherThread(other.id, other.status, other.subject, other.last_customer_at or other.created_at)
+            OtherThread(other.id, other.status, other.subject, other.last_customer_at or other.created_at, is_one_customer(owner, owner_of(other)))
             for other in threads.others_of(session, scope, thread, limit=_OTHER_THREADS)
         ),
         threads_of_customer=total,
@@ -224,8 +230,12 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
     )
 
 
-def _told(event: ThreadEvent, words: Words, openable: Collection[int]) -> Entry:
-    return Entry(event.created_at, words.icon, words.text, thread=words.thread if words.thread in openable else None)
+def _told(event: ThreadEvent, words: Words, openable: Collection[int], undoable: Collection[int], shown_id: int) -> Entry:
+    # What happened to a thread that has been merged into this one says so.
+    text = words.text if event.thread_id == shown_id else f"#{event.thread_id}: {words.text}"
+    merge = merge_in(event)
+    other = words.thread if words.thread in openable and words.thread != shown_id else None
+    return Entry(event.created_at, words.icon, text, thread=other, undo=merge if merge in undoable else None)
 
 
 def _opinion(answer: SurveyAnswer, say: Say) -> ShownOpinion:

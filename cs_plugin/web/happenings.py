@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cs_plugin.desk.merging import MERGED, MERGED_INTO, UNMERGED, UNMERGED_FROM
+from cs_plugin.desk.moving import MOVED_BACK, MOVED_BACK_FROM, MOVED_IN, MOVED_OUT
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import AuthorKind, Channel
+from cs_plugin.rules.merging import MOVED_BY_HAND
 from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import Message, ThreadEvent
@@ -50,6 +53,8 @@ REASONS: Mapping[str, str] = {
     "was_written_by_a_machine": _("A machine wrote it, and it belongs to no thread: it lies apart and counts nowhere."),
     "tells_that_a_mail_of_ours_failed": _("It says that a mail of this thread was not delivered."),
     "tells_that_a_mail_of_ours_waits": _("It says that a mail of this thread has not been delivered yet."),
+    "answers_a_moved_message": _("It answers a message that was moved here by hand."),
+    MOVED_BY_HAND: _("An employee moved it here by hand."),
     "takes_part_in_the_thread": _("Its sender takes part in this thread."),
     "is_the_threads_own_address": _("It came from the address that this thread is about."),
     "goes_on_after_a_closed_thread": _("It was written to an earlier thread that had been closed for too long, and goes on in this one."),
@@ -192,6 +197,22 @@ def _question_answered(event: ThreadEvent, say: Say) -> Words:
     return Words("check", say(_("The customer answered the closing question: %(score)s"), score=words))
 
 
+def _of_two(icon: str, words: str) -> Callable[[ThreadEvent, Say], Words]:
+    """Return what tells an event that is about another thread too."""
+
+    def tell(event: ThreadEvent, say: Say) -> Words:
+        other = named_in(event)
+        return Words(icon, say(words, name=_actor(event, say), number=other or "--"), other)
+
+    return tell
+
+
+def merge_in(event: ThreadEvent) -> int | None:
+    """Return the merge or the move that an event tells of."""
+    number = event.details.get("merge")
+    return number if isinstance(number, int) and event.kind in _UNDOABLE else None
+
+
 def _actor(event: ThreadEvent, say: Say) -> str:
     return isolated(event.actor_name) if event.actor_name else say(_("The desk"))
 
@@ -213,4 +234,14 @@ _EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
     "question_answered": _question_answered,
     CONTINUED: _continued,
     CONTINUES: _continues,
+    MERGED: _of_two("merge", _("%(name)s merged thread #%(number)s into this one")),
+    MERGED_INTO: _of_two("merge", _("%(name)s merged this thread into #%(number)s")),
+    UNMERGED: _of_two("merge", _("%(name)s undid the merge with thread #%(number)s")),
+    UNMERGED_FROM: _of_two("merge", _("%(name)s undid the merge into thread #%(number)s")),
+    MOVED_OUT: _of_two("next", _("%(name)s moved messages to thread #%(number)s")),
+    MOVED_IN: _of_two("next", _("%(name)s moved messages here from thread #%(number)s")),
+    MOVED_BACK: _of_two("next", _("%(name)s moved messages back from thread #%(number)s")),
+    MOVED_BACK_FROM: _of_two("next", _("%(name)s moved messages back to thread #%(number)s")),
 }
+# Events beside which the page offers an undo, once for each thread.
+_UNDOABLE = frozenset({MERGED, MOVED_OUT, MOVED_IN})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flask import jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,6 +12,7 @@ from flask_admin import expose
 
 from cs_plugin import desk, i18n
 from cs_plugin.desk.handling import CANNOT_TAKE
+from cs_plugin.desk.merging import MOST_AT_ONCE
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
@@ -31,6 +33,7 @@ from cs_plugin.web.reading import Visit, form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
 from cs_plugin.web.whole_list import Whole
 
+MERGE = "merge"
 SIZE = "list_size"   # the name under which the page size is remembered
 _HIGHEST_ID = 2**63 - 1
 _JSON = "application/json"
@@ -40,6 +43,7 @@ _REFUSALS = (NotFoundError, NotPermittedError)
 _EXPIRED = _("This page had been open for too long, and nothing was changed. Please try again.")
 # A field that cannot be read narrows nothing, and so does a view that is gone: what is shown for a look must not be deleted for it.
 _CORRECT = _("Nothing was changed: correct the search first.")
+_FEW = _("Select from two to twenty threads of one customer to merge them.")
 _GONE = _("Nothing was changed: these threads are no longer there, or you may not change them.")
 
 
@@ -66,6 +70,8 @@ class ThreadDeeds(DeskView):
         action = request.form.get("action", "")
         if not ids and whole is None:
             return self._answer(_("Select at least one thread first."), good=False)
+        if action == MERGE:
+            return self._ask_to_merge(ids, whole)
         if action not in {*NEEDS, *_ASKS} or action == RESTORE:
             return self._answer(_("Choose what to do with the selected threads."), good=False)
         if whole is not None:
@@ -79,6 +85,16 @@ class ThreadDeeds(DeskView):
         if action == NOT_SPAM:
             return self._do_with(ids, lambda bench: len(desk.not_spam(bench, self.here.actor("list"), ids)))
         return self._set_status(ids, Status(action))
+
+    def _ask_to_merge(self, ids: Sequence[int], whole: Whole | None) -> ResponseReturnValue:
+        """Go where it is asked which of the chosen threads stays."""
+        if whole is not None or len(ids) < 2 or len(ids) > MOST_AT_ONCE:
+            return self._answer(_FEW, good=False)
+        state = self._state()
+        values: dict[str, Any] = {"thread_id": ids[0], "with": ids[1:], "back": state.query}
+        if len(self.here.visible_shops) > 1:
+            values["shop"] = str(self.here.context)
+        return redirect(url_for(".thread_merge", **values), 303)
 
     @expose("/bulk-jobs", methods=("GET", "POST"))
     def bulk_jobs(self) -> ResponseReturnValue:

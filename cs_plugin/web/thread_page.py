@@ -19,7 +19,7 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Breadth, Context, Shop
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import posts, threads
+from cs_plugin.store import merges, posts, threads
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.files import attachment_of, original_of
 from cs_plugin.store.locking import let_go
@@ -39,7 +39,7 @@ from cs_plugin.web.list_surroundings import MOST_ASKED
 from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.predefined_choice import OVERWRITE
 from cs_plugin.web.reading import form_is_genuine
-from cs_plugin.web.saying import say_good
+from cs_plugin.web.saying import say_bad, say_good
 from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits
 
@@ -214,6 +214,10 @@ class ThreadPages(DeskView):
         guarded(lambda: self._shop(number, permission))
         if not form_is_genuine():
             return self._opened(number, problem={"form": self.say(_EXPIRED)})
+        kept = self._kept_instead(number)
+        if kept != number:
+            say_bad(self.say(_("Nothing was changed: thread #%(number)s has been merged into this one."), number=number))
+            return redirect(self._url(kept), 303)
         actor = self.here.actor()
         try:
             guarded(lambda: self.here.desk.do(lambda bench: work(bench, actor, number)))
@@ -305,6 +309,12 @@ class ThreadPages(DeskView):
         sheet = read_sheet(here.desk.session(), scope, number, {shop.id: shop for shop in here.shops}, reader, before=before)
         if sheet is None:
             return self._elsewhere(number)
+        if sheet.facts.folder is Folder.MERGED:
+            kept = self._kept_instead(number)
+            if not refused:
+                say_good(self.say(_("Thread #%(number)s was merged into this one."), number=number))
+                return redirect(self._url(kept), 303)
+            return self._opened(kept, form=form, forward=forward, problem=problem, code=code)
         if request.method == "GET" and sheet.shows_newest:
             thread_opened(here, number, sheet.newest_id)
         if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
@@ -314,6 +324,14 @@ class ThreadPages(DeskView):
         answer = form.with_predefined(sheet.offered, sheet.beginning) if form else _fresh(sheet, left or AnswerForm(FormKey.new(here.now)))
         page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {})
         return page, code if refused else 200
+
+    def _kept_instead(self, number: int) -> int:
+        """Return the thread that one has been merged into; itself where it has not been."""
+        session = self.here.desk.session()
+        kept = merges.kept_of(session, self.here.granted, number)
+        kept_id = kept.id if kept is not None else number
+        let_go(session)
+        return kept_id
 
     def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, forward: ForwardForm, problem: dict[str, str]) -> str:
         here, facts = self.here, sheet.facts
@@ -428,6 +446,11 @@ def number_of(text: str) -> int:
     if not _is_id(text):
         abort(404)
     return int(text)
+
+
+def shown_id(text: str) -> int | None:
+    """Return an id of ours as a form names it; None for what no row can have."""
+    return int(text) if _is_id(text) else None
 
 
 def _is_id(text: str) -> bool:

@@ -27,6 +27,7 @@ from cs_plugin.store import (
     mail_clues,
     matches,
     matching,
+    merges,
     notices,
     opinions,
     order_threads,
@@ -42,7 +43,7 @@ from cs_plugin.store import (
 )
 from cs_plugin.store import set_aside_settling as settling
 from cs_plugin.store.filters import ThreadFilter
-from cs_plugin.store.models import ContactShop, ListRange, PredefinedShop, Thread
+from cs_plugin.store.models import ContactShop, ListRange, Merge, PredefinedShop, Thread
 from cs_plugin.store.ranges import Counted
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.sorting import Ranks, Sort
@@ -314,6 +315,10 @@ DIRECTS: Mapping[str, Direct] = {
     "a file": Direct(
         "cs_threads.thread_file", "file", lambda one: {"thread_id": one.thread, "message_id": one.message, "attachment_id": one.id}
     ),
+    "merging a thread": Direct(
+        "cs_threads.thread_merge", "thread", lambda one: {"thread_id": one.id}, "reply", exact=False, only=_of_another_kind
+    ),
+    "moving a message": Direct("cs_threads.thread_move", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply"),
     "a mail as it came": Direct(
         "cs_threads.thread_original", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply"
     ),
@@ -538,6 +543,9 @@ DEEDS: Mapping[str, Deed] = {
 
 # Posted about no single thing.
 OTHER_DEEDS: Mapping[str, str] = {
+    "cs_threads.thread_merge": "test_merging_and_moving_change_nothing_that_is_not_theirs",
+    "cs_threads.thread_move": "test_merging_and_moving_change_nothing_that_is_not_theirs",
+    "cs_threads.thread_undo": "test_merging_and_moving_change_nothing_that_is_not_theirs",
     "cs_threads.refresh_figures": "test_key_figures_are_those_of_the_context",
     "cs_threads.fold_figures": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
@@ -634,6 +642,36 @@ def _by_address_tag(session: Session, scope: Scope, world: World) -> set[Any]:
 
 def _named_by_tags(session: Session, scope: Scope, world: World) -> set[Any]:
     return mail_clues.threads_named(session, scope, [_tagged(session, world, int(one.id)) for one in world.of("thread")])
+
+
+def _suggested(session: Session, scope: Scope, identity: int) -> set[int]:
+    """Return what is suggested to be merged with a thread that is like this one."""
+    thread = session.get_one(Thread, identity)
+    like = Thread(id=0, shop_id=thread.shop_id, address=thread.address, address_hash=thread.address_hash, customer_verified=False)
+    return {one.id for one in merges.suggested(session, scope, like, limit=99)}
+
+
+def _merged(session: Session, scope: Scope, world: World) -> set[int]:
+    """Return which threads have a merge that is found in a scope."""
+    rows = _merges_of_each(session, world)
+    found = merges.merges_among(session, scope, list(rows))
+    session.rollback()
+    return {rows[one] for one in found}
+
+
+def _merged_one_by_one(session: Session, scope: Scope, world: World) -> set[int]:
+    rows = _merges_of_each(session, world)
+    found = {thread_id for one, thread_id in rows.items() if merges.merge_named(session, scope, one) is not None}
+    session.rollback()
+    return found
+
+
+def _merges_of_each(session: Session, world: World) -> dict[int, int]:
+    """Return a merge for each thread, by its id: of the thread into itself."""
+    rows = [Merge(kind="merge", kept_thread_id=one.id, merged_thread_id=one.id, created_at=world.store.clock.now) for one in world.of("thread")]
+    session.add_all(rows)
+    session.flush()
+    return {one.id: one.kept_thread_id for one in rows}
 
 
 def _originals(session: Session, scope: Scope, world: World) -> set[Any]:
@@ -830,6 +868,17 @@ READERS: Mapping[str, Reader] = {
         settling, "aside",
         lambda session, scope, world: {one.id for one in settling.set_aside_among(session, scope, [one.id for one in world.of("aside")])},
     ),
+    "kept_of": Reader(
+        merges, "thread", lambda session, scope, world: _each(world, "thread", lambda one: merges.kept_of(session, scope, one) is not None)
+    ),
+    "lock_lines": Reader(
+        merges, "thread", lambda session, scope, world: set(merges.lock_lines(session, scope, [one.id for one in world.of("thread")]))
+    ),
+    "suggested": Reader(
+        merges, "thread", lambda session, scope, world: _each(world, "thread", lambda one: one in _suggested(session, scope, one)), _listed
+    ),
+    "merges_among": Reader(merges, "thread", lambda session, scope, world: _merged(session, scope, world)),
+    "merge_named": Reader(merges, "thread", lambda session, scope, world: _merged_one_by_one(session, scope, world)),
     "count_set_aside": Reader(settling, "aside", lambda session, scope, _world: settling.count_set_aside(session, scope, 99)),
 }  # fmt: skip
 
@@ -877,6 +926,9 @@ WRITERS: Mapping[str, Any] = {"let_threads_go": contacts, "keep": figures, "open
 
 VERBS: Mapping[str, Callable[[Bench, Actor, int], object]] = {
     "reply": lambda bench, actor, one: desk.reply(bench, actor, one, Answer("changed")),
+    "merge": lambda bench, actor, one: desk.merge(bench, actor, [one]),
+    "split": lambda bench, actor, one: desk.split(bench, actor, one, 1),
+    "move_message": lambda bench, actor, one: desk.move_message(bench, actor, one, 1, one),
     "add_note": lambda bench, actor, one: desk.add_note(bench, actor, one, "changed"),
     "assign": lambda bench, actor, one: desk.assign(bench, actor, one, None),
     "assign_several": lambda bench, actor, one: desk.assign_several(bench, actor, [one], None),

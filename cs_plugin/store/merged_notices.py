@@ -1,0 +1,122 @@
+"""What each employee has seen, has been rung for and is writing in threads that are merged, and in those that a merge is undone for.
+
+Whoever had nothing new in either has nothing new in the one that is kept, and whoever had rings on. What is being written in the merged one goes on
+in the kept one, beside what was written there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from cs_plugin.store.locking import insert_if_absent
+from cs_plugin.store.models import Draft, Message, NoticeOpened, NoticeRung, Thread
+from cs_plugin.store.notices import NEWS_LASTS, is_news, seen_until
+
+_QUIET = {"synchronize_session": False}
+
+
+def join_notices(session: Session, kept: Thread, merged: Thread, now: dt.datetime) -> dict[str, Any]:
+    """Let what rings in a locked thread ring in the one that it is merged into, and return what an undo needs. Call it before the messages go."""
+    seen: dict[str, dict[int, int]] = {}
+    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id.in_([kept.id, merged.id])).order_by(NoticeOpened.id)):
+        seen.setdefault(row.employee_id, {})[row.thread_id] = row.seen_message_id
+    opened = {}
+    for employee_id, of in sorted(seen.items()):
+        until = _seen_of_both(session, kept, merged, employee_id, of, now)
+        _see(session, employee_id, kept.id, until, now)
+        opened[employee_id] = [of.get(kept.id), until]
+    return {"opened": opened, "rung": _move_rings(session, kept, merged)}
+
+
+def _seen_of_both(session: Session, kept: Thread, merged: Thread, employee_id: str, seen: Mapping[int, int], now: dt.datetime) -> int:
+    """Return up to which message an employee has seen two threads that become one: up to the first that rings, else up to the last of all."""
+    fresh = Message.thread_id.in_([kept.id, merged.id]), Message.created_at > seen_until(employee_id, kept.shop_id, now - NEWS_LASTS)
+    news = session.execute(select(Message.id, Message.thread_id).where(*fresh, is_news(Message, employee_id, now))).all()
+    ringing = [message_id for message_id, thread_id in news if message_id > seen.get(thread_id, 0)]
+    return min(ringing) - 1 if ringing else max((*seen.values(), *(message_id for message_id, _thread_id in news)))
+
+
+def _move_rings(session: Session, kept: Thread, merged: Thread) -> list[int]:
+    own = set(session.scalars(select(NoticeRung.employee_id).where(NoticeRung.thread_id == kept.id)))
+    rings = session.scalars(select(NoticeRung).where(NoticeRung.thread_id == merged.id).order_by(NoticeRung.id)).all()
+    # Where both ring, the merged one's stays with it: it is heard again once the merge is undone.
+    moved = [one.id for one in rings if one.employee_id not in own]
+    if moved:
+        session.execute(update(NoticeRung).where(NoticeRung.id.in_(moved)).values(thread_id=kept.id), execution_options=_QUIET)
+    return moved
+
+
+def part_notices(session: Session, kept: Thread, merged: Thread, before: Mapping[str, Any], now: dt.datetime) -> None:
+    """Undo that. Whoever has opened the kept thread meanwhile has seen both."""
+    opened: Mapping[str, Any] = before.get("opened", {})
+    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == kept.id).order_by(NoticeOpened.id)).all():
+        earlier, then = opened.get(row.employee_id, (None, None))
+        if row.seen_message_id != then:
+            _see(session, row.employee_id, merged.id, row.seen_message_id, now, only_further=True)
+        elif earlier is None:
+            session.delete(row)
+        else:
+            row.seen_message_id = earlier
+    session.flush()
+    rung = list(before.get("rung", ()))
+    if rung:
+        still = NoticeRung.id.in_(rung), NoticeRung.thread_id == kept.id
+        session.execute(update(NoticeRung).where(*still).values(thread_id=merged.id), execution_options=_QUIET)
+
+
+def _see(session: Session, employee_id: str, thread_id: int, until: int, now: dt.datetime, *, only_further: bool = False) -> None:
+    key = {"employee_id": employee_id, "thread_id": thread_id}
+    if insert_if_absent(session, NoticeOpened, list(key), {**key, "seen_message_id": until, "changed_at": now}):
+        return
+    query = update(NoticeOpened).filter_by(**key).values(seen_message_id=until, changed_at=now)
+    if only_further:
+        query = query.where(NoticeOpened.seen_message_id < until)
+    # The session may hold the row as it was.
+    session.execute(query, execution_options={"synchronize_session": "fetch"})
+
+
+# --- What is being written --------------------------------------------------------------------------------------------------------------------------
+
+
+def join_drafts(session: Session, kept: Thread, merged: Thread, now: dt.datetime) -> dict[str, Any]:
+    """Let what is being written in a locked thread go on in the one that it is merged into; the merged one keeps its own for an undo."""
+    own = {one.employee_id: one for one in session.scalars(select(Draft).where(Draft.thread_id == kept.id))}
+    joined = {}
+    for one in session.scalars(select(Draft).where(Draft.thread_id == merged.id).order_by(Draft.id)).all():
+        there = own.get(one.employee_id)
+        if not one.reply.strip() and not one.note.strip():
+            continue
+        if there is None:
+            there = Draft(employee_id=one.employee_id, thread_id=kept.id, version=1, reply="", note="", details={}, changed_at=now)
+            session.add(there)
+            earlier = None
+        else:
+            earlier = [there.reply, there.note]
+            there.version += 1
+        there.reply, there.note, there.changed_at = _both(there.reply, one.reply), _both(there.note, one.note), now
+        joined[one.employee_id] = [earlier, there.version]
+    session.flush()
+    return {"drafts": joined} if joined else {}
+
+
+def _both(one: str, other: str) -> str:
+    return "\n\n".join(part for part in (one, other) if part.strip())
+
+
+def part_drafts(session: Session, kept: Thread, before: Mapping[str, Any], now: dt.datetime) -> None:
+    """Undo that; what has been written in the kept thread meanwhile stays as it is."""
+    joined: Mapping[str, Any] = before.get("drafts", {})
+    for row in session.scalars(select(Draft).where(Draft.thread_id == kept.id)).all():
+        earlier, version = joined.get(row.employee_id, (None, None))
+        if row.version != version:
+            continue
+        if earlier is None:
+            session.delete(row)
+        else:
+            row.reply, row.note, row.version, row.changed_at = earlier[0], earlier[1], row.version + 1, now
+    session.flush()
