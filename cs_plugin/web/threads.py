@@ -13,11 +13,15 @@ from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.figures import FiguresPages
 from cs_plugin.web.saved_views import SavedViewPages
 from cs_plugin.web.sql_query import SqlQueryPages
+from cs_plugin.web.thread_drafts import ThreadDrafts
 from cs_plugin.web.thread_list import ThreadListPages
 from cs_plugin.web.thread_page import ThreadPages
+from cs_plugin.web.thread_presence import ThreadPresence
 
 
-class ThreadView(ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, ThreadPages, DeskView, ModelView):
+class ThreadView(
+    ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, ThreadDrafts, ThreadPresence, ThreadPages, DeskView, ModelView
+):
     """Threads."""
 
     def __init__(self, db: Any, *, category: str | None) -> None:
