@@ -62,7 +62,8 @@ def read(session: Session, employee_id: str, thread_id: int) -> Draft | None:
 
 def latest(session: Session, employee_id: str, thread_id: int) -> Draft | None:
     """Return the row of an employee in a thread, which may hold no word any more and remember only what was sent."""
-    return session.scalars(_of(employee_id, thread_id)).one_or_none()
+    row: Draft | None = session.scalars(_of(employee_id, thread_id)).one_or_none()
+    return row
 
 
 def has_words(row: Draft) -> bool:
@@ -124,7 +125,7 @@ def sent(session: Session, employee_id: str, thread_id: int, writing: Writing, n
 
 def clear(session: Session, employee_id: str, thread_id: int) -> None:
     """Forget the draft of an employee in a thread."""
-    row = session.scalars(locking(session, _of(employee_id, thread_id))).one_or_none()
+    row: Draft | None = session.scalars(locking(session, _of(employee_id, thread_id))).one_or_none()
     if row is None:
         return
     # What was sent stays known, and the version goes on: a window that still shows the old words is told of what was written since.
@@ -146,7 +147,7 @@ def forget(session: Session, before: dt.datetime, *, most: int = 500) -> int:
     return len(ids)
 
 
-def _of(employee_id: str, thread_id: int) -> Select[tuple[Draft]]:
+def _of(employee_id: str, thread_id: int) -> Select[Any]:
     return select(Draft).where(Draft.employee_id == employee_id, Draft.thread_id == thread_id)
 
 
@@ -156,7 +157,8 @@ def _locked(session: Session, employee_id: str, thread_id: int, now: dt.datetime
     # Looked for without a lock: on MariaDB a lock on what is not there keeps others from beginning theirs.
     if session.scalar(select(Draft.id).where(Draft.employee_id == employee_id, Draft.thread_id == thread_id)) is None:
         insert_if_absent(session, Draft, [*key], {**key, "reply": "", "note": "", "details": {}, "changed_at": now})
-    return session.scalars(locking(session, _of(employee_id, thread_id))).one()
+    row: Draft = session.scalars(locking(session, _of(employee_id, thread_id))).one()
+    return row
 
 
 def _write(row: Draft, reply: str, note: str, details: dict[str, Any], now: dt.datetime) -> None:
