@@ -280,8 +280,6 @@ def test_a_page_of_another_session_is_given_the_token_that_counts_and_no_more(st
     """A forged or outdated token keeps nothing; the page's own script can come again with the new one."""
     thread_id = received(store)
     page = Opened.of(store, thread_id)
-    store.app.config["WTF_CSRF_ENABLED"] = True
-    page = Opened.of(store, thread_id)
     refused = save(page, thread_id, text="Dear Jan", csrf_token="made up")
     assert refused.status_code == 400
     assert kept(store, thread_id) is None
@@ -322,7 +320,7 @@ def test_a_draft_is_shown_to_no_customer_and_stands_in_no_mail(store: Store) -> 
     thread_id = received(store)
     write(store, thread_id, Writing("Half an answer of mine", "A note of mine"))
     visitor, customer = store.client(), store.client(customer=JAN)
-    pages = [visitor.get(f"/customer-service/t/{token_of(store, thread_id)}"), customer.get("/customer-service/my-messages")]
+    pages = [visitor.get(f"/customer-service/thread/{token_of(store, thread_id)}"), customer.get("/customer-service/my-messages")]
     do(store, lambda bench: desk.reply(bench, store.actor(JOHN), thread_id, desk.Answer("Done.")))
     pages.append(store.client(customer=EVA).get("/customer-service/my-messages"))
     mails = look(store, lambda session: str([tuple(row) for row in session.execute(sql("SELECT * FROM cs_outbox"))]))
@@ -340,3 +338,15 @@ def test_the_page_costs_two_queries_for_draft_and_colleagues(store: Store) -> No
     assert len([one for one in seen if "cs_draft" in one]) == 1
     assert len([one for one in seen if "cs_presence" in one]) == 1
     assert [one for one in seen if not one.lstrip().upper().startswith("SELECT")] == []
+
+
+def test_the_list_marks_the_threads_in_which_one_has_begun_an_answer(store: Store) -> None:
+    """Marie's row says "Draft", John's does not, and a draft that was sent is none."""
+    thread_id = received(store)
+    writing = Writing("Dear Jan", "", form="a")
+    write(store, thread_id, writing)
+    mark = 'class="cs-row-draft"'
+    assert mark in Opened.of(store, thread_id).client.get(LIST).get_data(as_text=True)
+    assert mark not in store.client(employee=JOHN).get(LIST).get_data(as_text=True)
+    do(store, lambda bench: drafts.sent(bench.session, MARIE.id, thread_id, writing, bench.now, noted=False))
+    assert mark not in store.client(employee=MARIE).get(LIST).get_data(as_text=True)
