@@ -982,6 +982,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "messages": lambda world: leaks_of_directs(world, ("a file",), (BY_NAME["views Paris"],)),
     "events": lambda world: leaks_of_readers(world, ("events",)),
     "opinions_in": lambda world: leaks_of_readers(world, ("opinions_in",)),
+    "look_around": lambda world: leaks_of_deeds(world, ("presence",)),
     "others_of": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
     "counts_of_person": lambda world: failure_of(test_the_customers_other_threads_and_their_number_are_those_of_the_context, world),
     "longest_waiting": lambda world: failure_of(test_the_next_unanswered_thread_is_of_the_context, world),

@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.filters import its_contact
-from cs_plugin.store.models import ContactShop, EmployeeName, Message, Thread
+from cs_plugin.store.models import ContactShop, Draft, EmployeeName, Message, Thread
 from cs_plugin.store.scope import Scope
 
 _WHOLE = 2_000   # characters of a text that hover and focus show
@@ -20,7 +20,10 @@ _WHOLE = 2_000   # characters of a text that hover and focus show
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A thread as the list shows it. `message` and `note` are the whole texts, for hover and focus; in `found` stand the words that were searched."""
+    """A thread as the list shows it. `message` and `note` are the whole texts, for hover and focus; in `found` stand the words that were searched.
+
+    `draft` says that whoever looks has a draft in it.
+    """
 
     id: int
     shop_id: str
@@ -41,6 +44,7 @@ class Row:
     order_id: str | None
     subject: str
     found: str = ""
+    draft: bool = False
 
 
 # What a row is made of, in the order of `_row`: a thousand threads with all their columns take twice as long.
@@ -59,11 +63,13 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
-    """Return what the list shows of these threads, in their order. Costs one query."""
+def rows(session: Session, scope: Scope, ids: Sequence[int], reader: str = "") -> list[Row]:
+    """Return what the list shows of these threads, in their order, to the employee of that id. Costs one query."""
     if not ids:
         return []
-    shown = session.execute(_SHOWN.where(Thread.id.in_(ids), scope.covers(Thread.shop_id)))
+    words = or_(Draft.reply != "", Draft.note != "")
+    drafted = exists().where(Draft.employee_id == reader, Draft.thread_id == Thread.id, words)
+    shown = session.execute(_SHOWN.add_columns(drafted).where(Thread.id.in_(ids), scope.covers(Thread.shop_id)))
     found = {row.id: row for row in (_row(*values) for values in map(tuple, shown))}
     return [found[one] for one in ids if one in found]
 
@@ -71,7 +77,7 @@ def rows(session: Session, scope: Scope, ids: Sequence[int]) -> list[Row]:
 def _row(
     id: int, shop_id: str, status: Status, name: str, verified: bool, address: str, contact_id: int | None, language: str, assignee_id: str | None,  # noqa: A002 - the column's name
     first_name: str | None, last_name: str, email: str, active: bool, first_words: str, message: str | None, private: bool, note: str | None,
-    last_customer_at: dt.datetime | None, folder: Folder, order_id: str | None, subject: str,
+    last_customer_at: dt.datetime | None, folder: Folder, order_id: str | None, subject: str, draft: bool,
 ) -> Row:  # fmt: skip
     return Row(
         id=id,
@@ -92,4 +98,5 @@ def _row(
         folder=folder,
         order_id=order_id,
         subject=subject,
+        draft=bool(draft),
     )

@@ -47,20 +47,22 @@ class Page:
     scanned: bool = False
 
 
-def list_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks) -> Page:
-    """Return a page of the list, the nearest that exists to the one asked for. Costs four queries, two more where ranges tell, or words are searched.
+def list_page(
+    session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks, reader: str = ""
+) -> Page:
+    """Return a page of the list as the employee of the id `reader` sees it, the nearest that exists to the one asked for. Costs four queries, two more where ranges tell, or words are searched.
 
     The ids are found first, from the nearer end, and the rest of each row is read for them alone.
     """
     if wanted.searches_text:
-        return _searched_page(session, scope, wanted, sort=sort, number=number, size=size, ranks=ranks)
+        return _searched_page(session, scope, wanted, sort=sort, number=number, size=size, ranks=ranks, reader=reader)
     counted = counted_by_ranges(session, scope, wanted, sort)
     total = counted.total if counted else _count_live(session, scope, wanted)
     number, pages, offset = _place_of(number, size, total)
     by_ranges = counted and total and (sort.name == "id" or total > _FEW)
     found = ids_by_ranges(session, scope, wanted, counted, sort, ranks, offset=offset, size=size) if counted and by_ranges else None
     ids = [] if not total else found if found is not None else _by_sorting(session, scope, wanted, sort, ranks, offset=offset, size=size, total=total)
-    return Page(rows(session, scope, ids), number, pages, total, False, size)
+    return Page(rows(session, scope, ids, reader), number, pages, total, False, size)
 
 
 def _count_live(session: Session, scope: Scope, wanted: ThreadFilter) -> int:
@@ -86,7 +88,9 @@ def _place_of(number: int, size: int, total: int) -> tuple[int, int, int]:
     return number, pages, (number - 1) * size
 
 
-def _searched_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks) -> Page:
+def _searched_page(
+    session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks, reader: str
+) -> Page:
     words.plan_each_time(session)
     by_id = sort.name == "id"
     found = matching_ids(session, scope, wanted, descending=sort.descending or not by_id)
@@ -99,7 +103,7 @@ def _searched_page(session: Session, scope: Scope, wanted: ThreadFilter, *, sort
         ids = list(session.scalars(ordered(select(Thread.id).where(among), sort, ranks).offset(offset).limit(size)).all())
     said = wanted.message if wanted.message is not None else wanted.q
     texts = words.texts_with(session, ids, said) if said is not None and ids else {}
-    found_rows = [replace(row, found=texts.get(row.id, "")) for row in rows(session, scope, ids)]
+    found_rows = [replace(row, found=texts.get(row.id, "")) for row in rows(session, scope, ids, reader)]
     scanned = any(not words.asks_an_index(session, one) for one in wanted.texts.values())
     return Page(found_rows, number, pages, len(found), more, size, newest_sorted=more and not by_id, scanned=scanned)
 

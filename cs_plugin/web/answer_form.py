@@ -20,7 +20,7 @@ NOTE, KEEP = "note", "keep"
 # What each button makes of the thread. The one that keeps the status and the one of the note are not among them.
 THEN: Mapping[str, Status] = {"close": Status.CLOSED, **{status.value: status for status in Status}}
 _MOST_COPIES = 20
-_LONGEST_CC = 10_000
+LONGEST_CC = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def form_of(posting: Posting, key: FormKey) -> AnswerForm:
         key=key,
         text=clean_text(fields.get("text", "")),
         note=clean_text(fields.get("note", "")),
-        cc=clean_line(fields.get("cc", "").replace("\n", ","), _LONGEST_CC),
+        cc=clean_line(fields.get("cc", "").replace("\n", ","), LONGEST_CC),
         then=then,
         noting=then == NOTE or (not then and fields.get("kind") == NOTE),
         # A form that does not say what was seen has seen nothing.

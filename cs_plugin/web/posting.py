@@ -217,6 +217,12 @@ def _brought_back(desk: Mounted, references: Sequence[str], now: dt.datetime) ->
     return list(kept.values()), errors
 
 
+def bring_back(desk: Mounted, references: Sequence[str], now: dt.datetime) -> tuple[tuple[KeptFile, ...], tuple[FileError, ...]]:
+    """Return the files under these references, and those of them that are no longer there."""
+    kept, errors = _brought_back(desk, references, now)
+    return tuple(kept), tuple(errors)
+
+
 def _is_there(desk: Mounted, key: str) -> bool:
     try:
         desk.files.open(key).close()
@@ -227,4 +233,9 @@ def _is_there(desk: Mounted, key: str) -> bool:
 
 def file_sentences(posting: Posting, say: Callable[..., str]) -> list[tuple[str, str]]:
     """Return what is wrong with the files, as (name, sentence) in a language; the name is empty where it is all of them."""
-    return [(one.name, say(one.error.message, **one.error.values)) for one in posting.file_errors]
+    return sentences(posting.file_errors, say)
+
+
+def sentences(errors: Iterable[FileError], say: Callable[..., str]) -> list[tuple[str, str]]:
+    """Return errors of files likewise."""
+    return [(one.name, say(one.error.message, **one.error.values)) for one in errors]

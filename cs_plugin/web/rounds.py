@@ -19,7 +19,7 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import daily, figures, files, imported, notices, posts, tally, totals, workers
+from cs_plugin.store import daily, drafts, figures, files, imported, notices, posts, presence, tally, totals, workers
 from cs_plugin.store.daily import FinishedDay
 from cs_plugin.store.files import Swept
 from cs_plugin.store.locking import committed, has_one_writer, lock_threads, only_reads, wait_for_turn
@@ -202,7 +202,7 @@ def _retention(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
 
 
 def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
-    """Forget the jobs that ended long ago, workers that nobody has seen for a day, posts that nobody can send again, old notices and old syncs."""
+    """Forget what nobody asks for any more: jobs that ended long ago, dead workers, posts, notices and syncs, drafts, and who was in a thread."""
 
     def work(session: Session) -> int:
         workers.forget_the_dead(session, here.clock())
@@ -210,6 +210,10 @@ def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
 
     ended = _in_own(here, work)
     while _in_own(here, lambda session: notices.forget(session, here.clock() - notices.NEWS_LASTS)):
+        pass
+    while _in_own(here, lambda session: drafts.forget(session, here.clock() - drafts.KEPT_FOR)):
+        pass
+    while _in_own(here, lambda session: presence.forget(session, here.clock() - presence.GONE_AFTER)):
         pass
     while _in_own(here, lambda session: imported.forget_runs(session, here.clock() - imported.TOLD_FOR, most=_RUNS_AT_ONCE)):
         pass

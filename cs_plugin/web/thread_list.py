@@ -79,7 +79,8 @@ class ThreadListPages(ThreadDeeds):
         scope = here.scope(state.view.needs)
         # What comes in from here on was neither counted nor shown: it does not belong to "all that match". So this is read first.
         highest = 0 if wrong else walk.highest_id(session, scope)
-        page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks)
+        me = here.actor().employee.id
+        page = threads.list_page(session, scope, wanted, sort=state.ordered_by, number=state.page, size=size, ranks=around.ranks, reader=me)
         notice, only_words = no_worker(here, session), finds_only_words(session)
         ailing = troubles(here, session)
         bulks = bulks_told(here, session)

@@ -27,6 +27,7 @@ from cs_plugin.store.models import Delivery
 from cs_plugin.store.options import read_options
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
+from cs_plugin.web import draft_box, presence
 from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
 from cs_plugin.web.bell import thread_opened
 from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
@@ -306,8 +307,10 @@ class ThreadPages(DeskView):
         reader = Reader(here.employee_language, here.default_language, self.say)
         text = request.args.get("before", "")
         before = int(text) if _is_id(text) and request.method == "GET" else None
+        # Looked at first: what comes in while the page is made is news to it.
+        around = presence.around(here, scope, number)
         sheet = read_sheet(here.desk.session(), scope, number, {shop.id: shop for shop in here.shops}, reader, before=before)
-        if sheet is None:
+        if sheet is None or around is None:
             return self._elsewhere(number)
         if sheet.facts.folder is Folder.MERGED:
             kept = self._kept_instead(number)
@@ -315,14 +318,19 @@ class ThreadPages(DeskView):
                 say_good(self.say(_("Thread #%(number)s was merged into this one."), number=number))
                 return redirect(self._url(kept), 303)
             return self._opened(kept, form=form, forward=forward, problem=problem, code=code)
+        presence.arrive(here, number, around)
         if request.method == "GET" and sheet.shows_newest:
             thread_opened(here, number, sheet.newest_id)
         if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
         block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
-        answer = form.with_predefined(sheet.offered, sheet.beginning) if form else _fresh(sheet, left or AnswerForm(FormKey.new(here.now)))
-        page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {})
+        posted = form.with_predefined(sheet.offered, sheet.beginning) if form else left
+        draft, kept = draft_box.beside(here, number, self.say) if not posted else (
+            draft_box.beside_posted(here, number, posted, sheet.beginning, UploadLimits.of(sheet.options)), None
+        )
+        answer = posted if posted and form else _fresh(sheet, left or kept or AnswerForm(FormKey.new(here.now)))
+        page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {}, around=around, draft=draft)
         return page, code if refused else 200
 
     def _kept_instead(self, number: int) -> int:
@@ -333,7 +341,7 @@ class ThreadPages(DeskView):
         let_go(session)
         return kept_id
 
-    def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, forward: ForwardForm, problem: dict[str, str]) -> str:
+    def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, forward: ForwardForm, problem: dict[str, str], **beside: Any) -> str:
         here, facts = self.here, sheet.facts
         me = here.actor().employee
         shop = next((shop for shop in here.shops if shop.id == facts.shop_id), Shop(facts.shop_id, ""))
@@ -344,6 +352,7 @@ class ThreadPages(DeskView):
         language = i18n.locale_of(here.employee_language)
         return self.page(
             "thread.html",
+            **beside,
             sheet=sheet,
             thread=facts,
             customer=block,
@@ -472,8 +481,11 @@ def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> bool:
         return True
     if noted:
         desk.add_note(bench, actor, number, form.note, tuple(kept.file for kept in form.kept))
+        draft_box.sent(bench, actor, number, form)
         return False
-    return desk.reply(bench, actor, number, form.answer()).delivery is not Delivery.NONE
+    message = desk.reply(bench, actor, number, form.answer())
+    draft_box.sent(bench, actor, number, form)
+    return message.delivery is not Delivery.NONE
 
 
 def _fresh(sheet: Sheet, form: AnswerForm) -> AnswerForm:

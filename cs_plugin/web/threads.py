@@ -14,10 +14,14 @@ from cs_plugin.web.figures import FiguresPages
 from cs_plugin.web.merging import MergePages
 from cs_plugin.web.saved_views import SavedViewPages
 from cs_plugin.web.sql_query import SqlQueryPages
+from cs_plugin.web.thread_drafts import ThreadDrafts
 from cs_plugin.web.thread_list import ThreadListPages
+from cs_plugin.web.thread_presence import ThreadPresence
 
 
-class ThreadView(ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, MergePages, DeskView, ModelView):
+class ThreadView(
+    ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, ThreadDrafts, ThreadPresence, MergePages, DeskView, ModelView
+):
     """Threads."""
 
     def __init__(self, db: Any, *, category: str | None) -> None:

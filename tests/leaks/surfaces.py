@@ -32,6 +32,7 @@ from cs_plugin.store import (
     opinions,
     order_threads,
     predefined,
+    presence,
     ranges,
     reopening,
     sorting,
@@ -459,6 +460,9 @@ DEEDS: Mapping[str, Deed] = {
         _OF_LIST("thread_retry"), "mail", lambda _one: {}, "reply", lambda one: {"thread_id": one.thread, "message_id": one.message},
         only=lambda one: one.thread is not None,
     ),
+    "draft": Deed(_OF_LIST("thread_draft"), "thread", lambda _one: {"text": "changed", "draft": "save"}, "reply", _one, only=_plain),
+    "discard a draft": Deed(_OF_LIST("thread_draft"), "thread", lambda _one: {"draft": "discard"}, "reply", _one, only=_plain),
+    "presence": Deed(_OF_LIST("thread_presence"), "thread", lambda _one: {}, "view", _one, only=_plain),
     "revoke": Deed(_OF_LIST("thread_revoke"), "thread", lambda _one: {}, "reply", _one, only=_plain),
     "restore": Deed(_OF_LIST("thread_restore"), "thread", lambda _one: {}, "delete", _one, only=lambda one: one.folder == "bin"),
     "not spam": Deed(_OF_LIST("thread_not_spam"), "thread", lambda _one: {}, "reply", _one, only=lambda one: one.folder == "spam"),
@@ -778,6 +782,12 @@ READERS: Mapping[str, Reader] = {
     ),
     "opinions_in": Reader(
         opinions, "thread", lambda session, scope, world: _each(world, "thread", lambda one: opinions.opinions_in(session, scope, one)), _plain
+    ),
+    "look_around": Reader(
+        presence, "thread",
+        lambda session, scope, world: _each(
+            world, "thread", lambda one: presence.look_around(session, scope, one, world.store.clock.now) is not None
+        ),
     ),
     "others_of": Reader(
         threads, "thread",

@@ -49,6 +49,10 @@ class Browser:
         """Use a browser that `browsing` started."""
         self._chromium = chromium
 
+    def of_process(self, address: str) -> playwright.sync_api.Browser:
+        """Drive another browser, which was started with `--remote-debugging-port` and listens at that address; its end is its starter's."""
+        return self._chromium.browser_type.connect_over_cdp(address)
+
     @contextmanager
     def context(
         self,

@@ -76,6 +76,9 @@
     if (!box !== !answer) location.reload();
   }
 
+  // What others have changed meanwhile, which presence.js has fetched.
+  page.addEventListener("cs-fresh", (event) => change(event.detail, null));
+
   // Dialogs and links of parts that were fetched later have no listeners of their own.
   page.addEventListener("click", (event) => {
     const link = event.target.closest("[data-unfolds]");

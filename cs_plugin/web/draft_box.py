@@ -1,0 +1,148 @@
+"""The draft of an answer box: what is shown of it beside the box, and what of a form becomes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import HTTPException, LengthRequired, RequestEntityTooLarge
+
+from cs_plugin.desk import Bench
+from cs_plugin.rules.permissions import Actor
+from cs_plugin.store import drafts
+from cs_plugin.store.drafts import Kept, Writing
+from cs_plugin.store.locking import committed, let_go
+from cs_plugin.store.models import Draft
+from cs_plugin.web.answer_form import NOTE, AnswerForm
+from cs_plugin.web.mounted import Mounted
+from cs_plugin.web.posting import FormKey, bring_back, sentences
+from cs_plugin.web.reading import Visit, form_is_genuine
+from cs_plugin.web.uploads import UploadLimits
+
+# A page stands open for days; what is typed in it then is kept all the same.
+LASTS = dt.timedelta(days=7)
+_MOST_FILES = 100
+_MOST_NUMBER, _DIGITS = 1_000_000_000, 12
+
+
+@dataclass(frozen=True, slots=True)
+class DraftBox:
+    """What a page knows of the draft that stands in its answer box.
+
+    `version` is the one that it knows of, 0 for none; `saved_at` is None where nothing is kept. `newer` says that another window has kept something
+    else since, and `unkept` that what stands in the box is kept nowhere yet. `sent` are the forms that were sent last.
+    """
+
+    version: int = 0
+    saved_at: dt.datetime | None = None
+    newer: bool = False
+    unkept: bool = False
+    sent: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, row: Draft | None, *, newer: bool = False, unkept: bool = False) -> DraftBox:
+        """Tell it of the row of an employee in a thread."""
+        if row is None:
+            return cls(newer=newer, unkept=unkept)
+        saved_at = row.changed_at if drafts.has_words(row) else None
+        return cls(row.version, saved_at, newer, unkept, drafts.sent_forms(row))
+
+
+def beside(here: Visit, thread_id: int, say: Callable[..., str]) -> tuple[DraftBox, AnswerForm | None]:
+    """Return the draft of the employee in a thread, and the answer box as they left it; None where nothing is kept."""
+    session, employee_id = here.desk.session(), here.actor().employee.id
+    row = drafts.latest(session, employee_id, thread_id)
+    box = DraftBox.of(row)
+    left = (row.reply, row.note, dict(row.details)) if row is not None and box.saved_at is not None else None
+    let_go(session)
+    return box, None if left is None else _form_of(here.desk, here.now, *left, say=say)
+
+
+def beside_posted(here: Visit, thread_id: int, form: AnswerForm, beginning: str, limits: UploadLimits) -> DraftBox:
+    """Keep what was posted and is shown again, where its form is genuine; return the draft beside it."""
+    writing = posted_writing(form, beginning)
+    if _is_genuine(limits) and any((*writing.texts, form.cc.strip(), form.kept)):
+        row, became = keep(here, thread_id, writing)
+        return row if became is not Kept.NEWER else DraftBox(writing.version, row.saved_at, newer=True, unkept=True, sent=row.sent)
+    return DraftBox(writing.version, unkept=True)
+
+
+def keep(here: Visit, thread_id: int, writing: Writing, *, overwrites: bool = False) -> tuple[DraftBox, Kept]:
+    """Keep what stands in an answer box of the employee's, in a transaction of its own, and return the draft with what became of it."""
+    session, employee_id, now = here.desk.session(), here.actor().employee.id, here.now
+    let_go(session)
+
+    def work() -> tuple[DraftBox, Kept]:
+        row, became = drafts.keep_unless_newer(session, employee_id, thread_id, writing, now, overwrites=overwrites)
+        return DraftBox.of(row), became
+
+    return committed(session, work)
+
+
+def discard(here: Visit, thread_id: int) -> None:
+    """Forget the draft of the employee in a thread."""
+    session, employee_id = here.desk.session(), here.actor().employee.id
+    let_go(session)
+    committed(session, lambda: drafts.clear(session, employee_id, thread_id))
+
+
+def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm) -> None:
+    """Take out of the draft what is being sent, in its very transaction."""
+    drafts.sent(bench.session, actor.employee.id, thread_id, posted_writing(form), bench.now, noted=form.then == NOTE)
+
+
+def posted_writing(form: AnswerForm, beginning: str = "") -> Writing:
+    """Return what an answer form of this request holds for its draft; what every answer begins with is nobody's words."""
+    kept = [one.reference for one in form.kept]
+    return _writing(form.text, form.note, _details(form.cc, form.predefined, kept, noting=form.noting), beginning, form.key.nonce)
+
+
+def scripted_writing(texts: tuple[str, str], cc: str, beginning: str = "") -> Writing:
+    """Return likewise what a script has sent of the box, while it is being written."""
+    fields = request.form
+    key = FormKey.read(fields.get("post_key", ""))
+    details = _details(cc, fields.get("predefined", ""), fields.getlist("kept_file")[:_MOST_FILES], noting=fields.get("kind") == NOTE)
+    return _writing(*texts, details, beginning, key.nonce if key else "")
+
+
+def _details(cc: str, predefined: str, kept: list[str], *, noting: bool) -> dict[str, Any]:
+    return {"cc": cc, "noting": noting, "predefined": predefined[:20], "kept": kept}
+
+
+def _writing(text: str, note: str, details: dict[str, Any], beginning: str, form: str) -> Writing:
+    reply = "" if text.strip() == beginning.strip() else text
+    return Writing(reply, note, details, form, _number("draft_turn"), _number("draft_version"))
+
+
+def _number(name: str) -> int:
+    try:
+        text = request.form.get(name, "")
+    except HTTPException:
+        # A post that was too large has been read another way already.
+        return 0
+    return min(int(text), _MOST_NUMBER) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else 0
+
+
+def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: dict[str, Any], *, say: Callable[..., str]) -> AnswerForm:
+    kept, errors = bring_back(desk, [str(one) for one in details.get("kept", ())], now)
+    told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
+    return AnswerForm(
+        FormKey.new(now),
+        text=reply,
+        note=note,
+        cc=str(details.get("cc", "")),
+        noting=bool(details.get("noting")),
+        predefined=str(details.get("predefined", "")),
+        kept=kept,
+        errors={"file": told} if told else {},
+    )
+
+
+def _is_genuine(limits: UploadLimits) -> bool:
+    try:
+        return form_is_genuine(limits, lasts=LASTS)
+    except (RequestEntityTooLarge, LengthRequired):
+        return False
