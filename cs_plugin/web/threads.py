@@ -9,15 +9,16 @@ from flask_admin.contrib.sqla import ModelView
 from cs_plugin.i18n import marked as _
 from cs_plugin.store.models import Thread
 from cs_plugin.web.csv_export import CsvExport
+from cs_plugin.web.deliveries import DeliveryPages
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.figures import FiguresPages
+from cs_plugin.web.original_html import OriginalPages
 from cs_plugin.web.saved_views import SavedViewPages
 from cs_plugin.web.sql_query import SqlQueryPages
 from cs_plugin.web.thread_list import ThreadListPages
-from cs_plugin.web.thread_page import ThreadPages
 
 
-class ThreadView(ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, ThreadPages, DeskView, ModelView):
+class ThreadView(ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, OriginalPages, DeliveryPages, DeskView, ModelView):
     """Threads."""
 
     def __init__(self, db: Any, *, category: str | None) -> None:
