@@ -114,7 +114,7 @@ def _clean(html: str, judge: _Filter, *, keys: bool) -> str:
         whole = html_reading.read(html, again, carried=len(html) <= html_reading.MOST_READ)
     except html_reading.TooDeepError:
         whole = False
-    written = "".join(again.pieces)
+    written = again.whole()
     if not whole or len(written) > _MOST_CLEANED:
         text = text_of(html)
         return f"<pre>{escape(text if keys else without_tags(text))}</pre>"
@@ -134,30 +134,43 @@ class _Again:
     """Write HTML anew while it is read: only elements and attributes that may stay, each closed, each text escaped; tags of ours only with `keys`."""
 
     def __init__(self, *, keys: bool) -> None:
-        self.pieces: list[str] = []
+        self._written: list[str] = []
+        self._text: list[str] = []   # one text comes in several pieces, which a tag of ours may be parted by
         self._skipped = 0
         self._keys = keys
+
+    def whole(self) -> str:
+        """Return all that was written."""
+        self._end_text()
+        return "".join(self._written)
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if self._skipped or tag in _WITH_CONTENT:
             self._skipped += 1
         elif tag in _TAGS:
+            self._end_text()
             allowed = _ATTRIBUTES.get(tag, frozenset())
             if tag == "a":
                 # Whatever a link says of itself, its tooltip tells where it leads.
                 attributes = {**attributes, "title": _target(attributes.get("href", ""))}
             kept = "".join(f' {name}="{escape(self._told(value))}"' for name, value in attributes.items() if name in allowed or name in _EVERYWHERE)
-            self.pieces.append(f"<{tag}{kept}>")
+            self._written.append(f"<{tag}{kept}>")
 
     def end(self, tag: str) -> None:
         if self._skipped:
             self._skipped -= 1
         elif tag in _TAGS and tag not in _VOID:
-            self.pieces.append(f"</{tag}>")
+            self._end_text()
+            self._written.append(f"</{tag}>")
 
     def data(self, text: str) -> None:
         if not self._skipped:
-            self.pieces.append(escape(self._told(text)))
+            self._text.append(text)
+
+    def _end_text(self) -> None:
+        if self._text:
+            self._written.append(escape(self._told("".join(self._text))))
+            self._text.clear()
 
     def _told(self, text: str) -> str:
         # A picture carried in the attribute may be large, and its letters hold no dash, which every tag has.
