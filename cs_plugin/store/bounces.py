@@ -37,7 +37,8 @@ def bounced_among(events: Iterable[ThreadEvent]) -> set[int]:
 
 def bounced_of(session: Session, thread_id: int, message_ids: Collection[int]) -> set[int]:
     """Return which of these messages of a thread have a mail that came back."""
-    query = select(ThreadEvent).where(ThreadEvent.thread_id == thread_id, ThreadEvent.message_id.in_(sorted(message_ids)), ThreadEvent.kind == _FAILED)
+    about = ThreadEvent.message_id.in_(sorted(message_ids))
+    query = select(ThreadEvent).where(ThreadEvent.thread_id == thread_id, ThreadEvent.kind == _FAILED, about)
     return bounced_among(session.scalars(query.order_by(ThreadEvent.id)))
 
 

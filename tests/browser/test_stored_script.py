@@ -73,14 +73,15 @@ def hostile_mail(**headers: str) -> bytes:
         f"> {PAYLOAD}\r\n\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>{PAYLOAD}</p><a href=\"javascript:document.title='ran'\">x</a>"
         f"<a href='https://evil.example/' title='\"{ATTEMPT}'>y</a><img src='cid:svg@x'><div style='background:url(https://evil.example/)'>z</div>"
         f"<meta http-equiv=refresh content='0;url=https://evil.example/'><form action=https://evil.example/><button>w</button></form>\r\n"
-        f"--b\r\nContent-Type: image/svg+xml; name=\"{quoted}.svg\"\r\nContent-ID: <svg@x>\r\nContent-Disposition: attachment; filename=\"{quoted}.svg\"\r\n\r\n"
+        f"--b\r\nContent-Type: image/svg+xml; name=\"{quoted}.svg\"\r\nContent-ID: <svg@x>\r\n"
+        f"Content-Disposition: attachment; filename=\"{quoted}.svg\"\r\n\r\n"
         f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"document.title='ran'\"/>\r\n--b--\r\n"
     ).encode()
 
 
 @pytest.fixture
 def filled(attacked: Store) -> Store:
-    """The attacked store, with hostile mails besides: one that was read, a bounce, one set aside, runs that list them, and words of a closing question."""
+    """The attacked store with hostile mails: one that was read, a bounce, one set aside, and runs that list them; and a closing question's answer."""
     store = attacked
     mail = read_mail(hostile_mail())
     original, html, *parts = store.desk.files.keep_several(
@@ -92,19 +93,19 @@ def filled(attacked: Store) -> Store:
     assert landed.thread_id is not None
 
     def write(bench: Any) -> None:
-        mailbox = Mailbox(name=BREAKOUTS[:120], address="box@shop.example", server="imap.example.com", username=BREAKOUTS, last_error=PAYLOAD[:500],
-                          folder=BREAKOUTS[:200], created_at=bench.now)
+        place = {"address": "box@shop.example", "server": "imap.example.com", "username": BREAKOUTS, "folder": BREAKOUTS[:200]}
+        mailbox = Mailbox(name=BREAKOUTS[:120], last_error=PAYLOAD[:500], created_at=bench.now, **place)
         bench.session.add(mailbox)
         bench.session.flush()
         run = SyncRun(mailbox_id=mailbox.id, counts={"message": 1, "set_aside": 1}, error=PAYLOAD[:500], started_at=bench.now, finished_at=bench.now)
         bench.session.add(run)
         bench.session.flush()
-        bench.session.add(ImportedMail(mailbox_id=mailbox.id, run_id=run.id, outcome="set_aside", reason=f"ValueError: {PAYLOAD}"[:255], sender=PAYLOAD[:254],
-                                       subject=PAYLOAD[:255], created_at=bench.now))
-        set_aside.set_aside(bench.session, original, f"ValueError: {PAYLOAD}"[:500], bench.now, mailbox_id=mailbox.id, shop_id="1",
-                            sender=PAYLOAD[:254], subject=PAYLOAD[:255])
-        bench.session.add(Job(kind="try_mailbox", state=JobState.FAILED, error=PAYLOAD[:500], employee_id=MARIE.id, not_before=bench.now, created_at=bench.now,
-                              finished_at=bench.now))
+        mail_of_run = {"outcome": "set_aside", "reason": f"ValueError: {PAYLOAD}"[:255], "sender": PAYLOAD[:254], "subject": PAYLOAD[:255]}
+        bench.session.add(ImportedMail(mailbox_id=mailbox.id, run_id=run.id, created_at=bench.now, **mail_of_run))
+        about = {"mailbox_id": mailbox.id, "shop_id": "1", "sender": PAYLOAD[:254], "subject": PAYLOAD[:255]}
+        set_aside.set_aside(bench.session, original, f"ValueError: {PAYLOAD}"[:500], bench.now, **about)
+        times = dict.fromkeys(("not_before", "created_at", "finished_at"), bench.now)
+        bench.session.add(Job(kind="try_mailbox", state=JobState.FAILED, error=PAYLOAD[:500], employee_id=MARIE.id, **times))
         answered = bench.session.scalars(select(Message).where(Message.author_kind == AuthorKind.EMPLOYEE)).first()
         bench.session.add(SurveyAnswer(thread_id=1, message_id=answered.id, shop_id="1", score=1, comment=PAYLOAD, created_at=bench.now))
 
@@ -159,7 +160,8 @@ def values_of(store: Store) -> Mapping[str, tuple[str, ...]]:
 
 
 SEARCHES = (
-    "?q=%3Cscript%3Edocument.title%3D%27ran%27%3C%2Fscript%3E", "?customer=%22%3E%3Csvg/onload%3Ddocument.title%3D%27ran%27%3E&email=%27%22%3E%3Cscript%3E&sort=%3Cscript%3E",
+    "?q=%3Cscript%3Edocument.title%3D%27ran%27%3C%2Fscript%3E",
+    "?customer=%22%3E%3Csvg/onload%3Ddocument.title%3D%27ran%27%3E&email=%27%22%3E%3Cscript%3E&sort=%3Cscript%3E",
     "?message=%3C/textarea%3E%3Cscript%3Edocument.title%3D%27ran%27%3C/script%3E&back=javascript:alert(1)&shop=%3Cscript%3E&order=15",
 )
 
@@ -178,7 +180,8 @@ def addresses(store: Store) -> Iterator[str]:
             path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found, at=place: values[found[1]][min(at, len(values[found[1]]) - 1)], rule.rule)
             yield path
     yield from (f"/cs-admin/customer-service/{search}" for search in SEARCHES)
-    yield from ("/customer-service/order?order=15", "/cs-admin/customer-service-orders/?order=15", "/cs-admin/customer-service/1/messages/1/html?pictures=all")
+    yield f"/cs-admin/customer-service/{values['thread_id'][-1]}/messages/{values['message_id'][0]}/html?pictures=all"
+    yield from ("/customer-service/order?order=15", "/cs-admin/customer-service-orders/?order=15")
     yield from (f"/customer-service/contact?{one}" for one in ("shop=<script>&language=<script>", "next=javascript:alert(1)"))
 
 
@@ -223,8 +226,7 @@ class _Told:
         page.on("pageerror", lambda error: self._said.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (self._said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: None if request.url.startswith((address, "data:")) else self._said.append(f"asked for {request.url}"))
-        # The script by which a test waits for pages runs in no sandboxed document, which the browser says.
-        self._page.add_init_script("addEventListener('securitypolicyviolation', (event) => console.error('violation of ' + event.violatedDirective));")
+        self._page.add_init_script(_LISTENS)
 
     def nothing_of(self, path: str) -> None:
         """Open a page, and see that nothing of the attempt has come to life in it."""
@@ -234,19 +236,22 @@ class _Told:
 
     def nothing_here(self, path: str) -> None:
         """See that nothing of the attempt has come to life in the page as it stands."""
-        alive = self._page.evaluate(
-            """() => [...document.querySelectorAll("body *")].filter((one) => one.closest(".cs-desk, .cs-storefront, main") && (
-                one.matches("img[src=x], svg[onload], script:not([src]), iframe[srcdoc], object, embed, base, form[action^='http'], style:not([nonce])")
-                || [...one.attributes].some(({ name, value }) => name.startsWith("on") || /^\\s*(javascript|vbscript|data:text)/i.test(value) && name !== "value")
-            )).map((one) => one.outerHTML.slice(0, 200))"""
-        )
+        alive = self._page.evaluate(_ALIVE)
         assert alive == [], path
         assert self._page.title() != "ran", path
         assert "1337" not in self._page.content(), path
-        # The page's own script is not at fault that a sandboxed document runs none; pictures that are asked for are, once, by name.
-        asked_for = "pictures=all" in path
-        bad = [words for words in self._said if "sandboxed" not in words and not (asked_for and "evil.example" in words) and not words.startswith(("log", "info", "debug", "warning"))]
-        assert [words for words in bad if "favicon" not in words and "404" not in words] == [], path
+        wanted = "pictures=all" in path   # pictures of another host, asked for by name
+        bad = [words for words in self._said if not any(one in words for one in _HARMLESS) and not (wanted and "evil.example" in words)]
+        assert bad == [], path
+
+
+_LISTENS = "addEventListener('securitypolicyviolation', (event) => console.error('violation of ' + event.violatedDirective));"
+# The script by which a test waits for pages runs in no sandboxed document, which the browser says; and that the host has no icon.
+_HARMLESS = ("sandboxed", "favicon", "404 (", "ERR_NAME_NOT_RESOLVED")
+_ALIVE = r"""() => [...document.querySelectorAll("body *")].filter((one) => one.closest(".cs-desk, .cs-storefront, main") && (
+    one.matches("img[src=x], svg[onload], script:not([src]), iframe[srcdoc], object, embed, base, form[action^='http'], style")
+    || [...one.attributes].some(({ name: its, value }) => its.startsWith("on") || (its !== "value" && /^\s*(java|vb)script|^\s*data:text/i.test(value)))
+)).map((one) => one.outerHTML.slice(0, 200))"""
 
 
 @pytest.mark.shows("6.4")

@@ -18,11 +18,10 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='parent.ran=1'><script>pa
 
 
 def take_html(
-    store: Store, html: str, *, parts: Sequence[tuple[str, str, bytes, str]] = (), text: str = "Where is my parcel?", source: Any = None, **changes: Any
+    store: Store, html: str, *, parts: Sequence[tuple[str, str, bytes, str]] = (), text: str = "Where is my parcel?", **changes: Any
 ) -> Landed:
     """Let the desk receive a mail with HTML; each part is a name, a type, bytes and a Content-ID."""
     whole = [Content("mail.eml", "message/rfc822", text.encode()), Content("mail.html", "text/html", html.encode("utf-8", "replace"))]
     original, page, *kept = store.desk.files.keep_several([*whole, *(Content(name, kind, content) for name, kind, content, _id in parts)])
     files = tuple((file, content_id) for file, (*_what, content_id) in zip(kept, parts, strict=True))
-    about = {} if source is None else {"source": source}
-    return take(store, mail(text, html=html, **changes), original=original, html=page, files=files, **about)
+    return take(store, mail(text, html=html, **changes), original=original, html=page, files=files)
