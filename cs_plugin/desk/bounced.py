@@ -86,7 +86,8 @@ def _leave_event(bench: Bench, thread: Thread, sent: SentMail | None, bounce: Bo
             kind=FAILED if bounce.permanent else DELAYED,
             actor_kind="desk",
             via="mail",
-            details={"mail": sent.kind if sent else "", "recipients": recipients, "words": words},
+            # What fails while it is being sent leaves such an event as well.
+            details={"mail": sent.kind if sent else "", "recipients": recipients, "words": words, "bounced": True},
             created_at=bench.now,
         )
     )

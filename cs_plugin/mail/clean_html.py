@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import nh3
 
 from cs_plugin.mail import html_reading
 from cs_plugin.mail.html_text import text_of
+from cs_plugin.rules.signing import without_tags
 
 # Elements that stay; of others the content does, but of those below.
 _TAGS = frozenset((
@@ -76,31 +78,46 @@ _MOST_CLEANED = 3_000_000
 NO_IMAGES: Mapping[str, str] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A fragment that is safe to show, on a page of its own. `left_out` says that pictures elsewhere are not in it."""
+
+    html: str
+    left_out: bool
+
+
 def clean(html: str, *, images: Mapping[str, str] = NO_IMAGES, remote: bool = False) -> str:
+    """Return what `cleaned` returns of the HTML of a mail, as it stands."""
+    return cleaned(html, images=images, remote=remote).html
+
+
+def cleaned(html: str, *, images: Mapping[str, str] = NO_IMAGES, remote: bool = False, keys: bool = True) -> Cleaned:
     """Return the HTML of a mail as a fragment that is safe to show, on a page of its own.
 
-    `images` holds the address at this host of each picture of the mail by its Content-ID, without angle brackets. Of pictures elsewhere only what is
-    told instead of them is there, unless `remote`. Never raises: what is nested absurdly deep, or longer than is ever sent, comes as text.
+    `images` holds the address of each picture of the mail by its Content-ID, without angle brackets. Of pictures elsewhere only what is told instead
+    of them is there, unless `remote`; they are then fetched by https alone. Without `keys` nothing is left by which the customer's conversation could
+    be opened: no tag of ours, and no link at all, since a gateway on the way may have put an address of its own in the place of ours. Never raises:
+    what is nested absurdly deep, or longer than is ever sent, comes as text.
     """
-    return _clean(html, _Filter(images, remote=remote))
+    judge = _Filter(images, remote=remote, links=keys)
+    return Cleaned(_clean(html, judge, keys=keys), judge.left_out)
 
 
 def fetches(html: str) -> bool:
     """Say whether a mail has pictures elsewhere, which `clean` leaves out until they are asked for."""
-    judge = _Filter(NO_IMAGES, remote=False)
-    _clean(html, judge)
-    return judge.left_out
+    return cleaned(html).left_out
 
 
-def _clean(html: str, judge: _Filter) -> str:
-    again = _Again()
+def _clean(html: str, judge: _Filter, *, keys: bool) -> str:
+    again = _Again(keys=keys)
     try:
         whole = html_reading.read(html, again, carried=len(html) <= html_reading.MOST_READ)
     except html_reading.TooDeepError:
         whole = False
-    written = "".join(again.pieces)
+    written = again.whole()
     if not whole or len(written) > _MOST_CLEANED:
-        return f"<pre>{escape(text_of(html))}</pre>"
+        text = text_of(html)
+        return f"<pre>{escape(text if keys else without_tags(text))}</pre>"
     return nh3.clean(
         written,
         tags=set(_TAGS),
@@ -114,41 +131,65 @@ def _clean(html: str, judge: _Filter) -> str:
 
 
 class _Again:
-    """Write HTML anew while it is read: only elements and attributes that may stay, each closed, each text escaped."""
+    """Write HTML anew while it is read: only elements and attributes that may stay, each closed, each text escaped; tags of ours only with `keys`."""
 
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
+    def __init__(self, *, keys: bool) -> None:
+        self._written: list[str] = []
+        self._text: list[str] = []   # one text comes in several pieces, which a tag of ours may be parted by
         self._skipped = 0
+        self._keys = keys
+
+    def whole(self) -> str:
+        """Return all that was written."""
+        self._end_text()
+        return "".join(self._written)
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if self._skipped or tag in _WITH_CONTENT:
             self._skipped += 1
         elif tag in _TAGS:
+            self._end_text()
             allowed = _ATTRIBUTES.get(tag, frozenset())
-            kept = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items() if name in allowed or name in _EVERYWHERE)
-            self.pieces.append(f"<{tag}{kept}>")
+            if tag == "a":
+                # Whatever a link says of itself, its tooltip tells where it leads.
+                attributes = {**attributes, "title": _target(attributes.get("href", ""))}
+            kept = "".join(f' {name}="{escape(self._told(value))}"' for name, value in attributes.items() if name in allowed or name in _EVERYWHERE)
+            self._written.append(f"<{tag}{kept}>")
 
     def end(self, tag: str) -> None:
         if self._skipped:
             self._skipped -= 1
         elif tag in _TAGS and tag not in _VOID:
-            self.pieces.append(f"</{tag}>")
+            self._end_text()
+            self._written.append(f"</{tag}>")
 
     def data(self, text: str) -> None:
         if not self._skipped:
-            self.pieces.append(escape(text))
+            self._text.append(text)
+
+    def _end_text(self) -> None:
+        if self._text:
+            self._written.append(escape(self._told("".join(self._text))))
+            self._text.clear()
+
+    def _told(self, text: str) -> str:
+        # A picture carried in the attribute may be large, and its letters hold no dash, which every tag has.
+        return text if self._keys or text[:5].lower() == "data:" else without_tags(text)
 
 
 class _Filter:
     """Decide about each attribute that may stay."""
 
-    def __init__(self, images: Mapping[str, str], *, remote: bool) -> None:
+    def __init__(self, images: Mapping[str, str], *, remote: bool, links: bool) -> None:
         self._images = images
         self._remote = remote
+        self._links = links
         self.left_out = False   # whether a picture elsewhere was not let through
 
-    def decide(self, _tag: str, attribute: str, value: str) -> str | None:
+    def decide(self, tag: str, attribute: str, value: str) -> str | None:
         """Return the value as it stays, or None."""
+        if tag == "a" and attribute in ("href", "title") and not (self._links and value):
+            return None
         if attribute == "style":
             return clean_style(value) or None
         if attribute == "href":
@@ -167,7 +208,19 @@ class _Filter:
         if len(source) > _LONGEST_URL or not _REMOTE.match(source):
             return None
         self.left_out = self.left_out or not self._remote
-        return source if self._remote else None
+        return f"https:{source.partition(':')[2]}" if self._remote else None
+
+
+def _target(href: str) -> str:
+    """Return where a link leads as its tooltip tells it, the host in the letters that a server is asked for; empty where it leads nowhere."""
+    href = href.strip()
+    if len(href) > _LONGEST_URL or not _LINK.match(href):
+        return ""
+    try:
+        host = urlsplit(href).hostname or ""
+        return href if host.isascii() else href.replace(host, host.encode("idna").decode("ascii"), 1)
+    except ValueError:
+        return href
 
 
 def clean_style(style: str) -> str:

@@ -21,7 +21,8 @@ _MAC_BYTES = 15   # 120 bits are 24 letters of base32, without padding
 _MOST_THREADS = 2**63 - 1   # what a database can hold
 # Bounded, so that no subject takes long to look through.
 _IN_SUBJECT = re.compile(r"\[#([A-Za-z2-7]{26}-[0-9]{1,19})\]")
-_ANYWHERE = re.compile(r"(?<![a-z2-7])[a-z2-7]{26}-[0-9]{1,19}", re.IGNORECASE)
+# Whatever stands before it: a gateway writes a link anew as "…%2Fthread%2F" and the tag.
+_ANYWHERE = re.compile(r"[a-z2-7]{26}-[0-9]{1,19}", re.IGNORECASE)
 _LETTERS = re.compile(r"(?P<kid>[a-z2-7]{2})(?P<mac>[a-z2-7]{24})-(?P<thread>[1-9][0-9]{0,18})")
 
 

@@ -18,7 +18,7 @@ from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
 # A tag as `rules.signing` writes it: the customer's key to their conversation. Whoever reads a mail here must not be able to write as the customer.
-_KEY = re.compile(r"(?<![a-z2-7])[a-z2-7]{26}-[0-9]{1,19}", re.IGNORECASE)
+_KEY = re.compile(r"[a-z2-7]{26}-[0-9]{1,19}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
@@ -17,18 +18,21 @@ from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.shops import Shop
+from cs_plugin.rules.signing import without_tags
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads
+from cs_plugin.store.bounces import Bounced, bounced_among, bounced_at
 from cs_plugin.store.contacts import ContactWords, contact_of, default_contact, list_contacts, standing_for
 from cs_plugin.store.employees import seen_employees
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.merges import merges_among, owner_of
-from cs_plugin.store.models import Delivery, Message, SurveyAnswer, Thread, ThreadEvent
+from cs_plugin.store.models import Attachment, Delivery, Message, SurveyAnswer, Thread, ThreadEvent
 from cs_plugin.store.opinions import opinions_in
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.scope import Scope
 from cs_plugin.web.answer_form import beginning
 from cs_plugin.web.happenings import CHANNELS, Say, Words, event_words, merge_in, message_words, why_here
+from cs_plugin.web.linked_text import linked
 from cs_plugin.web.predefined_choice import Offered, offered_in
 
 AT_ONCE = 50           # messages on one page
@@ -38,18 +42,20 @@ _OTHER_THREADS = 5
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """A file of a message; `size` counts bytes."""
+    """A file of a message; `size` counts bytes. `pictured` says that the page shows it as a small picture."""
 
     id: int
     name: str
     size: int
+    pictured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
     """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language.
 
-    `automatic` marks a machine's; `by_mail` says that the mail is kept as it came.
+    `automatic` marks a machine's; `by_mail` says that the mail is kept as it came, `has_html` that its HTML is. `bounced` says of a mail that failed
+    that it had left, and came back.
     """
 
     id: int
@@ -70,6 +76,18 @@ class ShownMessage:
     delivered_at: dt.datetime | None
     automatic: bool = False
     by_mail: bool = False
+    has_html: bool = False
+    bounced: bool = False
+
+    @property
+    def linked_text(self) -> Markup:
+        """Return the text with its web addresses as links."""
+        return linked(self.text)
+
+    @property
+    def linked_history(self) -> Markup:
+        """Return what the text quotes likewise."""
+        return linked(self.quoted)
 
     @property
     def initials(self) -> str:
@@ -117,6 +135,7 @@ class ShownOpinion:
 class Sheet:
     """Everything that the page shows and the database knows.
 
+    `bounced` is the newest mail to the customer's address that came back, where nothing has arrived there or come from there since.
     `entries` stand oldest first. `earlier` is the message before which more can be shown, None where the beginning is on the page. `begins_after` and
     `ends_at` bound the page in time; None where it reaches to the beginning or to now.
     """
@@ -139,6 +158,7 @@ class Sheet:
     beginning: str
     offered: tuple[Offered, ...]
     opinions: tuple[ShownOpinion, ...]
+    bounced: Bounced | None = None
 
     @property
     def mailed_by(self) -> ContactWords | None:
@@ -191,7 +211,8 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
     begins_after = left_out.created_at if left_out else None
     ends_at = shown[-1].created_at if before is not None and shown else None
     happened = threads.events(session, scope, thread.id, newest=_MOST_EVENTS, after=begins_after, until=ends_at)
-    ranked = [(message.created_at, 1, message.id, _entry(message, reader.say)) for message in shown]
+    came_back = bounced_among(happened)
+    ranked = [(message.created_at, 1, message.id, _entry(message, reader.say, bounced=message.id in came_back)) for message in shown]
     told = [(event, event_words(event, reader.say)) for event in happened]
     named = {words.thread for _event, words in told if words.thread is not None}
     openable = threads.among(session, scope, named) if named else set()
@@ -227,6 +248,7 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
         beginning=beginning(_default_message(options, thread.language, reader.default_language), signer.signature if signer else ""),
         offered=offered_in(session, thread.shop_id, reader.language, thread.language, reader.default_language),
         opinions=tuple(_opinion(one, reader.say) for one in opinions_in(session, scope, thread.id)),
+        bounced=bounced_at(session, scope, thread),
     )
 
 
@@ -247,12 +269,12 @@ def _default_message(options: Options, language: str, default_language: str) -> 
     return own if own is not None else i18n.gettext(language, str(BY_NAME["default_message"].default))
 
 
-def _entry(message: Message, say: Say) -> Entry:
+def _entry(message: Message, say: Say, *, bounced: bool) -> Entry:
     words = message_words(message, say)
-    return Entry(message.created_at, words.icon, words.text, message_shown(message, say))
+    return Entry(message.created_at, words.icon, words.text, message_shown(message, say, bounced=bounced))
 
 
-def message_shown(message: Message, say: Say) -> ShownMessage:
+def message_shown(message: Message, say: Say, *, bounced: bool = False) -> ShownMessage:
     """Return a message as an employee sees it; `say` speaks their language."""
     icon, way = CHANNELS[message.channel]
     return ShownMessage(
@@ -265,18 +287,28 @@ def message_shown(message: Message, say: Say) -> ShownMessage:
         why=why_here(message, say),
         automatic=message.author_kind is AuthorKind.MACHINE,
         by_mail=message.original_blob_id is not None,
+        has_html=message.html_blob_id is not None,
+        bounced=bounced,
         product=message.product_name,
         text=message.text,
         quoted=message.quoted or "",
         language=message.language,
-        files=tuple(ShownFile(one.id, one.name, one.size) for one in message.attachments),
+        files=tuple(ShownFile(one.id, one.name, one.size, _is_pictured(one)) for one in message.attachments),
         cc=tuple(message.cc or ()),
         delivery=message.delivery,
-        delivery_text=message.delivery_text,
+        # A server repeats the address that it refuses, and the sender's may be the tagged one.
+        delivery_text=without_tags(message.delivery_text),
         delivered_at=message.delivered_at,
     )
 
 
+def _is_pictured(file: Attachment) -> bool:
+    return file.content_type in _PICTURES and 0 < file.size <= _LARGEST_PICTURE
+
+
+# What a browser draws and nothing in it runs. A larger one is downloaded by whoever wants to see it.
+_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_LARGEST_PICTURE = 2_000_000
 _SIDES = {AuthorKind.CUSTOMER: "customer", AuthorKind.EMPLOYEE: "employee"}
 
 

@@ -11,6 +11,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.merging import MOVED_BY_HAND
 from cs_plugin.rules.opinions import SCORES
+from cs_plugin.rules.signing import without_tags
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import Message, ThreadEvent
 from cs_plugin.store.reopening import CONTINUED, CONTINUES, named_in
@@ -158,11 +159,11 @@ def _link_revoked(event: ThreadEvent, say: Say) -> Words:
 
 
 def _failed(event: ThreadEvent, say: Say) -> Words:
-    return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
+    return Words("warn", say(_("Delivery failed: %(reason)s"), reason=isolated(without_tags(str(event.details.get("words", ""))))))
 
 
 def _delayed(event: ThreadEvent, say: Say) -> Words:
-    return Words("clock", say(_("Not delivered yet: %(reason)s"), reason=isolated(str(event.details.get("words", "")))))
+    return Words("clock", say(_("Not delivered yet: %(reason)s"), reason=isolated(without_tags(str(event.details.get("words", ""))))))
 
 
 def _refers(event: ThreadEvent, say: Say) -> Words:

@@ -9,9 +9,11 @@ from flask_admin.contrib.sqla import ModelView
 from cs_plugin.i18n import marked as _
 from cs_plugin.store.models import Thread
 from cs_plugin.web.csv_export import CsvExport
+from cs_plugin.web.deliveries import DeliveryPages
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.figures import FiguresPages
 from cs_plugin.web.merging import MergePages
+from cs_plugin.web.original_html import OriginalPages
 from cs_plugin.web.saved_views import SavedViewPages
 from cs_plugin.web.sql_query import SqlQueryPages
 from cs_plugin.web.thread_drafts import ThreadDrafts
@@ -20,7 +22,18 @@ from cs_plugin.web.thread_presence import ThreadPresence
 
 
 class ThreadView(
-    ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, ThreadDrafts, ThreadPresence, MergePages, DeskView, ModelView
+    ThreadListPages,
+    SavedViewPages,
+    CsvExport,
+    FiguresPages,
+    SqlQueryPages,
+    ThreadDrafts,
+    ThreadPresence,
+    OriginalPages,
+    DeliveryPages,
+    MergePages,
+    DeskView,
+    ModelView,
 ):
     """Threads."""
 

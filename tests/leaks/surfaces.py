@@ -18,13 +18,16 @@ from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import (
+    bounces,
     contacts,
     daily,
+    deliveries,
     figures,
     files,
     list_rows,
     locking,
     mail_clues,
+    mail_html,
     matches,
     matching,
     merges,
@@ -322,6 +325,10 @@ DIRECTS: Mapping[str, Direct] = {
     "moving a message": Direct("cs_threads.thread_move", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply"),
     "a mail as it came": Direct(
         "cs_threads.thread_original", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply"
+    ),
+    "a mail as it was sent": Direct("cs_threads.thread_html", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}),
+    "how far a mail is": Direct(
+        "cs_threads.thread_deliveries", "mail", lambda one: {"thread_id": one.thread, "message": one.message}, only=lambda one: one.thread is not None
     ),
     "a contact": Direct(
         "cs_contacts.edit", "contact", lambda one: {"number": one.id}, "configure", "configure"
@@ -682,6 +689,19 @@ def _originals(session: Session, scope: Scope, world: World) -> set[Any]:
     return {one.id for one in world.of("file") if files.original_of(session, scope, one.thread, one.message)}
 
 
+def _htmls(session: Session, scope: Scope, world: World) -> set[Any]:
+    return {one.id for one in world.of("file") if mail_html.html_of(session, scope, one.thread, one.message)}
+
+
+def _deliveries(session: Session, scope: Scope, world: World) -> set[Any]:
+    of_threads = [one for one in world.of("mail") if one.thread is not None]
+    return {one.id for one in of_threads if deliveries.deliveries_of(session, scope, one.thread, [one.message])}
+
+
+def _bounces(session: Session, scope: Scope, world: World) -> set[Any]:
+    return {one.id for one in world.of("thread", main=True) if bounces.bounced_at(session, scope, session.get_one(Thread, one.id))}
+
+
 def _orders(world: World) -> list[Any]:
     return list(world.store.answers.orders)
 
@@ -830,6 +850,9 @@ READERS: Mapping[str, Reader] = {
     "read_clues": Reader(mail_clues, "thread", _by_address_tag),
     "threads_named": Reader(mail_clues, "thread", _named_by_tags),
     "original_of": Reader(files, "file", _originals),
+    "html_of": Reader(mail_html, "file", _htmls),
+    "deliveries_of": Reader(deliveries, "mail", _deliveries, lambda one: one.thread is not None),
+    "bounced_at": Reader(bounces, "thread", _bounces, lambda one: bool(one.about.get("main"))),
     "threads_of_order": Reader(
         order_threads, "thread",
         lambda session, scope, world: {one.id for order in _orders(world) for one in order_threads.threads_of_order(session, scope, order)},

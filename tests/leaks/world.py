@@ -342,12 +342,18 @@ def _event(bench: Bench, thread_id: int, word: str) -> ThreadEvent:
     )
 
 
+def _bounce(bench: Bench, thread_id: int, word: str) -> ThreadEvent:
+    address = bench.session.get_one(Thread, thread_id).address
+    details = {"mail": "reply", "recipients": [address], "words": f"550 {word} said no", "bounced": True}
+    return ThreadEvent(thread_id=thread_id, kind="delivery_failed", actor_kind="desk", via="mail", details=details, created_at=bench.now)
+
+
 def _note_files(world: World, opened: Thing) -> None:
     query = select(Message.id, Attachment.id, Message.private).join(Attachment, Attachment.message_id == Message.id)
     for message_id, attachment_id, private in look(world.store, lambda session: session.execute(query.where(Message.thread_id == opened.id)).all()):
-        # The same bytes stand for the mail that the message came by.
+        # The same bytes stand for the mail that the message came by, and for its HTML.
         blob = select(Attachment.blob_id).where(Attachment.id == attachment_id).scalar_subquery()
-        came_by = update(Message).where(Message.id == message_id).values(original_blob_id=blob)
+        came_by = update(Message).where(Message.id == message_id).values(original_blob_id=blob, html_blob_id=blob)
         do(world.store, lambda bench, came_by=came_by: bench.session.execute(came_by))
         world.plant("file", attachment_id, opened.shops, thread=opened.id, message=message_id, private=private)
 
@@ -374,7 +380,9 @@ def _plant_failed_mails(world: World, shop_id: str, number: int) -> None:
     ids = do(store, work)
     do(store, lambda bench: desk.assign(bench, store.actor(), main.id, None))
     message_id = look(store, lambda session: session.scalar(select(OutboxItem.message_id).where(OutboxItem.id == ids[0])))
-    do(store, lambda bench: bench.session.execute(update(Message).where(Message.id == message_id).values(delivery="failed")))
+    came_back = {"delivery": "failed", "delivery_text": f"550 {word} said no"}
+    do(store, lambda bench: bench.session.execute(update(Message).where(Message.id == message_id).values(came_back)))
+    do(store, lambda bench: bench.session.add(_bounce(bench, main.id, word)))
     for identity in ids:
         of_thread = identity == ids[0]
         world.plant("mail", identity, frozenset({shop_id}), thread=main.id if of_thread else None, message=message_id if of_thread else None)
