@@ -107,6 +107,7 @@ class ShownOpinion:
     words: str
     comment: str
     at: dt.datetime
+    message_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,7 @@ def _told(event: ThreadEvent, words: Words, openable: Collection[int]) -> Entry:
 
 
 def _opinion(answer: SurveyAnswer, say: Say) -> ShownOpinion:
-    return ShownOpinion(answer.score, say(SCORES[answer.score]) if answer.score in SCORES else "", answer.comment, answer.created_at)
+    return ShownOpinion(answer.score, say(SCORES[answer.score]) if answer.score in SCORES else "", answer.comment, answer.created_at, answer.message_id)
 
 
 def _default_message(options: Options, language: str, default_language: str) -> str:
