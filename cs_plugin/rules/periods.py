@@ -71,25 +71,26 @@ def _last_month(today: dt.date) -> tuple[dt.date, dt.date]:
     return last.replace(day=1), last
 
 
-# Today belongs to those that have not ended; the first is shown where nothing is asked for.
+# Today belongs to those that have not ended.
 PRESETS = (
-    Preset("30", _("Last 30 days"), _last_days(30)),
     Preset("7", _("Last 7 days"), _last_days(7)),
+    Preset("30", _("Last 30 days"), _last_days(30)),
     Preset("90", _("Last 90 days"), _last_days(90)),
     Preset("month", _("This month"), lambda today: (today.replace(day=1), today)),
     Preset("last-month", _("Last month"), _last_month),
     Preset("year", _("This year"), lambda today: (today.replace(month=1, day=1), today)),
 )
+_USUAL = "30"
 
 
 def read_period(said: Mapping[str, str], today: dt.date) -> Period:
-    """Read a period from `range`, or from `from` and `to`, as an address says it; where it says nothing it is the first of PRESETS.
+    """Read a period from `range`, or from `from` and `to`, as an address says it; where it says nothing it is the last 30 days.
 
     Where one of the two days is missing, today is the last one and 30 days are asked for. Raise UnreadablePeriodError.
     """
     named = {name: said.get(name, "").strip() for name in ("from", "to")}
     if not any(named.values()):
-        wanted = said.get("range", "").strip() or PRESETS[0].name
+        wanted = said.get("range", "").strip() or _USUAL
         preset = next((one for one in PRESETS if one.name == wanted), None)
         if preset is None:
             raise UnreadablePeriodError({"": _("Choose one of the spans of time.")})

@@ -101,7 +101,8 @@ def keep_erased(session: Session, thread_ids: Collection[int], now: dt.datetime)
     since = _days_ago(now, ERASED_COUNT_FOR)
     # Read without a lock, thread by thread: MariaDB's INSERT … SELECT locks all that it looks through, and whoever writes in any thread would wait.
     listed = and_(Thread.id.in_(sorted(thread_ids)), Thread.folder == Folder.LIST)
-    begun = {row.id: (row.created_at, row.contact_id) for row in session.execute(select(Thread.id, Thread.created_at, Thread.contact_id).where(listed))}
+    found = session.execute(select(Thread.id, Thread.created_at, Thread.contact_id).where(listed))
+    begun = {row.id: (row.created_at, row.contact_id) for row in found}
     if not begun:
         # Messages of no thread are none, and SQLite would read all there are to find that out.
         return

@@ -126,7 +126,7 @@ class _Asked:
         counts = self._counts(by)
         return {
             key: Part(*counts.get(key, (0, 0, 0)), speeds.get(key, Speed()), Opinions(opinions.get(key, {})))
-            for key in sorted({*counts, *speeds, *opinions})
+            for key in {**counts, **speeds, **opinions}
         }
 
     def _counts(self, by: str) -> dict[Hashable, tuple[int, int, int]]:
@@ -154,13 +154,13 @@ class _Asked:
 
     def _opinions(self, by: str) -> dict[Hashable, dict[int, int]]:
         of = SurveyAnswer
-        columns = {
+        columns: dict[str, Any] = {
             _WHOLE: literal(0),
             _STEP: step_of(of.created_at, self.clock),
             _CONTACT: _contact(),
             _EMPLOYEE: func.coalesce(Message.author_id, ""),
         }
-        query = select(columns[by].label("part"), of.score).select_from(of).join(Message, Message.id == of.message_id)
+        query: Select[Any] = select(columns[by].label("part"), of.score).select_from(of).join(Message, Message.id == of.message_id)
         query = query.join(Thread, Thread.id == Message.thread_id).where(Thread.folder.not_in(_HIDDEN), self._within(of.created_at))
         said = _of_contacts(query, by).where(self.scope.covers(func.coalesce(of.shop_id, ""))).subquery().c
         found: dict[Hashable, dict[int, int]] = {}
@@ -247,7 +247,8 @@ def _waiting(session: Session, scope: Scope, period: Period, zone: dt.tzinfo, no
     """Return how many threads were open or pending at the end of each step, as it was written down of days of UTC; of today, how many are now."""
     today = now.astimezone(zone).date()
     query = select(DailyTotal.day, func.sum(DailyTotal.pending_threads)).where(DailyTotal.day >= period.first, DailyTotal.day <= period.last)
-    days: dict[dt.date, int] = {day: int(number) for day, number in session.execute(query.where(scope.covers(DailyTotal.shop_id)).group_by(DailyTotal.day))}
+    written_down = session.execute(query.where(scope.covers(DailyTotal.shop_id)).group_by(DailyTotal.day))
+    days: dict[dt.date, int] = {day: int(number) for day, number in written_down}
     # A day of UTC may not be over when it is over here.
     running = {today} | ({now.astimezone(dt.UTC).date()} - set(days))
     if any(period.first <= day <= period.last for day in running):

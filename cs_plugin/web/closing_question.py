@@ -1,7 +1,7 @@
-"""The page behind the closing question of a mail: how did we do? Opening it writes nothing, since programs that look through mails open every link.
+"""The page behind the closing question of a mail: how did we do? Opening it writes nothing, since programs that look through mails do that.
 
-Whoever holds the link may answer this one question, and change that for some days, and sees nothing of the conversation. What is forged, revoked or gone is
-answered as a link to a conversation is.
+Whoever holds the link may answer this one question, and change that for some days, and sees nothing of the conversation. What is forged, revoked or
+gone is answered as a link to a conversation is.
 """
 
 from __future__ import annotations
