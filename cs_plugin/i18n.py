@@ -165,6 +165,11 @@ def day_without_year(language: str, date: dt.date) -> str:
     return format_date(date, _pattern(language, "MMMd"), locale=_dated(language))
 
 
+def month(language: str, date: dt.date) -> str:
+    """Write a month with its year."""
+    return format_date(date, _pattern(language, "yMMM"), locale=_dated(language))
+
+
 def _hour(language: str, local: dt.datetime) -> str:
     """Write the hour of a moment, counted to 24: it is short, and right everywhere."""
     return _clock_time(language, local.hour, local.minute)

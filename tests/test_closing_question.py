@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from functools import partial
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 from sqlalchemy import func, select
 
 from cs_plugin import desk
+from cs_plugin.desk import purging
 from cs_plugin.rules.inquiry import Channel
+from cs_plugin.rules.opinions import CHANGED_FOR
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import Message, OutboxItem, SurveyAnswer, Thread, ThreadEvent
@@ -217,6 +220,80 @@ def test_answering_again_replaces_what_was_said(any_store: Store) -> None:
     ]
 
 
+@pytest.mark.shows("8.8")
+def test_an_answer_can_be_changed_for_some_days_and_then_stands(any_store: Store) -> None:
+    """It counts on the day on which it was first given; later the page shows it and takes no other, not even from a form that was open."""
+    store = any_store
+    ask(store)
+    thread_id = begin(store)
+    reply(store, thread_id)
+    path, given = question_of(store, thread_id), store.clock.now
+    visitor = Visitor(store)
+    visitor.open(path)
+    assert visitor.post(score="1", comment="Slow <b>").status_code == 303
+    store.clock.now = given + CHANGED_FOR - dt.timedelta(minutes=1)
+    visitor.open(path)
+    assert visitor.post(score="4", comment="Kind <b>").status_code == 303
+    moments = look(store, lambda session: session.scalars(select(SurveyAnswer.created_at)).all())
+    assert [one < given + dt.timedelta(minutes=1) for one in moments] == [True]
+    visitor.open(path)
+    store.clock.now = given + CHANGED_FOR + dt.timedelta(minutes=1)
+    answer = visitor.post(score="5", comment="")
+    assert answer.status_code == 422
+    assert "can no longer be changed" in visitor.page
+    assert "<b>Good</b>" in visitor.page
+    assert "Kind &lt;b&gt;" in visitor.page
+    assert 'name="score"' not in visitor.page
+    assert store.client().get(path).status_code == 200
+    assert opinions(store) == [(4, "Kind <b>")]
+
+
+def moved(store: Store, message_id: int, thread_id: int) -> None:
+    """Let a message belong to another thread, as a merge does; it was written in its own."""
+
+    def move(bench: desk.Bench) -> None:
+        message = bench.session.get_one(Message, message_id)
+        bench.session.get_one(Thread, message.thread_id).merged_into_id = thread_id
+        message.thread_id = thread_id
+
+    do(store, move)
+
+
+@pytest.mark.shows("8.8", "5.7")
+def test_an_answer_follows_its_message_into_another_thread(any_store: Store) -> None:
+    """The link that was mailed before still asks, one row is kept, employees read it where the message is, and it goes with that thread."""
+    store = any_store
+    ask(store)
+    old, kept = begin(store, "the first"), begin(store, "the second")
+    message_id = reply(store, old)
+    path = question_of(store, old)
+    for score, move in (("2", True), ("5", False)):
+        visitor = Visitor(store)
+        visitor.open(path)
+        assert visitor.post(score=score, comment="Well").status_code == 303
+        if move:
+            moved(store, message_id, kept)
+    assert opinions(store) == [(5, "Well")]
+    assert f"id=\"message-{message_id}\"" in store.client(employee=MARIE).get(f"/cs-admin/customer-service/{kept}/").text
+    assert "question: Very good" in store.client(employee=MARIE).get(f"/cs-admin/customer-service/{kept}/").text
+    assert "question: Very good" not in store.client(employee=MARIE).get(f"/cs-admin/customer-service/{old}/").text
+    do(store, lambda bench: purging._erase(bench.session, [kept], bench.now))
+    assert opinions(store) == []
+    assert store.client().get(path).status_code == 404
+
+
+@pytest.mark.shows("8.8", "6.1")
+def test_an_answer_rings_nobody(store: Store, asked: str) -> None:
+    """No mail, no bell: whoever wants to know looks at the thread, or at the figures."""
+    bell = "/cs-admin/customer-service-bell/news"
+    store.client(employee=MARIE).get("/cs-admin/customer-service/1/")
+    before = store.client(employee=MARIE).get(bell).text
+    visitor = Visitor(store)
+    visitor.open(asked)
+    assert visitor.post(score="1", comment="Bad").status_code == 303
+    assert store.client(employee=MARIE).get(bell).text == before
+
+
 @pytest.mark.shows("8.8", "3.2")
 @pytest.mark.parametrize(
     ("fields", "field", "told"),
@@ -367,7 +444,8 @@ def test_employees_read_it_on_the_threads_page_and_in_its_timeline(store: Store,
     assert "<b>Bad</b>" in page
     assert "2 of 5" in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\nSlow" in page
-    assert page.count("The customer answered the closing question: Bad") == 2
+    assert page.count("The customer answered the closing question: Bad") == 3
+    assert re.search(r'id="message-2".*?cs-message-opinion.*?question: Bad.*?2 of 5.*?&lt;script&gt;.*?</li>', page, re.DOTALL), "not at the answer"
     store.answers.grants = {"1": EVERYTHING, "2": {"view": ["2"]}}
     other = store.client()
     other.environ_base["HTTP_X_EMPLOYEE"] = "2"

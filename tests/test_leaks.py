@@ -44,6 +44,7 @@ from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, Job, Merge, Message, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web.contacts import ContactView
+from cs_plugin.web.figures_page import TABLES
 from cs_plugin.web.of_shops import OfShopsView
 from cs_plugin.web.posting import FormKey
 from cs_plugin.web.predefined import PredefinedView
@@ -97,7 +98,10 @@ from tests.leaks.world import (
 )
 
 INSIDE = tuple(who for who in PEOPLE if who.may("view"))
-_NAMES = ("threads", "contacts", "predefined", "failed_mails", "options", "permissions", "orders", "bell", "sql", "admin", "mailboxes", "set_aside")
+_NAMES = (
+    "threads", "contacts", "predefined", "failed_mails", "options", "permissions", "orders", "bell", "sql", "admin", "mailboxes", "set_aside",
+    "figures",
+)  # fmt: skip
 ADMIN = tuple(f"cs_{one}." for one in _NAMES)
 
 
@@ -424,6 +428,31 @@ def test_key_figures_are_those_of_the_context(world: World) -> None:
             assert list(strangers_in(answer.text, who.may("view"))) == []
             assert told(who, context) == due(who, context), (who.name, context)
             assert told(MANAGER, "all") == due(MANAGER, "all"), (who.name, context)
+
+
+@pytest.mark.shows("6.14", "9.1", "12.1")
+def test_figures_of_a_period_are_those_of_the_context(world: World) -> None:
+    """On the page and in each file: threads, what customers said, and the names of contacts; a file is for those who may export."""
+
+    def due(who: Who, needs: str, context: str) -> str:
+        shops = who.scope(needs, context) & who.scope("view", context)
+        return str(len([one for one in world.of("thread") if one.folder == "list" and one.shops & shops]))
+
+    for who in PEOPLE:
+        for context in CONTEXTS:
+            page = client_of(world, who).get(path(world, "cs_figures.index_view", {"shop": context}))
+            assert list(strangers_in(page.text, who.may("view"))) == [], (who.name, context)
+            assert (page.status_code == 200) is bool(who.may("view")), who.name
+            if page.status_code == 200:
+                told = re.findall(r"Whole period</bdi></th><td>\d+</td><td>\d+</td><td>(\d+)</td>", page.text)
+                assert told == [due(who, "view", context)], (who.name, context)
+        for context in FEW_CONTEXTS:
+            for table in TABLES:
+                answer = client_of(world, who).get(path(world, "cs_figures.export_table", {"table": table, "shop": context}))
+                assert list(strangers_in(answer.text, who.may("view"))) == [], (who.name, context)
+                assert (answer.status_code == 200) is bool(who.may("export") and who.may("view")), (who.name, table)
+                if answer.status_code == 200 and table == "messages":
+                    assert re.findall(r"Whole period,\d+,\d+,(\d+)", answer.text) == [due(who, "export", context)], (who.name, context)
 
 
 @pytest.mark.shows("9.1", "12.1")
@@ -989,6 +1018,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "counts_by_contact": lambda world: leaks_of_listings(world, ("threads, counted",), FEW_CONTEXTS),
     "span": lambda world: leaks_of_readers(world, ("span",)),
     "days": lambda world: leaks_of_readers(world, ("days",)),
+    "report": lambda world: failure_of(test_figures_of_a_period_are_those_of_the_context, world),
     "kept": lambda world: leaks_of_readers(world, ("kept",)),
     "calculate": lambda world: leaks_of_readers(world, ("calculate",)),
     "waiting_longest": lambda world: failure_of(test_the_thread_that_waited_longest_is_of_the_context, world),

@@ -635,6 +635,8 @@ ADMIN_URLS = {
     "/customer-service-mailboxes/authorised GET",
     "/customer-service-mailboxes/new/ GET POST",
     "/customer-service-mailboxes/test/<int:job_id>/ GET",
+    "/customer-service-figures/ GET",
+    "/customer-service-figures/<any(messages, waiting, response, satisfaction, scores, contacts, employees):table>.csv GET",
     "/customer-service-set-aside/ GET",
     "/customer-service-set-aside/<int:mail_id>/ GET",
     "/customer-service-set-aside/<int:mail_id>/discard/ GET",

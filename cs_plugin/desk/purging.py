@@ -51,7 +51,7 @@ _TO_SEND = (OutboxState.WAITING, OutboxState.CLAIMED)
 _TO_DELIVER = (Delivery.HELD, Delivery.QUEUED)
 
 # What belongs to a thread alone, the messages last: others are found by them.
-_OF_THREAD = (ThreadEvent, ThreadAlias, Participant, SurveyAnswer, Presence, OutboxItem, Message)
+_OF_THREAD = (ThreadEvent, ThreadAlias, Participant, Presence, OutboxItem, Message)
 
 
 def purge_bin(bench: Bench, *, older_than: dt.timedelta) -> int:
@@ -193,7 +193,9 @@ def _erase(session: Session, found: Collection[int], now: dt.datetime) -> None:
 
 def _let_go_of_messages(session: Session, messages: Sequence[int]) -> None:
     """Erase the files of messages, and what elsewhere points to them; that a mail was read stays known, or it would be read again."""
-    session.execute(delete(Attachment).where(Attachment.message_id.in_(messages)), execution_options=_QUIET)
+    # What a customer said of an answer belongs to that message, whatever thread it was said in.
+    for row in (Attachment, SurveyAnswer):
+        session.execute(delete(row).where(row.message_id.in_(messages)), execution_options=_QUIET)
     for column in (Message.linked_message_id, ImportedMail.message_id):
         _let_point_nowhere(session, column, messages)
 

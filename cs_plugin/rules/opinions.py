@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_COMMENT = 2_000
+# For how long an answer to the question can be changed: figures of the past then stand.
+CHANGED_FOR = dt.timedelta(days=14)
 
 
 def _(text: str) -> str:
@@ -28,3 +31,15 @@ class Opinion:
 
     score: int
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOpinion:
+    """An opinion that was given, and when it first was."""
+
+    opinion: Opinion
+    given_at: dt.datetime
+
+    def stands(self, now: dt.datetime) -> bool:
+        """Say whether it can be changed no longer."""
+        return now - self.given_at >= CHANGED_FOR

@@ -22,6 +22,8 @@ from cs_plugin.store.scope import EVERYTHING, Scope
 
 # How many finished days are written anew each day: what a trend shows, and one more.
 DAYS = 31
+# How long it stays known that messages of erased threads were written: longer than figures can be asked for.
+ERASED_COUNT_FOR = 6 * 366
 _HIDDEN = (Folder.SPAM, Folder.BIN)
 _QUIET = {"synchronize_session": False}
 _IN_PARTS = {"yield_per": 5_000}   # a driver that fetches all at once would hold a month of threads in memory
@@ -95,25 +97,28 @@ def _span(row: Any) -> Span:
 
 
 def keep_erased(session: Session, thread_ids: Collection[int], now: dt.datetime) -> None:
-    """Note, of locked threads that are erased next, which public messages of the last days still count; no text and no name is kept."""
-    since = _days_ago(now, DAYS + 1)
+    """Note, of locked threads that are erased next, which public messages still count in the figures of their days; no text and no name is kept."""
+    since = _days_ago(now, ERASED_COUNT_FOR)
     # Read without a lock, thread by thread: MariaDB's INSERT … SELECT locks all that it looks through, and whoever writes in any thread would wait.
     listed = and_(Thread.id.in_(sorted(thread_ids)), Thread.folder == Folder.LIST)
-    begun = {row.id: row.created_at for row in session.execute(select(Thread.id, Thread.created_at).where(listed))}
+    found = session.execute(select(Thread.id, Thread.created_at, Thread.contact_id).where(listed))
+    begun = {row.id: (row.created_at, row.contact_id) for row in found}
     if not begun:
         # Messages of no thread are none, and SQLite would read all there are to find that out.
         return
     of = Message
-    query = select(of.thread_id, of.shop_id, of.author_kind, of.response_seconds, of.created_at, of.released_at)
+    query = select(of.thread_id, of.shop_id, of.author_kind, of.author_id, of.response_seconds, of.created_at, of.released_at)
     rows = []
-    for thread_id, shop_id, author_kind, seconds, created_at, released_at in session.execute(
+    for thread_id, shop_id, author_kind, author_id, seconds, created_at, released_at in session.execute(
         query.where(of.thread_id.in_(sorted(begun)), of.private.is_(False), of.author_kind.in_((AuthorKind.CUSTOMER, AuthorKind.EMPLOYEE)))
     ):
         moment = created_at if author_kind is AuthorKind.CUSTOMER else released_at
         if moment is not None and moment >= since:
-            begins = created_at == begun[thread_id]
-            its = {"gone_id": thread_id, "shop_id": shop_id, "author_kind": author_kind, "begins": begins}
-            rows.append({**its, "response_seconds": seconds, "written_at": moment})
+            thread_began, contact_id = begun[thread_id]
+            its = {"gone_id": thread_id, "shop_id": shop_id, "author_kind": author_kind, "begins": created_at == thread_began}
+            # Of whoever asked nothing is kept, not even their number.
+            by = author_id if author_kind is AuthorKind.EMPLOYEE else None
+            rows.append({**its, "contact_id": contact_id, "employee_id": by, "response_seconds": seconds, "written_at": moment})
     if rows:
         session.execute(insert(ErasedMessage), rows)
 
@@ -252,5 +257,5 @@ def days(session: Session, scope: Scope, since: dt.date) -> dict[dt.date, Day]:
 
 
 def forget(session: Session, now: dt.datetime) -> None:
-    """Forget what was kept of erased messages for days that are not written anew any more."""
-    session.execute(delete(ErasedMessage).where(ErasedMessage.written_at < _days_ago(now, DAYS + 1)), execution_options=_QUIET)
+    """Forget what was kept of erased messages for days that nobody can ask for any more."""
+    session.execute(delete(ErasedMessage).where(ErasedMessage.written_at < _days_ago(now, ERASED_COUNT_FOR)), execution_options=_QUIET)

@@ -161,7 +161,7 @@ class Message(Base):
         Index("ix_cs_message_written", "shop_id", "created_at", "id"),
         # Figures of a span of time are read from these two alone.
         Index("ix_cs_message_span", "created_at", "author_kind", "private", "shop_id", "thread_id"),
-        Index("ix_cs_message_answer", "released_at", "shop_id", "thread_id", "response_seconds"),
+        Index("ix_cs_message_answer", "released_at", "shop_id", "thread_id", "response_seconds", "author_id"),
         Index("ix_cs_message_header", "message_id_hash"),
         _pointing("ix_cs_message_linked", "linked_message_id"),
     )
@@ -346,10 +346,15 @@ class Merge(Base):
 
 
 class SurveyAnswer(Base):
-    """What a customer answered to the closing question."""
+    """What a customer answered to the closing question, and when they first did. It belongs to the message, wherever that is moved."""
 
     __tablename__ = "cs_survey_answer"
-    indexes = (UniqueConstraint("thread_id", "message_id"), Index("ix_cs_survey_answer_shop", "shop_id", "created_at"))
+    indexes = (
+        UniqueConstraint("thread_id", "message_id"),
+        Index("ix_cs_survey_answer_message", "message_id"),
+        # Figures of a span of time are read from it, whatever shops they are of.
+        Index("ix_cs_survey_answer_span", "created_at", "shop_id", "message_id"),
+    )
 
     id: Mapped[int] = _id()
     thread_id: Mapped[int] = mapped_column(Id)
@@ -796,7 +801,7 @@ class ThreadApart(Base):
 class ErasedMessage(Base):
     """That a public message was written in a thread that has been erased since: it stays in the figures of its days, and says nothing of anybody.
 
-    `gone_id` was the thread's: nothing has it any more, and nothing will.
+    `gone_id` was the thread's: nothing has it any more, and nothing will. `contact_id` is the type that it had, `employee_id` who answered.
     """
 
     __tablename__ = "cs_erased_message"
@@ -808,6 +813,8 @@ class ErasedMessage(Base):
     author_kind: Mapped[AuthorKind] = mapped_column(OneOf(AuthorKind))
     begins: Mapped[bool] = mapped_column(Boolean, default=False)
     response_seconds: Mapped[float | None] = mapped_column(Float)
+    contact_id: Mapped[int | None] = mapped_column(Id)
+    employee_id: Mapped[str | None] = mapped_column(HostId)
     written_at: Mapped[dt.datetime] = _moment()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
 
 from cs_plugin.rules.inquiry import AuthorKind
-from cs_plugin.rules.opinions import Opinion
+from cs_plugin.rules.opinions import KeptOpinion, Opinion
 from cs_plugin.rules.signing import Signer, TagKind, read_tag
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.locking import insert_if_absent, locking
@@ -29,45 +29,53 @@ def asked_with(session: Session, signer: Signer, token: str, now: dt.datetime) -
     asked = (Message.id == tag.thread_id, Message.author_kind == AuthorKind.EMPLOYEE, public(now))
     row = session.execute(select(Thread, Message).join(Message, Message.thread_id == Thread.id).where(*asked)).one_or_none()
     # A missing answer costs the same verification as one that is there.
-    home = session.get(Thread, row[1].home_thread_id) if row is not None and row[1].home_thread_id != row[0].id else None
-    good = still_asked(signer, token, row[0] if row is not None else None, home)
+    good = still_asked(session, signer, token, row[0] if row is not None else None, row[1] if row is not None else None)
     return (row[0], row[1]) if row is not None and good else None
 
 
-def still_asked(signer: Signer, token: str, thread: Thread | None, home: Thread | None = None) -> bool:
-    """Say whether a question's token holds for a thread as it is now; `home` is the one that the answer belongs to, where that was merged into it."""
+def still_asked(session: Session, signer: Signer, token: str, thread: Thread | None, message: Message | None) -> bool:
+    """Say whether a question's token holds for an answer and its thread as they are now.
+
+    It was signed for the thread that the answer was written in, which may have been merged into this one since.
+    """
     tag = read_tag(token)
-    good = tag is not None and any(
-        signer.verify(TagKind.QUESTION, tag, one.token_nonce if one is not None else "none") for one in ((thread, home) if home else (thread,))
-    )
+    home = aliased(Thread)
+    moved = message is not None and thread is not None and message.home_thread_id != thread.id
+    nonce = session.scalar(select(home.token_nonce).where(home.id == message.home_thread_id)) if moved and message is not None else None
+    # Both are tried, whatever the first one says: how long it takes tells nothing.
+    nonces = (nonce or "none", thread.token_nonce if thread is not None else "none")
+    good = tag is not None and True in {signer.verify(TagKind.QUESTION, tag, one) for one in nonces}
     return good and thread is not None and thread.folder is Folder.LIST
 
 
-def opinion_on(session: Session, message: Message) -> Opinion | None:
+def opinion_on(session: Session, message: Message) -> KeptOpinion | None:
     """Return what the customer has said with an answer of ours; None where they have not."""
-    row = session.scalars(select(SurveyAnswer).where(*_about(message))).one_or_none()
-    return None if row is None else Opinion(row.score, row.comment)
+    row = session.scalars(select(SurveyAnswer).where(SurveyAnswer.message_id == message.id)).first()
+    return None if row is None else KeptOpinion(Opinion(row.score, row.comment), row.created_at)
 
 
 def opinions_in(session: Session, scope: Scope, thread_id: int) -> Sequence[SurveyAnswer]:
     """Return what the customer has said in a thread of the scope, the newest first."""
-    query = select(SurveyAnswer).where(SurveyAnswer.thread_id == thread_id, thread_in(scope, SurveyAnswer.thread_id))
+    # By its message, which may have come from another thread since.
+    query = select(SurveyAnswer).join(Message, Message.id == SurveyAnswer.message_id)
+    query = query.where(Message.thread_id == thread_id, thread_in(scope, Message.thread_id))
     return session.scalars(query.order_by(SurveyAnswer.created_at.desc(), SurveyAnswer.id.desc())).all()
 
 
 def keep_opinion(session: Session, message: Message, opinion: Opinion, now: dt.datetime) -> bool:
-    """Keep what the customer has said with an answer, in the place of what they had said before; say whether that changes anything."""
+    """Keep what the customer has said with an answer, in the place of what they had said before; say whether that changes anything.
+
+    It counts on the day on which they first said something.
+    """
     key = {"thread_id": message.thread_id, "message_id": message.id}
     values = {"score": opinion.score, "comment": opinion.comment, "created_at": now}
-    if insert_if_absent(session, SurveyAnswer, list(key), {**key, "shop_id": message.shop_id, **values}):
+    if opinion_on(session, message) is None and insert_if_absent(
+        session, SurveyAnswer, list(key), {**key, "shop_id": message.shop_id, **values}
+    ):
         return True
-    row = session.scalars(locking(session, select(SurveyAnswer).where(*_about(message)))).one()
+    row = session.scalars(locking(session, select(SurveyAnswer).where(SurveyAnswer.message_id == message.id))).one()
     if Opinion(row.score, row.comment) == opinion:
         return False
-    row.score, row.comment, row.created_at = opinion.score, opinion.comment, now
+    row.score, row.comment = opinion.score, opinion.comment
     session.flush()
     return True
-
-
-def _about(message: Message) -> tuple[ColumnElement[bool], ...]:
-    return SurveyAnswer.thread_id == message.thread_id, SurveyAnswer.message_id == message.id

@@ -17,6 +17,7 @@ from cs_plugin.web.bell import BellLink, BellView
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.failed_mails import FailedMailsView
+from cs_plugin.web.figures_page import FiguresView
 from cs_plugin.web.mailboxes import MailboxesView
 from cs_plugin.web.options import OptionsView
 from cs_plugin.web.order_panel import OrderView
@@ -31,7 +32,7 @@ _ENDPOINT = "cs_admin"
 _ENDPOINTS = frozenset(
     {
         _ENDPOINT, "cs_threads", "cs_contacts", "cs_orders", "cs_predefined", "cs_options", "cs_failed_mails", "cs_permissions", "cs_bell", "cs_sql",
-        "cs_mailboxes", "cs_set_aside",
+        "cs_mailboxes", "cs_set_aside", "cs_figures",
     }
 )
 _STOREFRONT = "cs_plugin"
@@ -57,7 +58,8 @@ def mount(app: Flask, db: Any, admin: Admin | None) -> None:
     admin = admin or next(iter(app.extensions.get("admin", [])), None) or _own_admin(app)
     category = app.config["CS_ADMIN_CATEGORY"]
     with app.app_context():
-        named = (ThreadView(db, category=category), FailedMailsView(category=category), ContactView(db, category=category))
+        first = (ThreadView(db, category=category), FiguresView(category=category))
+        named = (*first, FailedMailsView(category=category), ContactView(db, category=category))
         mail_in = (MailboxesView(category=category), SetAsideView(category=category))
         others = (OptionsView(category=category), PermissionsView(category=category), SqlManagerView(category=category), OrderView(), BellView())
         for view in (*named, PredefinedView(db, category=category), *mail_in, *others):

@@ -1,7 +1,7 @@
-"""The page behind the closing question of a mail: how did we do? Opening it writes nothing, since programs that look through mails open every link.
+"""The page behind the closing question of a mail: how did we do? Opening it writes nothing, since programs that look through mails do that.
 
-Whoever holds the link may answer this one question, again and again, and sees nothing of the conversation. What is forged, revoked or gone is
-answered as a link to a conversation is.
+Whoever holds the link may answer this one question, and change that for some days, and sees nothing of the conversation. What is forged, revoked or
+gone is answered as a link to a conversation is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from wtforms import RadioField, TextAreaField
 from wtforms.validators import ValidationError
 
 from cs_plugin import desk, i18n
+from cs_plugin.desk.asking import STANDS
 from cs_plugin.errors import InvalidInputError, NotFoundError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_text
@@ -40,13 +41,14 @@ _TAKEN = "opinion"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as its page asks it. `opinion` is what was said before, None where nothing was."""
+    """A question as its page asks it. `opinion` is what was said before, None where nothing was; it `stands` where it can be changed no longer."""
 
     token: str
     message_id: int
     shop: Shop
     language: str
     opinion: Opinion | None
+    stands: bool
 
     def say(self, message: str, **values: object) -> str:
         """Return a text in the language of the page."""
@@ -97,7 +99,8 @@ def _asked(here: Visit, token: str) -> Question | None:
     thread, message = found
     shop = here.desk.bench(database).shop(thread.shop_id)
     language = visitor_language(here, shop, request.args.get("language") or thread.language)
-    return Question(token, message.id, shop, language, opinion_on(database, message))
+    said = opinion_on(database, message)
+    return Question(token, message.id, shop, language, said.opinion if said else None, stands=said is not None and said.stands(here.now))
 
 
 def _form(asked: Question, fields: Any = None) -> QuestionForm:
@@ -114,6 +117,10 @@ def _page(here: Visit, asked: Question, form: QuestionForm, errors: Mapping[str,
         "key": FormKey.new(here.now),
         "taken": taken,
         "answered": asked.opinion is not None,
+        "stands": asked.stands,
+        "told": asked.say(STANDS),
+        "said": asked.say(SCORES[asked.opinion.score]) if asked.opinion and asked.opinion.score in SCORES else "",
+        "comment": asked.opinion.comment if asked.opinion else "",
         "scores": [(str(score), asked.say(label)) for score, label in SCORES.items()],
         "most": MAX_COMMENT,
         "action": asked.address,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from cs_plugin import desk
 from cs_plugin.desk import Answer, Bench, Target
 from cs_plugin.rules.incoming import IncomingMail
+from cs_plugin.rules.periods import Period
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Folder, Status
@@ -38,6 +39,7 @@ from cs_plugin.store import (
     presence,
     ranges,
     reopening,
+    reports,
     sorting,
     tally,
     threads,
@@ -361,6 +363,8 @@ OTHER_PAGES: Mapping[str, str] = {
     "cs_threads.longest_waiting_of": "test_the_thread_that_waited_longest_is_of_the_context",
     "cs_threads.next_unanswered": "test_the_next_unanswered_thread_is_of_the_context",
     "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
+    "cs_figures.index_view": "test_figures_of_a_period_are_those_of_the_context",
+    "cs_figures.export_table": "test_figures_of_a_period_are_those_of_the_context",
     "cs_threads.views": "test_saved_views_are_their_employees_own",
     "cs_threads.view_counts": "test_views_count_what_is_theirs",
     "cs_contacts.new": "test_a_new_thing_is_offered_the_shops_that_are_theirs_to_configure",
@@ -826,6 +830,7 @@ READERS: Mapping[str, Reader] = {
         tally, "thread", lambda session, scope, _world: figures.total(tally.counts_by_contact(session, scope)).threads, _listed
     ),
     "span": Reader(daily, "thread", lambda session, scope, world: daily.span(session, scope, LONG_AGO, _soon(world)).threads, _listed),
+    "report": Reader(reports, "thread", lambda session, scope, world: _reported(session, scope, world), _listed),
     "days": Reader(daily, "thread", lambda session, scope, world: _on_days(session, scope, world), lambda _one: False),
     "kept": Reader(figures, "thread", lambda session, scope, world: _kept_for_all(session, scope, world), lambda _one: False),
     "calculate": Reader(figures, "thread", lambda session, scope, world: _calculated_otherwise(session, scope, world), lambda _one: False),
@@ -931,6 +936,18 @@ def _on_days(session: Session, scope: Scope, world: World) -> int:
     found = daily.days(session, scope, both[-1])
     due = {day: daily.span(session, scope, daily.start_of(day), daily.start_of(day + dt.timedelta(days=1))).threads for day in both}
     return sum(abs(due[day] - (found[day].span.threads if day in found else 0)) for day in both)
+
+
+def _reported(session: Session, scope: Scope, world: World) -> int:
+    """Return how many threads of the scope had a public message in these weeks; more, where what customers said or what waits is of other shops."""
+    now = world.store.clock.now
+    found = reports.report(session, scope, Period(now.date() - dt.timedelta(days=60), now.date()), dt.UTC, now)
+    said = len([one for one in world.of("thread", main=True) if one.shop in scope])
+    waiting = len([one for one in world.of("thread") if _listed(one) and one.status != "closed" and one.shop in scope])
+    wrong = abs(found.whole.opinions.number - said) + abs((found.waiting[-1] or 0) - waiting)
+    parts = (found.steps, found.contacts.values(), found.employees.values())
+    wrong += sum(abs(sum(part.opinions.number for part in some) - said) for some in parts)
+    return found.whole.threads + 1_000 * wrong
 
 
 def _kept_for_all(session: Session, scope: Scope, world: World) -> int:
