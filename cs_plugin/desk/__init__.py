@@ -13,6 +13,7 @@ from cs_plugin.desk.ordering import write_on_order
 from cs_plugin.desk.purging import BIN_KEEPS, in_the_bin, kept_no_longer, kept_since_in_shops, purge_bin, purge_closed
 from cs_plugin.desk.receiving import Vetted, receive, vet, was_taken
 from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail, vet_mail
+from cs_plugin.desk.releasing import TakenBack, discard, hold_due, release_due, send_now, take_back
 from cs_plugin.desk.secrets import Keeping, look_at_secrets, seal_secrets_anew
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Answer",
     "Bench",
     "Keeping",
+    "TakenBack",
     "Target",
     "Vetted",
     "VettedMail",
@@ -29,8 +31,10 @@ __all__ = [
     "assign_several",
     "change_customer",
     "delete",
+    "discard",
     "expect_mails",
     "forward",
+    "hold_due",
     "in_the_bin",
     "kept_no_longer",
     "kept_since_in_shops",
@@ -43,12 +47,15 @@ __all__ = [
     "purge_closed",
     "receive",
     "receive_mail",
+    "release_due",
     "reply",
     "restore",
     "retry_mail",
     "revoke_link",
     "seal_secrets_anew",
+    "send_now",
     "set_status",
+    "take_back",
     "vet",
     "vet_mail",
     "was_taken",
