@@ -265,7 +265,7 @@ def _by_mail(store: Store, thread_id: int) -> None:
 
 @pytest.mark.shows("5.4")
 def test_of_release_and_a_customers_message_one_comes_first(any_store: Store) -> None:
-    """Either the reply has left and the message reopens the thread, or the message holds the reply: never a closed thread with a message behind it."""
+    """Either the reply has left and the message reopens the thread, or the message holds the reply: never a closed thread behind which one waits."""
     store = any_store
     for number in range(4):
         thread_id = begin(store, f"Question {number}")

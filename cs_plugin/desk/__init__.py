@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cs_plugin.desk.answering import Answer, add_note, reply, retry_mail
+from cs_plugin.desk.answering import Answer, add_note, is_mailed, reply, retry_mail
 from cs_plugin.desk.asking import answer_question
 from cs_plugin.desk.bench import Bench
 from cs_plugin.desk.forwarding import Target, forward
@@ -36,6 +36,7 @@ __all__ = [
     "forward",
     "hold_due",
     "in_the_bin",
+    "is_mailed",
     "kept_no_longer",
     "kept_since_in_shops",
     "look_at_secrets",

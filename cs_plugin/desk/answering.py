@@ -30,8 +30,8 @@ class Answer:
     """What an employee sends. `then` is the status that the thread gets, None for the one that the option names; `keep_status` overrules both.
 
     `seen_message_id` is the newest message that stood on the page when the answer was written. `channel` is MAIL for an answer by mail.
-    `release_at` is when it becomes the customer's to see; None for at once. `later` says that somebody chose that moment, and is not merely given time
-    to take it back. `quotes` puts the customer's last message below it.
+    `release_at` is when it becomes the customer's to see; None for at once. `later` says that somebody chose that moment, and is not merely given
+    time to take it back. `quotes` puts the customer's last message below it.
     """
 
     text: str
@@ -81,10 +81,16 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
     return message
 
 
+def is_mailed(bench: Bench, thread_id: int) -> bool:
+    """Say whether answers in a thread are mailed to its customer."""
+    return letters.is_sent(bench, bench.session.get_one(Thread, thread_id), "reply")
+
+
 def release(bench: Bench, actor: Actor, thread: Thread, message: Message) -> Message:
     """Make a held reply of a locked thread the customer's to see, as its author wanted it, and return it: it may have a new number.
 
-    Whoever sends it in the author's stead is the `actor`; the customer sees the author's name. Raise InvalidInputError where the thread takes no answer.
+    Whoever sends it in the author's stead is the `actor`; the customer sees the author's name. Raise InvalidInputError where the thread takes no
+    answer.
     """
     _check_open_to_reply(bench, thread, Answer(message.text))
     wanted = message.release or {}

@@ -26,12 +26,13 @@ class TakenBack:
     text: str
     cc: tuple[str, ...]
     files: tuple[StoredFile, ...]
+    quotes: bool = False
 
     @property
     def details(self) -> dict[str, object]:
         """Return what a draft keeps besides the text: the copies as they are typed, and the files."""
         stored = [[one.name, one.content_type, one.size, one.sha256.hex(), one.key] for one in self.files]
-        return {"cc": ", ".join(self.cc), "files": stored}
+        return {"cc": ", ".join(self.cc), "files": stored, "quotes": self.quotes}
 
 
 def release_due(bench: Bench, author: Actor | None, due: Due) -> bool:
@@ -73,7 +74,10 @@ def _why_not(thread: Thread, author: Actor | None) -> str:
 
 
 def send_now(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> Message:
-    """Release a reply that waits, or that was held, at once. Raise NotFoundError where it is not there any more, InvalidInputError as `reply` does."""
+    """Release a reply that waits, or that was held, at once.
+
+    Raise NotFoundError where it is not there any more, InvalidInputError as `reply` does.
+    """
     thread, message = _held(bench, actor, thread_id, message_id)
     return answering.release(bench, actor, thread, message)
 
@@ -84,7 +88,7 @@ def take_back(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> Ta
     Raise NotFoundError where it has been released, or somebody else has taken it.
     """
     thread, message = _held(bench, actor, thread_id, message_id)
-    taken = TakenBack(message.text, tuple(message.cc or ()), files.stored_files(bench.session, message.id))
+    taken = TakenBack(message.text, tuple(message.cc or ()), files.stored_files(bench.session, message.id), message.quoted is not None)
     _remove(bench, thread, message)
     before = drafts.read(bench.session, actor.employee.id, thread.id)
     text = taken.text

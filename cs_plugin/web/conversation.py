@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
 from cs_plugin.desk.bench import facts_of_thread
+from cs_plugin.desk.holding import WHY_HELD
 from cs_plugin.rules.facts import ThreadFacts
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.opinions import SCORES
@@ -44,10 +45,20 @@ class ShownFile:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldReply:
+    """A reply that the customer does not have yet: when it leaves, None for one that is held, and why; `later` where somebody chose that moment."""
+
+    leaves_at: dt.datetime | None
+    later: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownMessage:
     """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language.
 
     `automatic` marks a machine's; `by_mail` says that the mail is kept as it came.
+    `held` stands on a reply that is not released.
     """
 
     id: int
@@ -68,6 +79,7 @@ class ShownMessage:
     delivered_at: dt.datetime | None
     automatic: bool = False
     by_mail: bool = False
+    held: HeldReply | None = None
 
     @property
     def initials(self) -> str:
@@ -149,6 +161,11 @@ class Sheet:
     def shows_newest(self) -> bool:
         """Say whether the page reaches to the end of the conversation."""
         return self.ends_at is None
+
+    @property
+    def has_customer_text(self) -> bool:
+        """Say whether the page shows anything of the customer's that an answer could quote."""
+        return any(entry.message is not None and entry.message.side == "customer" and entry.message.text.strip() for entry in self.entries)
 
     @property
     def addressee(self) -> str:
@@ -264,7 +281,14 @@ def message_shown(message: Message, say: Say) -> ShownMessage:
         delivery=message.delivery,
         delivery_text=message.delivery_text,
         delivered_at=message.delivered_at,
+        held=_held(message, say) if message.delivery is Delivery.HELD else None,
     )
+
+
+def _held(message: Message, say: Say) -> HeldReply:
+    release = message.release or {}
+    why = WHY_HELD.get(str(release.get("because", "")), "")
+    return HeldReply(message.release_due_at, bool(release.get("later")), say(why) if why else "")
 
 
 _SIDES = {AuthorKind.CUSTOMER: "customer", AuthorKind.EMPLOYEE: "employee"}

@@ -11,13 +11,14 @@ from cs_plugin.store.models import Thread
 from cs_plugin.web.csv_export import CsvExport
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.figures import FiguresPages
+from cs_plugin.web.held_replies import HeldReplies
 from cs_plugin.web.saved_views import SavedViewPages
 from cs_plugin.web.sql_query import SqlQueryPages
 from cs_plugin.web.thread_list import ThreadListPages
 from cs_plugin.web.thread_page import ThreadPages
 
 
-class ThreadView(ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, ThreadPages, DeskView, ModelView):
+class ThreadView(ThreadListPages, SavedViewPages, CsvExport, FiguresPages, SqlQueryPages, HeldReplies, ThreadPages, DeskView, ModelView):
     """Threads."""
 
     def __init__(self, db: Any, *, category: str | None) -> None:
