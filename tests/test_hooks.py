@@ -36,6 +36,7 @@ from cs_plugin.rules.outgoing import Mailbox
 from cs_plugin.rules.permissions import DEFAULT_GRANTS, Permission
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import Contact, Message, Thread
+from cs_plugin.store.options import set_option
 from tests.hosts.store import EVA, JAN, JOHN, MARIE, Answers, Store, make_store
 from tests.hosts.syncing import describe
 from tests.servers.processes import HOST, free_port
