@@ -174,6 +174,11 @@ SETTINGS: tuple[Setting, ...] = (
         "The text beside the check box without which the contact form is not sent: one text, or one for each language, as in "
         "`{\"en\": \"…\", \"fr\": \"…\"}`. Without it there is no such box.",
     ),
+    Setting(
+        "CS_UNDO_SECONDS",
+        10.0,
+        "How many seconds an employee has to take back a reply that was sent on a thread's page; it leaves after them. 0: replies leave at once.",
+    ),
     Setting("CS_FORM_MIN_SECONDS", 2.0, "How many seconds a contact form must have been open: whoever posts it sooner is a machine."),
     Setting(
         "CS_LIMITS_URL",

@@ -468,7 +468,9 @@ def cs_contact_form_fields(shop_id: str) -> Markup | None:
 
 @hookspec
 def cs_reply_variables(thread: ThreadFacts, employee: Employee) -> Mapping[str, str] | None:
-    """Offer variables to predefined messages. *Has no caller yet: it comes with predefined messages.*
+    """Offer variables to answers and to predefined messages: `{opening_hours}` in a text is replaced by its value.
+
+    A variable that nobody offers, or whose value is empty, stops the sending.
 
     ```python
     @hookimpl

@@ -267,6 +267,7 @@ def test_a_thread_of_a_shop_out_of_sight_is_as_one_that_does_not_exist(walked: S
     client = walked.client(employee=JOHN)
     client.get(f"{LIST}?shop=all")
     posts = ("", "status", "assignee", "type", "forward", "restore", "not-spam", "revoke-link", "messages/1/retry")
+    posts += ("messages/1/undo", "messages/1/send-now", "messages/1/discard")
     for path, method in [("", "get"), ("files/1/1", "get"), *((one, "post") for one in posts)]:
         answers, costs = [], []
         for number in (1, 999):

@@ -36,6 +36,7 @@ from cs_plugin.rules.outgoing import Mailbox
 from cs_plugin.rules.permissions import DEFAULT_GRANTS, Permission
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.models import Contact, Message, Thread
+from cs_plugin.store.options import set_option
 from tests.hosts.store import EVA, JAN, JOHN, MARIE, Answers, Store, make_store
 from tests.hosts.syncing import describe
 from tests.servers.processes import HOST, free_port
@@ -524,9 +525,17 @@ def list_in_host_layout(store: Store) -> str:
 
 
 # For each place: the page that has it, an answer, and how it stands there.
+def thread_page_that_says_when_it_is_open(store: Store) -> str:
+    """A thread's page whose answer box begins with a variable."""
+    with store.app.app_context():
+        store.desk.do(lambda bench: set_option(bench.session, "default_message", "Open {opening_hours}", bench.now, language="en"))
+    return thread_page(store)
+
+
 PLACES: Mapping[str, tuple[Callable[[Store], str], object, str]] = {
     "cs_thread_panel": (thread_page, Markup("<h2>Loyalty</h2>"), "<h2>Loyalty</h2>"),
     "cs_thread_actions": (thread_page, [("Refund & close", "/admin/refund/15")], ">Refund &amp; close</a>"),
+    "cs_reply_variables": (thread_page_that_says_when_it_is_open, {"opening_hours": "9 & 17"}, "Open 9 &amp; 17</textarea>"),
     "cs_contact_form_fields": (contact_form, Markup('<input name="captcha">'), '<input name="captcha">'),
     "cs_template_context": (list_in_host_layout, {"sidebar": "Orders <b>"}, "Orders &lt;b&gt;"),
 }

@@ -13,9 +13,9 @@ _MOST = (1 << 63) - 1  # the greatest id that every database takes
 
 @cs.command()
 def deliver() -> None:
-    """Send the mails that are due, once."""
+    """Release the replies that are due, and send the mails that are, once."""
     here = mounted()
-    outcome = here.office.deliver(most=1_000)
+    outcome = rounds.deliver(here, most=1_000)
     click.echo(f"{outcome.sent} sent, {outcome.postponed} postponed, {outcome.failed} failed.")
     # Where cron runs this and no worker runs, nobody else counts anew what has changed: it would pile up for ever.
     rounds.bring_up_totals(here)

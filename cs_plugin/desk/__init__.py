@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cs_plugin.desk.answering import Answer, add_note, reply, retry_mail
+from cs_plugin.desk.answering import Answer, add_note, is_mailed, reply, retry_mail
 from cs_plugin.desk.asking import answer_question
 from cs_plugin.desk.bench import Bench
 from cs_plugin.desk.forwarding import Target, forward
@@ -16,6 +16,7 @@ from cs_plugin.desk.purging import BIN_KEEPS, in_the_bin, kept_no_longer, kept_s
 from cs_plugin.desk.receiving import Vetted, receive, vet, was_taken
 from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail, vet_mail
 from cs_plugin.desk.receiving_together import receive_mails
+from cs_plugin.desk.releasing import TakenBack, discard, hold_due, release_due, send_now, take_back
 from cs_plugin.desk.secrets import Keeping, look_at_secrets, seal_secrets_anew
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Answer",
     "Bench",
     "Keeping",
+    "TakenBack",
     "Target",
     "Vetted",
     "VettedMail",
@@ -32,9 +34,12 @@ __all__ = [
     "assign_several",
     "change_customer",
     "delete",
+    "discard",
     "expect_mails",
     "forward",
+    "hold_due",
     "in_the_bin",
+    "is_mailed",
     "kept_no_longer",
     "kept_since_in_shops",
     "look_at_secrets",
@@ -49,14 +54,17 @@ __all__ = [
     "receive",
     "receive_mail",
     "receive_mails",
+    "release_due",
     "reply",
     "restore",
     "retry_mail",
     "revoke_link",
     "seal_secrets_anew",
+    "send_now",
     "set_status",
     "split",
     "undo",
+    "take_back",
     "vet",
     "vet_mail",
     "was_taken",

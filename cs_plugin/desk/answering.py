@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,8 +17,8 @@ from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_TEXT, AuthorKind,
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.status import AFTER, Folder, Happening, Status
-from cs_plugin.store import files, search, threads
-from cs_plugin.store.employees import remember
+from cs_plugin.store import files, held, search, threads
+from cs_plugin.store.employees import employees_by_id, remember
 from cs_plugin.store.models import Delivery, Message, Thread
 from cs_plugin.store.options import Options
 
@@ -29,6 +30,8 @@ class Answer:
     """What an employee sends. `then` is the status that the thread gets, None for the one that the option names; `keep_status` overrules both.
 
     `seen_message_id` is the newest message that stood on the page when the answer was written. `channel` is MAIL for an answer by mail.
+    `release_at` is when it becomes the customer's to see; None for at once. `later` says that somebody chose that moment, and is not merely given
+    time to take it back. `quotes` puts the customer's last message below it.
     """
 
     text: str
@@ -38,10 +41,15 @@ class Answer:
     keep_status: bool = False
     seen_message_id: int | None = None
     channel: Channel = Channel.DESK
+    release_at: dt.datetime | None = None
+    later: bool = False
+    quotes: bool = False
 
 
 def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message:
     """Answer the customer: the answer is stored, and queued unless that mail is switched off; an unassigned thread is taken, and it moves.
+
+    One that is released later is stored, and nothing else happens yet.
 
     Raise InvalidInputError for an empty text, NewerMessagesError where somebody has written in the thread since
     (the customer, a colleague, or the same employee whose form was posted twice), NotFoundError and NotPermittedError.
@@ -57,11 +65,51 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
     options = bench.options(thread.shop_id)
     message = _write(bench, actor, thread, text, private=False, channel=answer.channel)
     message.cc = list(cc) or None
+    message.quoted = _last_of_customer(bench, thread) if answer.quotes else None
+    then = _status_after(answer, options)
+    if answer.release_at is not None:
+        message.delivery, message.release_due_at = Delivery.HELD, answer.release_at
+        message.release = {"then": then.value if then else None, "later": answer.later}
+        files.attach(bench.session, message.id, answer.files, bench.now)
+        threads.recompute(bench.session, [thread.id])
+        return message
 
     def send(author: str, question: str) -> None:
         letters.send_reply(bench, thread, message, author, cc, answer.files, question=question)
 
-    _release(bench, actor, thread, message, answer.files, options, then=_status_after(answer, options), send=send)
+    _release(bench, actor, thread, message, answer.files, options, then=then, send=send)
+    return message
+
+
+def is_mailed(bench: Bench, thread_id: int) -> bool:
+    """Say whether answers in a thread are mailed to its customer."""
+    return letters.is_sent(bench, bench.session.get_one(Thread, thread_id), "reply")
+
+
+def release(bench: Bench, actor: Actor, thread: Thread, message: Message) -> Message:
+    """Make a held reply of a locked thread the customer's to see, as its author wanted it, and return it: it may have a new number.
+
+    Whoever sends it in the author's stead is the `actor`; the customer sees the author's name. Raise InvalidInputError where the thread takes no
+    answer.
+    """
+    _check_open_to_reply(bench, thread, Answer(message.text))
+    wanted = message.release or {}
+    message = held.put_last(bench.session, message, bench.now)
+    if wanted.get("later"):
+        message.created_at = bench.now
+    message.release_due_at, message.release = None, None
+    stored, cc = files.stored_files(bench.session, message.id), tuple(message.cc or ())
+    options = bench.options(thread.shop_id)
+    author = actor.employee
+    if author.id != message.author_id:
+        author = employees_by_id(bench.session, [message.author_id or ""]).get(message.author_id or "", Employee("", last_name=message.author_name))
+    shown = name_for_customers(options, author, bench.shop(thread.shop_id).name)
+
+    def send(_author: str, question: str) -> None:
+        letters.send_reply(bench, thread, message, shown, cc, stored, question=question)
+
+    then = Status(wanted["then"]) if wanted.get("then") else None
+    _release(bench, actor, thread, message, (), options, then=then, send=send)
     return message
 
 
@@ -167,6 +215,12 @@ def _check_open_to_reply(bench: Bench, thread: Thread, answer: Answer) -> None:
     newest = threads.newest_message(bench.session, thread) if answer.seen_message_id is not None else None
     if answer.seen_message_id is not None and newest is not None and newest > answer.seen_message_id:
         raise NewerMessagesError(thread.id, newest)
+
+
+def _last_of_customer(bench: Bench, thread: Thread) -> str | None:
+    """Return the customer's last message as it is quoted in a mail; None where it has no text."""
+    last = bench.session.get(Message, thread.last_customer_message_id) if thread.last_customer_message_id else None
+    return "\n".join(f"> {line}".rstrip() for line in last.text.strip().split("\n")) if last is not None and last.text.strip() else None
 
 
 def _checked_text(text: str, blank: str) -> str:

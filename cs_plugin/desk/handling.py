@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from cs_plugin import outbox
 from cs_plugin.desk import letters
 from cs_plugin.desk.bench import Bench, facts_of_thread
+from cs_plugin.desk.holding import DELETED, hold_replies
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.people import Employee
@@ -131,6 +132,7 @@ def delete(bench: Bench, actor: Actor, thread_ids: Collection[int], *, moment: d
         bench.note_event(thread, "deleted", actor, folder=thread.folder.value)
         thread.folder, thread.binned_at = Folder.BIN, moment or bench.now
         _cancel_mail(bench, thread)
+        hold_replies(bench, thread, DELETED)
         bench.session.flush()
         bench.announce("cs_thread_deleted", thread=facts_of_thread(thread), employee=actor.employee)
     return [thread.id for thread in binned]

@@ -122,7 +122,10 @@ def _send_to_customer(
     way_back = _way_back(bench, thread, sender)
     references = _message_ids(bench, thread)
     answers = _last_of_customer(bench, thread)
-    words = {"message": facts_of_message(message), "signature": "", **words}
+    facts = facts_of_message(message)
+    # The whole of what is answered, where the employee wants it there, instead of its beginning.
+    whole = {"quote": "", "quoted_lines": [], "quoted_at": None} if message.quoted else _quoted(bench, thread)
+    words = {"message": replace(facts, text=f"{facts.text}\n\n{message.quoted}") if message.quoted else facts, "signature": "", **words}
     mail = bench.composer.compose(
         Letter(
             kind=kind,
@@ -134,7 +137,7 @@ def _send_to_customer(
             return_path=way_back.return_path,
             in_reply_to=answers,
             references=references if answers is None else (*(one for one in references if one != answers), answers),
-            words={**_words_to_customer(bench, thread, way_back), **_quoted(bench, thread), "question": question, **words},
+            words={**_words_to_customer(bench, thread, way_back), **whole, "question": question, **words},
             files=files,
         )
     )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.desk import letters
 from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
+from cs_plugin.desk.holding import CUSTOMER, hold_replies
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.host import Host
 from cs_plugin.i18n import marked as _
@@ -320,6 +321,7 @@ def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     search.index_new_threads(bench.session, [new])
     reopening.copy_participants(bench.session, old, new)
     bench.note_event(old, reopening.CONTINUED, None, other=new.id)
+    hold_replies(bench, old, CUSTOMER)
     return new
 
 
@@ -376,6 +378,8 @@ def _home(inquiry: Inquiry, thread: Thread, reason: str) -> int:
 
 def move_by_message(bench: Bench, thread: Thread, message: Message, happening: Happening) -> None:
     """Give a locked thread the status that what has befallen it with a message makes of it."""
+    if happening is Happening.CUSTOMER_WROTE:
+        hold_replies(bench, thread, CUSTOMER)
     after, before = AFTER[happening], thread.status
     if after is None or after is before:
         return

@@ -22,7 +22,8 @@ from cs_plugin.store.models import Draft
 KEPT_FOR = dt.timedelta(days=90)
 _MOST_SENT = 5   # forms that are remembered as sent
 _FORM, _TURN, _SENT = "form", "turn", "sent"
-_OF_REPLY = ("cc", "predefined", "kept")
+# `files` are those of a reply that was taken back, which no form has shown yet; `kept` those of a form.
+_OF_REPLY = ("cc", "predefined", "kept", "files", "quotes")
 
 
 class Kept(StrEnum):
@@ -68,7 +69,7 @@ def latest(session: Session, employee_id: str, thread_id: int) -> Draft | None:
 
 def has_words(row: Draft) -> bool:
     """Say whether there is anything in a draft that somebody could miss."""
-    return bool(row.reply.strip() or row.note.strip() or any(row.details.get(name) for name in ("cc", "kept")))
+    return bool(row.reply.strip() or row.note.strip() or any(row.details.get(name) for name in ("cc", "kept", "files")))
 
 
 def keep(session: Session, employee_id: str, thread_id: int, *, reply: str, note: str, details: Mapping[str, Any], now: dt.datetime) -> Draft:

@@ -150,8 +150,10 @@ class Delivery(StrEnum):
 class Message(Base):
     """One entry of a thread. `home_thread_id` is the thread it was written in, which an undone merge gives it back to.
 
-    `released_at` is when a public message of an employee became the customer's to see: None means not yet, or never (a note). `signs` names what was
-    seen while its mail was read, apart by blanks: what was mended or cut (`rules.oddities`), and by what a machine's was known (`mail.machines`).
+    `released_at` is when a public message of an employee became the customer's to see: None means not yet, or never (a note). One that is HELD is
+    released at `release_due_at`, or by somebody alone where that is None; what is to become of its thread then stands in `release` (`store.held`).
+    `signs` names what was seen while its mail was read, apart by blanks: what was mended or cut (`rules.oddities`), and by what a machine's was known
+    (`mail.machines`).
     """
 
     __tablename__ = "cs_message"
@@ -164,6 +166,8 @@ class Message(Base):
         Index("ix_cs_message_answer", "released_at", "shop_id", "thread_id", "response_seconds", "author_id"),
         Index("ix_cs_message_header", "message_id_hash"),
         _pointing("ix_cs_message_linked", "linked_message_id"),
+        # The few replies that wait for their moment are looked for every second.
+        _pointing("ix_cs_message_release", "release_due_at"),
     )
 
     id: Mapped[int] = _id()
@@ -197,6 +201,7 @@ class Message(Base):
     delivered_at: Mapped[dt.datetime | None] = _maybe_moment()
     released_at: Mapped[dt.datetime | None] = _maybe_moment()
     release_due_at: Mapped[dt.datetime | None] = _maybe_moment()
+    release: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     response_seconds: Mapped[float | None] = mapped_column(Float)
     network: Mapped[str] = mapped_column(String(64), default="")
     agent: Mapped[str] = mapped_column(String(255), default="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
+from typing import TYPE_CHECKING
 
 from cs_plugin.desk import Answer
 from cs_plugin.desk.receiving import checked_address
@@ -15,12 +16,16 @@ from cs_plugin.rules.status import Status
 from cs_plugin.web.posting import FormKey, KeptFile, Posting
 from cs_plugin.web.predefined_choice import Offered, used
 
+if TYPE_CHECKING:
+    from cs_plugin.web.answer_moment import Moment
+
 NOTE, KEEP = "note", "keep"
 
 # What each button makes of the thread. The one that keeps the status and the one of the note are not among them.
 THEN: Mapping[str, Status] = {"close": Status.CLOSED, **{status.value: status for status in Status}}
 _MOST_COPIES = 20
 LONGEST_CC = 10_000
+_LONGEST_MOMENT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class AnswerForm:
     `key` makes a post idempotent. `seen` is the newest message that stood on the page, `then` the button that was pressed; `noting` says
     that the box stands at its private note. `predefined` is the id of the chosen predefined message, `use` the button beside it where that was
     pressed, `asks` says that it would overwrite what stands there. `errors` holds a sentence in the employee's language for each field; `held` says
-    that newer messages have held the answer.
+    that newer messages have held the answer. `later` is the button by which it is sent later, at the typed moment `later_at`; `quotes` puts the
+    customer's last message below it, and `goes_next` leads to the next unanswered message afterwards.
     """
 
     key: FormKey
@@ -46,6 +52,10 @@ class AnswerForm:
     kept: tuple[KeptFile, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     held: bool = False
+    later: str = ""
+    later_at: str = ""
+    quotes: bool = False
+    goes_next: bool = False
 
     @property
     def copies(self) -> tuple[str, ...]:
@@ -81,16 +91,25 @@ class AnswerForm:
         filled = used(self.text, offered, self.predefined, self.use, beginning=beginning)
         return replace(self, text=filled.text, asks=filled.asks)
 
-    def answer(self) -> Answer:
-        """Return what is sent to the customer."""
-        files = tuple(kept.file for kept in self.kept)
-        return Answer(self.text, files, self.copies, THEN.get(self.then), keep_status=self.then == KEEP, seen_message_id=self.seen)
+    def answer(self, moment: Moment) -> Answer:
+        """Return what is sent to the customer, and when."""
+        return Answer(
+            self.text,
+            tuple(kept.file for kept in self.kept),
+            self.copies,
+            THEN.get(self.then),
+            keep_status=self.then == KEEP,
+            seen_message_id=self.seen,
+            release_at=moment.at,
+            later=moment.later,
+            quotes=self.quotes,
+        )
 
     def field_of(self, error: InvalidInputError) -> str:
         """Return the field of the box beside which an error of the desk's belongs."""
         if error.field == "text":
             return "note" if self.then == NOTE else "text"
-        return "cc" if error.field == "cc" else "form"
+        return error.field if error.field in ("cc", "later") else "form"
 
 
 def beginning(default_message: str, signature: str) -> str:
@@ -102,7 +121,8 @@ def form_of(posting: Posting, key: FormKey) -> AnswerForm:
     """Read the answer box out of a post."""
     fields = posting.fields
     seen = fields.get("seen", "")
-    then = fields.get("then", "")
+    later = fields.get("later", "")
+    then = fields.get("later_then", "") if later else fields.get("then", "")
     return AnswerForm(
         key=key,
         text=clean_text(fields.get("text", "")),
@@ -115,4 +135,8 @@ def form_of(posting: Posting, key: FormKey) -> AnswerForm:
         predefined=fields.get("predefined", ""),
         use=fields.get("use", ""),
         kept=posting.kept,
+        later=later,
+        later_at=fields.get("later_at", "")[:_LONGEST_MOMENT],
+        quotes=bool(fields.get("quotes")),
+        goes_next=bool(fields.get("goes_next")),
     )

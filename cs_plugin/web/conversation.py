@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
 from cs_plugin.desk.bench import facts_of_thread
+from cs_plugin.desk.holding import WHY_HELD
 from cs_plugin.rules.facts import ThreadFacts
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.merging import is_one_customer
@@ -51,11 +52,21 @@ class ShownFile:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldReply:
+    """A reply that the customer does not have yet: when it leaves, None for one that is held, and why; `later` where somebody chose that moment."""
+
+    leaves_at: dt.datetime | None
+    later: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownMessage:
     """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language.
 
     `automatic` marks a machine's; `by_mail` says that the mail is kept as it came, `has_html` that its HTML is. `bounced` says of a mail that failed
     that it had left, and came back.
+    `held` stands on a reply that is not released.
     """
 
     id: int
@@ -78,6 +89,7 @@ class ShownMessage:
     by_mail: bool = False
     has_html: bool = False
     bounced: bool = False
+    held: HeldReply | None = None
 
     @property
     def linked_text(self) -> Markup:
@@ -174,6 +186,11 @@ class Sheet:
     def shows_newest(self) -> bool:
         """Say whether the page reaches to the end of the conversation."""
         return self.ends_at is None
+
+    @property
+    def has_customer_text(self) -> bool:
+        """Say whether the page shows anything of the customer's that an answer could quote."""
+        return any(entry.message is not None and entry.message.side == "customer" and entry.message.text.strip() for entry in self.entries)
 
     @property
     def addressee(self) -> str:
@@ -301,7 +318,14 @@ def message_shown(message: Message, say: Say, *, bounced: bool = False) -> Shown
         # A server repeats the address that it refuses, and the sender's may be the tagged one.
         delivery_text=without_tags(message.delivery_text),
         delivered_at=message.delivered_at,
+        held=_held(message, say) if message.delivery is Delivery.HELD else None,
     )
+
+
+def _held(message: Message, say: Say) -> HeldReply:
+    release = message.release or {}
+    why = WHY_HELD.get(str(release.get("because", "")), "")
+    return HeldReply(message.release_due_at, bool(release.get("later")), say(why) if why else "")
 
 
 def _is_pictured(file: Attachment) -> bool:

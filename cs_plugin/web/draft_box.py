@@ -11,6 +11,7 @@ from flask import request
 from werkzeug.exceptions import HTTPException, LengthRequired, RequestEntityTooLarge
 
 from cs_plugin.desk import Bench
+from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.store import drafts
 from cs_plugin.store.drafts import Kept, Writing
@@ -18,7 +19,7 @@ from cs_plugin.store.locking import committed, let_go
 from cs_plugin.store.models import Draft
 from cs_plugin.web.answer_form import NOTE, AnswerForm
 from cs_plugin.web.mounted import Mounted
-from cs_plugin.web.posting import FormKey, bring_back, sentences
+from cs_plugin.web.posting import FormKey, bring_back, kept_again, sentences
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.uploads import UploadLimits
 
@@ -97,19 +98,20 @@ def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm) -> None:
 def posted_writing(form: AnswerForm, beginning: str = "") -> Writing:
     """Return what an answer form of this request holds for its draft; what every answer begins with is nobody's words."""
     kept = [one.reference for one in form.kept]
-    return _writing(form.text, form.note, _details(form.cc, form.predefined, kept, noting=form.noting), beginning, form.key.nonce)
+    return _writing(form.text, form.note, _details(form.cc, form.predefined, kept, noting=form.noting, quotes=form.quotes), beginning, form.key.nonce)
 
 
 def scripted_writing(texts: tuple[str, str], cc: str, beginning: str = "") -> Writing:
     """Return likewise what a script has sent of the box, while it is being written."""
     fields = request.form
     key = FormKey.read(fields.get("post_key", ""))
-    details = _details(cc, fields.get("predefined", ""), fields.getlist("kept_file")[:_MOST_FILES], noting=fields.get("kind") == NOTE)
+    kept, noting, quotes = fields.getlist("kept_file")[:_MOST_FILES], fields.get("kind") == NOTE, bool(fields.get("quote"))
+    details = _details(cc, fields.get("predefined", ""), kept, noting=noting, quotes=quotes)
     return _writing(*texts, details, beginning, key.nonce if key else "")
 
 
-def _details(cc: str, predefined: str, kept: list[str], *, noting: bool) -> dict[str, Any]:
-    return {"cc": cc, "noting": noting, "predefined": predefined[:20], "kept": kept}
+def _details(cc: str, predefined: str, kept: list[str], *, noting: bool, quotes: bool) -> dict[str, Any]:
+    return {"cc": cc, "noting": noting, "predefined": predefined[:20], "kept": kept, "quotes": quotes}
 
 
 def _writing(text: str, note: str, details: dict[str, Any], beginning: str, form: str) -> Writing:
@@ -129,6 +131,8 @@ def _number(name: str) -> int:
 def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: dict[str, Any], *, say: Callable[..., str]) -> AnswerForm:
     kept, errors = bring_back(desk, [str(one) for one in details.get("kept", ())], now)
     told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
+    # Those of a reply that was taken back, which lie in the file store already.
+    stored = [StoredFile(name, kind, size, bytes.fromhex(sha256), key) for name, kind, size, sha256, key in details.get("files", ())]
     return AnswerForm(
         FormKey.new(now),
         text=reply,
@@ -136,7 +140,8 @@ def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: di
         cc=str(details.get("cc", "")),
         noting=bool(details.get("noting")),
         predefined=str(details.get("predefined", "")),
-        kept=kept,
+        kept=(*kept, *kept_again(stored, now)),
+        quotes=bool(details.get("quotes")),
         errors={"file": told} if told else {},
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cs_plugin.desk.holding import WHY_HELD
 from cs_plugin.desk.merging import MERGED, MERGED_INTO, UNMERGED, UNMERGED_FROM
 from cs_plugin.desk.moving import MOVED_BACK, MOVED_BACK_FROM, MOVED_IN, MOVED_OUT
 from cs_plugin.i18n import marked as _
@@ -13,7 +14,7 @@ from cs_plugin.rules.merging import MOVED_BY_HAND
 from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.signing import without_tags
 from cs_plugin.rules.status import Status
-from cs_plugin.store.models import Message, ThreadEvent
+from cs_plugin.store.models import Delivery, Message, ThreadEvent
 from cs_plugin.store.reopening import CONTINUED, CONTINUES, named_in
 from cs_plugin.web.thread_list import STATUS_WORDS
 
@@ -90,6 +91,8 @@ def message_words(message: Message, say: Say) -> Words:
     author = isolated(message.author_name or message.author_address)
     if message.private:
         return Words("lock", say(_("Private note by %(name)s"), name=author))
+    if message.delivery is Delivery.HELD:
+        return Words("clock", say(_("Reply by %(name)s, not sent yet"), name=author))
     if message.author_kind is AuthorKind.EMPLOYEE:
         return Words("pen", say(_("Reply by %(name)s"), name=author))
     if message.author_kind is AuthorKind.MACHINE:
@@ -214,6 +217,15 @@ def merge_in(event: ThreadEvent) -> int | None:
     return number if isinstance(number, int) and event.kind in _UNDOABLE else None
 
 
+def _reply_held(event: ThreadEvent, say: Say) -> Words:
+    why = WHY_HELD.get(str(event.details.get("because", "")), _("Held"))
+    return Words("clock", say(_("A reply was not sent. %(why)s"), why=say(why)))
+
+
+def _reply_discarded(event: ThreadEvent, say: Say) -> Words:
+    return Words("delete", say(_("%(name)s discarded a reply that had not been sent"), name=_actor(event, say)))
+
+
 def _actor(event: ThreadEvent, say: Say) -> str:
     return isolated(event.actor_name) if event.actor_name else say(_("The desk"))
 
@@ -233,6 +245,8 @@ _EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
     "answers_elsewhere": _answers_elsewhere,
     "forwarded": _forwarded,
     "question_answered": _question_answered,
+    "reply_held": _reply_held,
+    "reply_discarded": _reply_discarded,
     CONTINUED: _continued,
     CONTINUES: _continues,
     MERGED: _of_two("merge", _("%(name)s merged thread #%(number)s into this one")),

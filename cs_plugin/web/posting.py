@@ -195,6 +195,11 @@ def _keep(desk: Mounted, upload: FileStorage, limits: UploadLimits, kept: Sequen
         raise InvalidInputError("file", FAILED) from error
 
 
+def kept_again(files: Iterable[StoredFile], now: dt.datetime) -> tuple[KeptFile, ...]:
+    """Return files that are kept here as a form brings them back."""
+    return tuple(_kept_file(file, now) for file in files)
+
+
 def _kept_file(file: StoredFile, now: dt.datetime) -> KeptFile:
     value = [file.name, file.content_type, file.size, file.sha256.hex(), file.key]
     return KeptFile(file, seal(_FILE, value, now))

@@ -26,7 +26,7 @@ from cs_plugin.store.locking import committed, has_one_writer, lock_threads, onl
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.types import can_be_id
-from cs_plugin.web import bulk_job, connection, set_aside, sync_job
+from cs_plugin.web import bulk_job, connection, releases, set_aside, sync_job
 from cs_plugin.web.floods import floods_of
 from cs_plugin.web.mounted import Mounted
 
@@ -50,7 +50,8 @@ def never() -> bool:
 
 
 def deliver(here: Mounted, *, stopping: Stopping = never, most: int = 100) -> Delivered:
-    """Send the mails that are due, up to `most`."""
+    """Release the replies that are due, and send the mails that are, up to `most`."""
+    releases.release_due(here, stopping=stopping)
     return here.office.deliver(most=most, stopping=stopping)
 
 

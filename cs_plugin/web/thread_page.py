@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import abort, redirect, request, url_for
@@ -14,21 +15,25 @@ from cs_plugin import desk, i18n, plugins
 from cs_plugin.desk import Bench
 from cs_plugin.errors import InvalidInputError, NewerMessagesError, NotFoundError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import digest
+from cs_plugin.rules.inquiry import StoredFile, digest
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Breadth, Context, Shop
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.rules.variables import filled, has_variables
 from cs_plugin.store import merges, posts, threads
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.files import attachment_of, original_of
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery
 from cs_plugin.store.options import read_options
+from cs_plugin.store.preferences import set_preference
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web import draft_box, presence
 from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
+from cs_plugin.web.answer_moment import Moment, moment_of
+from cs_plugin.web.answer_variables import Known, check, values_of
 from cs_plugin.web.bell import thread_opened
 from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
 from cs_plugin.web.customer_block import CustomerBlock, ask_host
@@ -37,14 +42,15 @@ from cs_plugin.web.downloads import FileGoneError, send_attachment, send_origina
 from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
 from cs_plugin.web.list_state import ListState
 from cs_plugin.web.list_surroundings import MOST_ASKED
-from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
+from cs_plugin.web.posting import FormKey, Posting, file_sentences, kept_again, read_posting
 from cs_plugin.web.predefined_choice import OVERWRITE
 from cs_plugin.web.reading import form_is_genuine
-from cs_plugin.web.saying import say_bad, say_good
+from cs_plugin.web.saying import Sent, say_bad, say_good, say_sent
 from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits
 
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
+_GOES_NEXT = "answer_goes_next"   # the name under which it is remembered where one goes after an answer
 _TO_LINK = ("/", "?", "#", "http://", "https://")
 
 
@@ -250,14 +256,34 @@ class ThreadPages(DeskView):
             return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422)
         if form.use:
             return self._opened(number, form=form, code=200)
-        actor = here.actor()
+        actor, undo = here.actor(), dt.timedelta(seconds=float(here.desk.app.config["CS_UNDO_SECONDS"]))
         try:
-            mailed = here.desk.do(lambda bench: _send(bench, actor, number, form))
+            moment = moment_of(form, here.now, here.zone, undo)
+            ready = self._with_values(number, form)
+            remembers = form.goes_next != (here.preferences.get(_GOES_NEXT) is True)
+            came = here.desk.do(lambda bench: _send(bench, actor, number, ready, moment, remembers=remembers))
         except InvalidInputError as error:
             return self._opened(number, form=replace(form, errors={form.field_of(error): self.say_error(error)}))
         except NewerMessagesError:
             return self._opened(number, form=replace(form, held=True), code=409)
-        return self._sent(number, form, mailed=mailed)
+        return self._sent(number, form, came)
+
+    def _with_values(self, number: int, form: AnswerForm) -> AnswerForm:
+        """Return an answer with the values of its variables. Raise InvalidInputError where one has none."""
+        if form.then == NOTE or not has_variables(form.text):
+            return form
+        here, session = self.here, self.here.desk.session()
+        reader = Reader(here.employee_language, here.default_language, self.say)
+        sheet = read_sheet(session, here.granted, number, {shop.id: shop for shop in here.shops}, reader)
+        if sheet is None:
+            abort(404)
+        values = self._values(sheet, self._order_reference(number))
+        check(form.text, values)
+        return replace(form, text=filled(form.text, values))
+
+    def _values(self, sheet: Sheet, order_reference: str) -> Mapping[str, str]:
+        shop = next((shop for shop in self.here.shops if shop.id == sheet.facts.shop_id), Shop(sheet.facts.shop_id, ""))
+        return values_of(self.here, Known(sheet.facts, sheet.customer_name, order_reference, shop, sheet.options))
 
     def _wrong_with(self, posting: Posting, form: AnswerForm) -> dict[str, str]:
         """Return what keeps a post from being taken, a sentence for each field."""
@@ -268,18 +294,31 @@ class ThreadPages(DeskView):
             wrong["file"] = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in file_sentences(posting, self.say))
         return wrong
 
-    def _sent(self, number: int, form: AnswerForm, *, mailed: bool) -> ResponseReturnValue:
+    def _sent(self, number: int, form: AnswerForm, came: Came) -> ResponseReturnValue:
         noted = form.then == NOTE
-        sent = _("The message was successfully sent to the customer.")
-        answered = sent if mailed else _("The message was saved. No mail goes out for this contact.")
-        say_good(self.say(_("Comment successfully added.") if noted else answered))
+        self._say_what_came(number, came, noted=noted)
         other = form.text if noted else form.note
         if not other.strip():
-            return redirect(self._url(number), 303)
+            goes_next = form.goes_next and not noted
+            return redirect(_address("next_unanswered", {**self._kept(), "besides": number}) if goes_next else self._url(number), 303)
         # The other text field holds something too, which stays where it is.
         key = FormKey.new(self.here.now)
         left = AnswerForm(key, text=form.text, cc=form.cc) if noted else AnswerForm(key, note=form.note, noting=True)
         return self._opened(number, left=left)
+
+    def _say_what_came(self, number: int, came: Came, *, noted: bool) -> None:
+        here = self.here
+        sent = _("The message was successfully sent to the customer.")
+        answered = self.say(sent if came.mailed else _("The message was saved. No mail goes out for this contact."))
+        if noted:
+            say_good(self.say(_("Comment successfully added.")))
+        elif came.later and came.leaves_at is not None:
+            when = i18n.full_date_and_hour(here.employee_language, came.leaves_at, here.zone)
+            say_good(self.say(_("The reply will be sent on %(when)s."), when=when))
+        elif came.message_id is not None and came.leaves_at is not None:
+            say_sent(answered, Sent(number, came.message_id, came.leaves_at))
+        else:
+            say_good(answered)
 
     def _limits(self, shop: Shop) -> UploadLimits:
         session = self.here.desk.session()
@@ -321,17 +360,22 @@ class ThreadPages(DeskView):
         presence.arrive(here, number, around)
         if request.method == "GET" and sheet.shows_newest:
             thread_opened(here, number, sheet.newest_id)
+        block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
+        sheet = self._with_values_offered(sheet, block)
         if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
-        block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
         posted = form.with_predefined(sheet.offered, sheet.beginning) if form else left
         draft, kept = draft_box.beside(here, number, self.say) if not posted else (
             draft_box.beside_posted(here, number, posted, sheet.beginning, UploadLimits.of(sheet.options)), None
         )
-        answer = posted if posted and form else _fresh(sheet, left or kept or AnswerForm(FormKey.new(here.now)))
+        answer = posted if posted and form else _fresh(sheet, left or self._left_off(kept))
         page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {}, around=around, draft=draft)
         return page, code if refused else 200
+
+    def _left_off(self, kept: AnswerForm | None) -> AnswerForm:
+        """Return the answer box as the employee has left it, which may be empty."""
+        return replace(kept or AnswerForm(FormKey.new(self.here.now)), goes_next=self.here.preferences.get(_GOES_NEXT) is True)
 
     def _kept_instead(self, number: int) -> int:
         """Return the thread that one has been merged into; itself where it has not been."""
@@ -340,6 +384,14 @@ class ThreadPages(DeskView):
         kept_id = kept.id if kept is not None else number
         let_go(session)
         return kept_id
+
+    def _with_values_offered(self, sheet: Sheet, block: CustomerBlock) -> Sheet:
+        """Return the sheet with the values of variables in what the box begins with, and in the predefined messages."""
+        if not any(has_variables(text) for text in (sheet.beginning, *(one.text for one in sheet.offered))):
+            return sheet
+        values = self._values(sheet, block.order_reference)
+        offered = tuple(replace(one, text=filled(one.text, values)) for one in sheet.offered)
+        return replace(sheet, beginning=filled(sheet.beginning, values), offered=offered)
 
     def _drawn(self, sheet: Sheet, block: CustomerBlock, form: AnswerForm, forward: ForwardForm, problem: dict[str, str], **beside: Any) -> str:
         here, facts = self.here, sheet.facts
@@ -379,6 +431,8 @@ class ThreadPages(DeskView):
             overwrite=self.say(OVERWRITE),
             accept=",".join(f".{one}" for one in sorted(limits.types)),
             closes=sheet.options["after_reply"] == "close",
+            soonest=(here.now + dt.timedelta(minutes=1)).astimezone(here.zone).strftime("%Y-%m-%dT%H:%M"),
+            quotable=sheet.has_customer_text,
             statuses=list(Status),
             status_words=STATUS_WORDS,
             language_name=i18n.locale_of(facts.language).get_display_name(language) or facts.language,
@@ -472,20 +526,34 @@ def _forward(bench: Bench, actor: Actor, number: int, form: ForwardForm, target:
     desk.forward(bench, actor, number, target, form.comment, reference=reference, once=once)
 
 
-def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm) -> bool:
-    """Do what the pressed button says, once for a form that comes twice; say whether a mail goes out, as far as it is known."""
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of an answer: whether a mail goes out, as far as it is known, and of a reply that has not left yet when it does."""
+
+    mailed: bool = False
+    message_id: int | None = None
+    leaves_at: dt.datetime | None = None
+    later: bool = False
+
+
+def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm, moment: Moment, *, remembers: bool) -> Came:
+    """Do what the pressed button says, once for a form that comes twice."""
     noted = form.then == NOTE
-    words = (NOTE, form.note) if noted else ("reply", form.text, form.cc)
+    words = (NOTE, form.note) if noted else ("reply", form.text, form.cc, form.later and str(moment.at))
     key = form.key.of_post(*words, files=[kept.file for kept in form.kept])
     if posts.claim(bench.session, digest("answer", actor.employee.id, str(number), key), bench.now) is not None:
-        return True
+        return Came(mailed=not noted)
     if noted:
         desk.add_note(bench, actor, number, form.note, tuple(kept.file for kept in form.kept))
         draft_box.sent(bench, actor, number, form)
-        return False
-    message = desk.reply(bench, actor, number, form.answer())
+        return Came()
+    if remembers:
+        set_preference(bench.session, actor.employee.id, _GOES_NEXT, form.goes_next, bench.now)
+    message = desk.reply(bench, actor, number, form.answer(moment))
     draft_box.sent(bench, actor, number, form)
-    return message.delivery is not Delivery.NONE
+    if message.delivery is not Delivery.HELD:
+        return Came(mailed=message.delivery is not Delivery.NONE)
+    return Came(desk.is_mailed(bench, number), message.id, moment.at, moment.later)
 
 
 def _fresh(sheet: Sheet, form: AnswerForm) -> AnswerForm:

@@ -12,6 +12,7 @@ from cs_plugin.web.csv_export import CsvExport
 from cs_plugin.web.deliveries import DeliveryPages
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.figures import FiguresPages
+from cs_plugin.web.held_replies import HeldReplies
 from cs_plugin.web.merging import MergePages
 from cs_plugin.web.original_html import OriginalPages
 from cs_plugin.web.saved_views import SavedViewPages
@@ -29,6 +30,7 @@ class ThreadView(
     SqlQueryPages,
     ThreadDrafts,
     ThreadPresence,
+    HeldReplies,
     OriginalPages,
     DeliveryPages,
     MergePages,

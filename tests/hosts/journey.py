@@ -81,6 +81,7 @@ def config_of(kind: Kind, smtp: SMTPServer) -> Mapping[str, object]:
         "CS_BACKGROUND": False,
         "CS_ENTRY_POINTS": False,
         "CS_FORM_MIN_SECONDS": 0,   # this visitor types fast
+        "CS_UNDO_SECONDS": 0,
         **({"CS_ADMIN_PUBLIC_URL": kind.admin_public} if kind.admin_public else {}),
     }
 

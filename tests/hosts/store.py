@@ -164,6 +164,8 @@ def make_store(database: str, folder: Path, *, plugins: Sequence[object] = (), m
         CS_MAIL_FROM="desk@shop.example",
         CS_BACKGROUND=False,
         CS_ENTRY_POINTS=False,
+        # Where undo is not what a test is about, a reply leaves at once.
+        CS_UNDO_SECONDS=0,
         TESTING=True,
     )
     if os.environ.get(OWN_BIND):

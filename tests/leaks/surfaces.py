@@ -457,6 +457,12 @@ _MAILBOX = {
     "sign_in": "", "folder": "", "afterwards": "leave",
 }  # fmt: skip
 _OF_LIST = "cs_threads.{}".format
+
+
+def _held(one: Thing) -> Mapping[str, Any]:
+    return {"thread_id": one.thread, "message_id": one.message}
+
+
 DEEDS: Mapping[str, Deed] = {
     "reply": Deed(_OF_LIST("thread_page"), "thread", lambda _one: {"text": "changed", "then": "close", "seen": 999_999}, "reply", _one, only=_plain),
     "note": Deed(_OF_LIST("thread_page"), "thread", lambda _one: {"note": "changed", "then": "note"}, "reply", _one, only=_plain),
@@ -474,6 +480,9 @@ DEEDS: Mapping[str, Deed] = {
     "draft": Deed(_OF_LIST("thread_draft"), "thread", lambda _one: {"text": "changed", "draft": "save"}, "reply", _one, only=_plain),
     "discard a draft": Deed(_OF_LIST("thread_draft"), "thread", lambda _one: {"draft": "discard"}, "reply", _one, only=_plain),
     "presence": Deed(_OF_LIST("thread_presence"), "thread", lambda _one: {}, "view", _one, only=_plain),
+    "undo of a reply": Deed(_OF_LIST("thread_undo"), "held", lambda _one: {}, "reply", _held),
+    "a reply sent before its time": Deed(_OF_LIST("thread_send_now"), "held", lambda _one: {}, "reply", _held),
+    "a reply discarded": Deed(_OF_LIST("thread_discard"), "held", lambda _one: {}, "reply", _held),
     "revoke": Deed(_OF_LIST("thread_revoke"), "thread", lambda _one: {}, "reply", _one, only=_plain),
     "restore": Deed(_OF_LIST("thread_restore"), "thread", lambda _one: {}, "delete", _one, only=lambda one: one.folder == "bin"),
     "not spam": Deed(_OF_LIST("thread_not_spam"), "thread", lambda _one: {}, "reply", _one, only=lambda one: one.folder == "spam"),

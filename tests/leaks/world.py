@@ -316,6 +316,10 @@ def _plant_threads(world: World, shop_id: str, *, more: int) -> None:
     of_order = {"channel": Channel.ORDER_PAGE, "order_id": f"15{shop_id}", "contact_id": None, "subject": word}
     ordered = thread(jan, "ordered", sent=of_order, ordered=True)
     do(store, lambda bench: desk.assign(bench, store.actor(), ordered.id, None))
+    # A reply that nobody has released: it changes nothing, and stands on no customer's page.
+    later = {"release_at": store.clock() + dt.timedelta(days=900), "later": True}
+    waits = do(store, lambda bench: desk.reply(bench, store.actor(), ordered.id, Answer(f"{word} unsent", **later)).id)
+    world.plant("held", waits, frozenset({shop_id}), thread=ordered.id, message=waits)
     offered = [one.id for one in world.of("contact", shared=True) if shop_id in one.shops]
     pending = thread(ida, "pending", status="pending1", assigned=True, sent={"language": "fr", "contact_id": offered[0] if offered else own})
     do(store, lambda bench: desk.set_status(bench, store.actor(), [pending.id], Status.PENDING1))

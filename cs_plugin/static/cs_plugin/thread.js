@@ -9,7 +9,6 @@
   prepare(page);
   if (narrow()) fold(page);
   showNewest();
-  if (answer) files();
   if (answer) once();
   keys();
 
@@ -57,8 +56,17 @@
     }
   });
 
-  function change(fresh, form) {
-    all("[data-part]", page).forEach((part) => {
+  // What leaves by itself moves the thread too: the page is fetched anew when its time has come.
+  document.addEventListener("cs-stale", async () => {
+    try {
+      const response = await fetch(location.href);
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (response.ok && fresh.querySelector(".cs-thread-page")) change(fresh, page, ["head", "conversation", "side"]);
+    } catch { /* the page stands as it was */ }
+  });
+
+  function change(fresh, form, parts) {
+    all("[data-part]", page).filter((part) => !parts || parts.includes(part.dataset.part)).forEach((part) => {
       const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
       if (!other) return;
       const blocks = "details.cs-side-block:not(.cs-forward)";
@@ -108,72 +116,6 @@
     if (!newest || !answer || location.hash || new URLSearchParams(location.search).has("before") || answer.querySelector("[autofocus]")) return;
     const room = innerHeight - answer.offsetHeight;
     if (newest.getBoundingClientRect().bottom > room) scrollBy({ top: newest.getBoundingClientRect().bottom - room + 8, behavior: "instant" });
-  }
-
-  // Chosen files stand as chips that can be taken away again; what is too large is told before it is sent.
-  function files() {
-    const input = document.getElementById("cs-file"), shelf = answer.querySelector("[data-files]");
-    if (!input) return;
-    answer.classList.add("cs-has-script");
-    const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3)).toLocaleString(document.documentElement.lang || undefined)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-    let chosen = [];
-    const keep = () => {
-      const basket = new DataTransfer();
-      chosen.forEach((file) => basket.items.add(file));
-      input.files = basket.files;
-      draw();
-    };
-    const draw = () => {
-      all("[data-chosen]", shelf).forEach((chip) => chip.remove());
-      chosen.forEach((file, place) => {
-        const chip = document.createElement("span"), name = document.createElement("bdi"), weight = document.createElement("span"), away = document.createElement("button");
-        chip.className = "cs-file";
-        chip.dataset.chosen = "";
-        name.textContent = file.name;
-        weight.className = "cs-muted";
-        weight.textContent = size(file.size);
-        away.type = "button";
-        away.className = "cs-file-away";
-        away.setAttribute("aria-label", answer.dataset.remove.replace("%(name)s", () => file.name));
-        away.innerHTML = '<svg aria-hidden="true"><use href="#cs-i-cross"/></svg>';
-        away.addEventListener("click", () => { chosen.splice(place, 1); keep(); input.focus(); });
-        chip.append(name, weight, away);
-        shelf.append(chip);
-      });
-      input.setCustomValidity(wrong());
-    };
-    const wrong = () => {
-      const { most, each, together, tooLarge, tooMany } = answer.dataset;
-      const kept = all("[name=kept_file]:checked", shelf).length;
-      if (chosen.length + kept > Number(most)) return tooMany;
-      const large = chosen.find((file) => file.size > Number(each));
-      if (large) return `${large.name}: ${tooLarge}`;
-      return chosen.reduce((sum, file) => sum + file.size, 0) > Number(together) ? tooLarge : "";
-    };
-    input.addEventListener("change", () => { chosen = [...chosen, ...input.files]; keep(); });
-    answer.addEventListener("submit", (event) => {
-      input.setCustomValidity(wrong());
-      if (input.checkValidity()) return;
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      tell(input.validationMessage, input);
-    });
-    input.addEventListener("invalid", (event) => event.preventDefault());
-    addEventListener("pageshow", () => { if (input.files.length && !chosen.length) { chosen = [...input.files]; draw(); } });
-  }
-
-  function tell(words, field) {
-    const before = document.getElementById("cs-file-error");
-    const line = before ?? document.createElement("div"), text = document.createElement("span");
-    line.id = "cs-file-error";
-    line.className = "cs-error";
-    line.setAttribute("role", "alert");
-    line.innerHTML = '<svg aria-hidden="true"><use href="#cs-i-warn"/></svg>';
-    text.textContent = words;
-    line.append(text);
-    if (!before) answer.querySelector(".cs-answer-send").before(line);
-    field.setAttribute("aria-describedby", line.id);
-    field.focus();
   }
 
   // A second click while the first is on its way would only wait for it.
