@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from cs_plugin.desk.answering import Answer, add_note, reply, retry_mail
 from cs_plugin.desk.asking import answer_question
+from cs_plugin.desk.beginning import Opened, begin_conversation
 from cs_plugin.desk.bench import Bench
+from cs_plugin.desk.blocking import block_senders, unblock, unblock_senders
+from cs_plugin.desk.customers import link_customer, unlink_customer
 from cs_plugin.desk.forwarding import Target, forward
-from cs_plugin.desk.handling import assign, assign_several, delete, move_to_contact, not_spam, restore, set_status
+from cs_plugin.desk.handling import assign, assign_several, delete, mark_spam, move_to_contact, not_spam, restore, set_status
+from cs_plugin.desk.happenings import leave_event
 from cs_plugin.desk.housekeeping import change_customer, make_first_contacts, merge_customers
 from cs_plugin.desk.links import revoke_link
 from cs_plugin.desk.ordering import write_on_order
@@ -20,6 +24,7 @@ __all__ = [
     "Answer",
     "Bench",
     "Keeping",
+    "Opened",
     "Target",
     "Vetted",
     "VettedMail",
@@ -27,6 +32,8 @@ __all__ = [
     "answer_question",
     "assign",
     "assign_several",
+    "begin_conversation",
+    "block_senders",
     "change_customer",
     "delete",
     "expect_mails",
@@ -34,8 +41,11 @@ __all__ = [
     "in_the_bin",
     "kept_no_longer",
     "kept_since_in_shops",
+    "leave_event",
+    "link_customer",
     "look_at_secrets",
     "make_first_contacts",
+    "mark_spam",
     "merge_customers",
     "move_to_contact",
     "not_spam",
@@ -49,6 +59,9 @@ __all__ = [
     "revoke_link",
     "seal_secrets_anew",
     "set_status",
+    "unblock",
+    "unblock_senders",
+    "unlink_customer",
     "vet",
     "vet_mail",
     "was_taken",

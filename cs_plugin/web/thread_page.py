@@ -29,25 +29,29 @@ from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
 from cs_plugin.web.bell import thread_opened
+from cs_plugin.web.beside_thread import actions_of, words_beside
 from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
 from cs_plugin.web.customer_block import CustomerBlock, ask_host
-from cs_plugin.web.desk_view import DeskView, guarded
+from cs_plugin.web.customer_link import CustomerLinkPages
+from cs_plugin.web.desk_view import guarded
 from cs_plugin.web.downloads import FileGoneError, send_attachment, send_original
 from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
+from cs_plugin.web.key_choice import KeyChoice
 from cs_plugin.web.list_state import ListState
 from cs_plugin.web.list_surroundings import MOST_ASKED
+from cs_plugin.web.new_message import NewMessagePages
 from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.predefined_choice import OVERWRITE
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_good
+from cs_plugin.web.spam_pages import SpamPages
 from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits
 
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
-_TO_LINK = ("/", "?", "#", "http://", "https://")
 
 
-class ThreadPages(DeskView):
+class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
     """The pages of one thread, beside those of the list."""
 
     @expose("/<thread_id>/", methods=("GET", "POST"))
@@ -310,7 +314,8 @@ class ThreadPages(DeskView):
         if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
-        block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
+        linked = self._is_linked(sheet)
+        block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified, linked=linked)
         answer = form.with_predefined(sheet.offered, sheet.beginning) if form else _fresh(sheet, left or AnswerForm(FormKey.new(here.now)))
         page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {})
         return page, code if refused else 200
@@ -357,7 +362,8 @@ class ThreadPages(DeskView):
             language_name=i18n.locale_of(facts.language).get_display_name(language) or facts.language,
             own_language_name=next((one.name for one in here.languages if one.code == facts.language), facts.language),
             panels=_panels(plugins.collect(here.desk.manager, "cs_thread_panel", thread=facts, employee=me)),
-            actions=_actions(plugins.collect(here.desk.manager, "cs_thread_actions", thread=facts, employee=me)),
+            actions=actions_of(plugins.collect(here.desk.manager, "cs_thread_actions", thread=facts, employee=me)),
+            **words_beside(here, sheet, block),
             url=self._url,
             back=list_url_of(request.args.get("back")),
             next_url=_address("next_unanswered", {**self._kept(), "besides": facts.id}),
@@ -476,9 +482,3 @@ def _contacts(sheet: Sheet) -> list[tuple[str, str]]:
 def _panels(answers: list[Any]) -> list[Any]:
     """Return what plugins put into the side column; the template escapes all that is not Markup."""
     return [answer for answer in answers if isinstance(answer, str) and answer]
-
-
-def _actions(answers: list[Any]) -> list[tuple[str, str]]:
-    """Return the links that plugins put into the menu; what is no pair of a label and an address to go to is left out."""
-    pairs = [pair for answer in answers if isinstance(answer, (list, tuple)) for pair in answer if isinstance(pair, (list, tuple)) and len(pair) == 2]
-    return [(str(label), str(url)) for label, url in pairs if str(url).lower().startswith(_TO_LINK)]
