@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import url_for
+from flask import request, url_for
 
 from cs_plugin.rules.actions import ThreadAction
 from cs_plugin.rules.order_references import named_in
@@ -32,12 +32,8 @@ def words_beside(here: Visit, sheet: Sheet, block: CustomerBlock) -> dict[str, A
         "named_orders": _named_orders(sheet, block),
         "action_fields": host_actions.fields(number),
         "new_message_url": url_for("cs_threads.new_message", about=number, **several),
-        "keys_on": here.preferences.get(KEYS) is not False,
+        "kept_back": request.args.get("back", ""),
     }
-
-
-# The name under which it is remembered whether single keys do anything (`web.key_choice`).
-KEYS = "single_keys"
 
 
 def _blocking(here: Visit, sheet: Sheet) -> ShownBlock | None:

@@ -10,11 +10,13 @@ from flask_admin import expose
 
 from cs_plugin.i18n import marked as _
 from cs_plugin.store.preferences import set_preference
-from cs_plugin.web.beside_thread import KEYS
 from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_address import list_url_of
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
+
+# The name under which it is remembered; `_keys.html` asks for it.
+KEYS = "single_keys"
 
 
 class KeyChoice(DeskView):
