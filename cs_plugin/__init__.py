@@ -6,6 +6,7 @@ from cs_plugin.adapters import Orders, People, StoreAnswers, by_role
 from cs_plugin.errors import CustomerServiceError, InvalidInputError, UndeliverableError
 from cs_plugin.extension import CustomerService
 from cs_plugin.hookspecs import hookimpl, hookspec
+from cs_plugin.rules.actions import ThreadAction
 from cs_plugin.rules.facts import MessageFacts, Received, ThreadFacts
 from cs_plugin.rules.inquiry import Inquiry
 from cs_plugin.rules.languages import Language
@@ -35,6 +36,7 @@ __all__ = [
     "Received",
     "Shop",
     "StoreAnswers",
+    "ThreadAction",
     "ThreadFacts",
     "UndeliverableError",
     "by_role",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from cs_plugin.rules.actions import ThreadAction
 from cs_plugin.rules.facts import MessageFacts, Received, ThreadFacts
 from cs_plugin.rules.inquiry import Inquiry
 from cs_plugin.rules.languages import Language
@@ -420,6 +421,8 @@ def cs_sync_finished(mailbox_id: int, counts: Mapping[str, int], error: str | No
 def cs_thread_panel(thread: ThreadFacts, employee: Employee) -> Markup | None:
     """Put a block into the side column of a thread's page. Text is escaped; return Markup for HTML.
 
+    A form in it that posts to a page of the host's carries what `cs_action_fields` answers, and that page asks `cs_action_posted`.
+
     ```python
     @hookimpl
     def cs_thread_panel(thread, employee):
@@ -429,13 +432,17 @@ def cs_thread_panel(thread: ThreadFacts, employee: Employee) -> Markup | None:
 
 
 @hookspec
-def cs_thread_actions(thread: ThreadFacts, employee: Employee) -> Sequence[tuple[str, str]] | None:
-    """Put links into the menu of a thread's page: a label and an address each.
+def cs_thread_actions(thread: ThreadFacts, employee: Employee) -> Sequence[tuple[str, str] | ThreadAction] | None:
+    """Put links into the menu of a thread's page, a label and an address each, and buttons that do something: `ThreadAction`.
+
+    A button posts to a path of this site, with the desk's token, the thread and the way back; the page there asks `cs_action_posted` before it acts,
+    and leaves an event with `cs_leave_event`.
 
     ```python
     @hookimpl
     def cs_thread_actions(thread, employee):
-        return [("Refund the order", f"/admin/refund/{thread.order_id}")]
+        if thread.order_id:
+            return [("Order", f"/admin/order/{thread.order_id}"), ThreadAction("Refund the order", f"/admin/refund/{thread.order_id}")]
     ```
     """
 
@@ -605,6 +612,45 @@ def cs_admin_header() -> Markup | None:
 
     ```python
     bell = customer_service.hook.cs_admin_header()
+    ```
+    """
+
+
+@hookspec(firstresult=True)
+def cs_action_fields(thread_id: int) -> Markup | None:
+    """Ask the desk for the hidden fields of a form in `cs_thread_panel` that posts to a page of the host's: the token, the thread and the way back.
+
+    In a template it is `{{ cs_action_fields(thread.id) }}`. None: there is no request.
+
+    ```python
+    fields = customer_service.hook.cs_action_fields(thread_id=21)
+    ```
+    """
+
+
+@hookspec(firstresult=True)
+def cs_action_posted(permission: str) -> ThreadFacts | None:
+    """Ask the desk whether the request is a good post of a `ThreadAction`, or of a form with `cs_action_fields`, and about which thread.
+
+    It is one where the form's token is genuine and the employee who is signed in holds the permission ("reply", "delete" …) in the thread's shop. What
+    the employee may do with the host's own order the host checks itself. None: refuse it. It reads in the caller's transaction and writes nothing.
+
+    ```python
+    thread = customer_service.hook.cs_action_posted(permission="reply")
+    ```
+    """
+
+
+@hookspec(firstresult=True)
+def cs_leave_event(thread_id: int, text: str, employee: Employee | None) -> bool | None:
+    """Leave an event in a thread's timeline, in the host's own words (300 letters at most), such as "Refunded 68.00 EUR".
+
+    `employee` is who did it, None where the store did. Joins the caller's transaction and never commits. True: it was left; False: there is no such
+    thread, or the employee may not view it. Customers never see events.
+
+    ```python
+    customer_service.hook.cs_leave_event(thread_id=21, text="Refunded 68.00 EUR", employee=None)
+    db.session.commit()
     ```
     """
 

@@ -665,6 +665,55 @@ def fire_admin_header(store: Store) -> None:
             assert store.customer_service.hook.cs_admin_header() is None
 
 
+def fire_action_fields(store: Store) -> None:
+    """The fields name the thread and the way back; outside of a request there are none."""
+    assert store.customer_service.hook.cs_action_fields(thread_id=21) is None
+    with store.app.test_request_context():
+        fields = str(store.customer_service.hook.cs_action_fields(thread_id=21))
+    assert 'name="csrf_token"' in fields
+    assert '<input type="hidden" name="thread_id" value="21">' in fields
+    assert '<input type="hidden" name="next" value="/cs-admin/customer-service/21/">' in fields
+
+
+def fire_action_posted(store: Store) -> None:
+    """A genuine post tells its thread, and only to who holds the permission there; a read or a forged one tells none."""
+    fire_contact_form(store)
+    store.db.session.commit()
+    [thread] = threads_of(store)
+    seen = []
+    store.app.add_url_rule("/acted", "acted", lambda: seen.append(posted_at(store)) or "", methods=["GET", "POST"])
+    client = store.client(employee=MARIE)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(f"{list_url(store)}{thread.id}/").text)
+    assert token is not None
+    for form in ({"csrf_token": token[1], "thread_id": thread.id}, {"csrf_token": token[1], "thread_id": 987}, {"thread_id": thread.id}):
+        client.post("/acted", data=form)
+    client.get("/acted")
+    store.answers.grants[MARIE.id] = {"view": ["1"], "reply": ["2"]}
+    client.post("/acted", data={"csrf_token": token[1], "thread_id": thread.id})
+    assert seen == [thread.id, None, None, None, None]
+
+
+def posted_at(store: Store) -> int | None:
+    """The thread for which an action was posted."""
+    posted = store.customer_service.hook.cs_action_posted(permission="reply")
+    return posted.id if posted is not None else None
+
+
+def fire_leave_event(store: Store) -> None:
+    """The timeline tells it, with who did it; there is none in a thread that is not there, or that the employee may not view."""
+    fire_contact_form(store)
+    [thread] = threads_of(store)
+    fire, number = store.customer_service.hook.cs_leave_event, thread.id
+    assert fire(thread_id=number, text="Refunded 68.00 <b>EUR</b>", employee=MARIE) is True
+    assert fire(thread_id=number, text="Parcel lost", employee=None) is True
+    store.answers.grants[JOHN.id] = {"view": ["2"]}
+    assert [fire(thread_id=number, text="x", employee=JOHN), fire(thread_id=987, text="x", employee=None)] == [False, False]
+    store.db.session.commit()
+    html = page(store, f"{list_url(store)}{number}/")
+    assert "Refunded 68.00 &lt;b&gt;EUR&lt;/b&gt;" in html
+    assert "Parcel lost" in html
+
+
 def answers_none_yet(name: str, **arguments: object) -> Callable[[Store], None]:
     """A hook that the desk does not answer yet, as its documentation says; when it does, a test of its own comes here."""
 
@@ -682,6 +731,9 @@ FIRED: Mapping[str, Callable[[Store], None]] = {
     "cs_order_panel": fire_order_panel,
     "cs_customer_order_panel": fire_customer_order_panel,
     "cs_admin_header": fire_admin_header,
+    "cs_action_fields": fire_action_fields,
+    "cs_action_posted": fire_action_posted,
+    "cs_leave_event": fire_leave_event,
     "cs_customer_changed": fire_customer_changed,
     "cs_customers_merged": fire_customers_merged,
     "cs_customer_erased": answers_none_yet("cs_customer_erased", customer_id="7", email="jan@example.com"),

@@ -39,7 +39,7 @@ from cs_plugin.jobs import put as put_job
 from cs_plugin.rules.inquiry import Sender
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
-from cs_plugin.store import notices
+from cs_plugin.store import blocked, notices
 from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.models import ContactShop, Job, Merge, Message, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
@@ -633,6 +633,58 @@ def test_views_count_what_is_theirs(world: World) -> None:
                 assert counts.get(view, "0") == str(len(due)), (who.name, context, view)
 
 
+@pytest.mark.shows("2.11", "12.1")
+def test_blocked_senders_are_listed_in_their_own_shops(planted: Planted) -> None:
+    """Those of another shop are neither shown nor unblocked, and those of all shops only by who answers in all."""
+    world = planted.as_it_was()
+    with world.store.desk.sessions() as session:
+        for number, shop in enumerate(("", *sorted(SHOPS)), 1):
+            blocked.block(session, f"blocked{number}@stranger.example", shop, "1", world.store.clock.now)
+        session.commit()
+    for who in PEOPLE:
+        page, held = client_of(world, who).get(path(world, "cs_threads.blocked_senders", {"shop": "all"})), who.may("reply")
+        assert page.status_code == (200 if held else 403), who.name
+        everywhere = who.grants.get("reply") is ALL and who.grants.get("view") is ALL
+        for number, shop in enumerate(("", *sorted(SHOPS)), 1):
+            theirs = everywhere or shop in held
+            assert (f"blocked{number}@stranger.example" in page.text) is theirs, (who.name, number)
+            if not theirs:
+                before = dump(world.store)
+                client_of(world, who).post(path(world, "cs_threads.blocked_senders", {}), data={"sender": str(number)})
+                assert changed(before, dump(world.store)) == [], (who.name, number)
+
+
+@pytest.mark.shows("12.1")
+def test_a_conversation_is_begun_only_in_shops_where_they_may_answer(planted: Planted) -> None:
+    """The form offers no other shop, tells nothing of another's thread, and what names another shop goes nowhere else but into one of their own."""
+    world = planted.as_it_was()
+    for who in PEOPLE:
+        address, held = path(world, "cs_threads.new_message", {}), who.may("reply")
+        for thing in world.of("thread", main=True):
+            page = client_of(world, who).get(path(world, "cs_threads.new_message", {"about": thing.id}))
+            assert page.status_code == (200 if held else 403), who.name
+            assert list(strangers_in(page.text, who.may("view"))) == [], who.name
+        for shop in sorted(SHOPS - held):
+            client_of(world, who).post(address, data={"in_shop": shop, "kind": "note", "note": "changed", "subject": "changed", "send": "note"})
+            with world.store.desk.sessions() as session:
+                begun = set(session.scalars(select(Thread.shop_id).where(Thread.subject == "changed")))
+            assert begun <= held, who.name
+
+
+@pytest.mark.shows("12.1")
+def test_a_link_is_taken_back_only_where_they_may_answer(planted: Planted) -> None:
+    """Whoever may not answer in the shop of a thread changes nothing about whose it is."""
+    world = planted.as_it_was()
+    before = dump(world.store)
+    for who in PEOPLE:
+        for thing in world.of("thread"):
+            if not thing.shops & who.may("reply"):
+                for endpoint in ("cs_threads.thread_link_customer", "cs_threads.thread_unlink_customer"):
+                    answer = client_of(world, who).post(path(world, endpoint, {"thread_id": thing.id}))
+                    assert answer.status_code in (403, 404), (who.name, thing.id)
+    assert changed(before, dump(world.store)) == []
+
+
 @pytest.mark.shows("6.13", "12.1")
 def test_saved_views_are_their_employees_own(planted: Planted) -> None:
     """Another's own is neither listed nor opened nor changed; a shared one is read by all, and changed by who may configure every shop."""
@@ -704,7 +756,8 @@ def test_what_shows_nothing_of_shops_shows_nothing(world: World) -> None:
         sized = {
             permission: client_of(world, who).post(path(world, endpoint, {}), data={"size": "20"})
             for endpoint, permission in (
-                ("cs_threads.choose_size", "view"), ("cs_contacts.choose_size", "configure"), ("cs_threads.fold_figures", "view")
+                ("cs_threads.choose_size", "view"), ("cs_threads.choose_keys", "view"),
+                ("cs_contacts.choose_size", "configure"), ("cs_threads.fold_figures", "view")
             )
         }
         for permission, answer in sized.items():
@@ -995,6 +1048,8 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "counted_by_ranges": lambda world: leaks_of_readers(world, ("counted_by_ranges",)),
     "ids_by_ranges": lambda world: leaks_of_readers(world, ("ids_by_ranges",)),
     "matching_ids": lambda world: leaks_of_readers(world, ("matching_ids",)),
+    "customers_named": lambda world: leaks_of_readers(world, ("customers_named",)),
+    "laid_in_spam_at": lambda world: leaks_of_readers(world, ("laid_in_spam_at",)),
     "get": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
     "among": lambda world: leaks_of_question(world),
     "rows": lambda world: leaks_of_readers(world, ("rows",)),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from cs_plugin.desk.answering import Answer, add_note, is_mailed, reply, retry_mail
 from cs_plugin.desk.asking import answer_question
+from cs_plugin.desk.beginning import Opened, begin_conversation
 from cs_plugin.desk.bench import Bench
+from cs_plugin.desk.blocking import block_senders, unblock, unblock_senders
+from cs_plugin.desk.customers import link_customer, unlink_customer
 from cs_plugin.desk.forwarding import Target, forward
-from cs_plugin.desk.handling import assign, assign_several, delete, move_to_contact, not_spam, restore, set_status
+from cs_plugin.desk.handling import assign, assign_several, delete, mark_spam, move_to_contact, not_spam, restore, set_status
+from cs_plugin.desk.happenings import leave_event
 from cs_plugin.desk.housekeeping import change_customer, make_first_contacts, merge_customers
 from cs_plugin.desk.links import revoke_link
 from cs_plugin.desk.merging import merge
@@ -24,6 +28,7 @@ __all__ = [
     "Answer",
     "Bench",
     "Keeping",
+    "Opened",
     "TakenBack",
     "Target",
     "Vetted",
@@ -32,6 +37,8 @@ __all__ = [
     "answer_question",
     "assign",
     "assign_several",
+    "begin_conversation",
+    "block_senders",
     "change_customer",
     "delete",
     "discard",
@@ -42,8 +49,11 @@ __all__ = [
     "is_mailed",
     "kept_no_longer",
     "kept_since_in_shops",
+    "leave_event",
+    "link_customer",
     "look_at_secrets",
     "make_first_contacts",
+    "mark_spam",
     "merge",
     "merge_customers",
     "move_message",
@@ -63,8 +73,11 @@ __all__ = [
     "send_now",
     "set_status",
     "split",
-    "undo",
     "take_back",
+    "unblock",
+    "unblock_senders",
+    "undo",
+    "unlink_customer",
     "vet",
     "vet_mail",
     "was_taken",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cs_plugin import outbox
@@ -54,10 +54,8 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
     Raise InvalidInputError for an empty text, NewerMessagesError where somebody has written in the thread since
     (the customer, a colleague, or the same employee whose form was posted twice), NotFoundError and NotPermittedError.
     """
-    text = _checked_text(answer.text, _("Reply message is required"))
-    cc = tuple(dict.fromkeys(checked_address(address, "cc") for address in answer.cc if address.strip()))
-    if len(cc) > MAX_CC:
-        raise InvalidInputError("cc", _("Too many addresses: %(most)s at most."), most=MAX_CC)
+    text = checked_text(answer.text, _("Reply message is required"))
+    cc = checked_copies(answer.cc)
     thread = locked(bench, actor, Permission.REPLY, thread_id)
     _check_open_to_reply(bench, thread, answer)
     if cc and not letters.is_sent(bench, thread, "reply"):
@@ -115,7 +113,7 @@ def release(bench: Bench, actor: Actor, thread: Thread, message: Message) -> Mes
 
 def add_note(bench: Bench, actor: Actor, thread_id: int, text: str, stored: tuple[StoredFile, ...] = ()) -> Message:
     """Note something that no customer ever sees. Raise as `reply` does."""
-    text = _checked_text(text, _("This field cannot be empty"))
+    text = checked_text(text, _("This field cannot be empty"))
     thread = locked(bench, actor, Permission.REPLY, thread_id)
     return note_in(bench, actor, thread, text, stored)
 
@@ -133,6 +131,24 @@ def write_in(bench: Bench, actor: Actor, thread: Thread, text: str, *, begun: bo
         letters.send_order_message(bench, thread, message, author, (), reference=reference, question=question)
 
     _release(bench, actor, thread, message, (), options, then=None if begun else _status_after(answer, options), send=send)
+    return message
+
+
+def write_first(bench: Bench, actor: Actor, thread: Thread, text: str, cc: tuple[str, ...], stored: tuple[StoredFile, ...]) -> Message:
+    """Write the first message of a thread that an employee has begun with a customer: it keeps its status. The text has been checked.
+
+    Raise InvalidInputError for copies where nothing is mailed.
+    """
+    _check_open_to_reply(bench, thread, Answer(text))
+    if cc and not letters.is_sent(bench, thread, "reply"):
+        raise InvalidInputError("cc", _("Answers of this contact are not mailed, so nobody can get a copy."))
+    message = _write(bench, actor, thread, text, private=False)
+    message.cc = list(cc) or None
+
+    def send(author: str, question: str) -> None:
+        letters.send_reply(bench, thread, message, author, cc, stored, question=question, begins=True)
+
+    _release(bench, actor, thread, message, stored, bench.options(thread.shop_id), then=None, send=send)
     return message
 
 
@@ -223,7 +239,16 @@ def _last_of_customer(bench: Bench, thread: Thread) -> str | None:
     return "\n".join(f"> {line}".rstrip() for line in last.text.strip().split("\n")) if last is not None and last.text.strip() else None
 
 
-def _checked_text(text: str, blank: str) -> str:
+def checked_copies(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses that get a copy, each once. Raise InvalidInputError for one that is wrong, or too many."""
+    cc = tuple(dict.fromkeys(checked_address(address, "cc") for address in addresses if address.strip()))
+    if len(cc) > MAX_CC:
+        raise InvalidInputError("cc", _("Too many addresses: %(most)s at most."), most=MAX_CC)
+    return cc
+
+
+def checked_text(text: str, blank: str) -> str:
+    """Return a text as it is kept. Raise InvalidInputError for one that is empty, with the sentence `blank`, or too long."""
     text = clean_text(text).strip()
     if not text:
         raise InvalidInputError("text", blank)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import select, update
 
 from cs_plugin import outbox
 from cs_plugin.desk import letters
 from cs_plugin.desk.bench import Bench, facts_of_thread
-from cs_plugin.desk.holding import DELETED, hold_replies
+from cs_plugin.desk.holding import DELETED, SPAM, hold_replies
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.people import Employee
@@ -38,7 +38,7 @@ def locked(bench: Bench, actor: Actor, permission: Permission, thread_id: int) -
 
 def set_status(bench: Bench, actor: Actor, thread_ids: Collection[int], status: Status) -> int:
     """Set the status of threads and return how many have changed. Threads that the employee may not change are left out."""
-    changed = [thread for thread in _several(bench, actor, Permission.REPLY, thread_ids) if thread.status is not status]
+    changed = [thread for thread in several(bench, actor, Permission.REPLY, thread_ids) if thread.status is not status]
     for thread in changed:
         move(bench, actor, thread, status)
     return len(changed)
@@ -80,7 +80,7 @@ def assign_several(bench: Bench, actor: Actor, thread_ids: Collection[int], assi
     assignee, theirs = (None, NO_GRANTS) if assignee_id is None else colleague(bench, actor, assignee_id)
     if assignee_id is not None and assignee is None:
         raise InvalidInputError("assignee", CANNOT_TAKE)
-    found = _several(bench, actor, Permission.REPLY, thread_ids)
+    found = several(bench, actor, Permission.REPLY, thread_ids)
     able = [thread for thread in found if assignee is None or theirs.allow(Permission.VIEW, thread.shop_id)]
     changed = [thread for thread in able if thread.assignee_id != assignee_id]
     for thread in changed:
@@ -127,32 +127,32 @@ def delete(bench: Bench, actor: Actor, thread_ids: Collection[int], *, moment: d
 
     `moment` is when that was asked for, by which one deletion that is done in pieces is known as one; now, where it is not given.
     """
-    binned = [thread for thread in _several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is not Folder.BIN]
+    binned = [thread for thread in several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is not Folder.BIN]
     for thread in binned:
         bench.note_event(thread, "deleted", actor, folder=thread.folder.value)
         thread.folder, thread.binned_at = Folder.BIN, moment or bench.now
-        _cancel_mail(bench, thread)
+        _cancel_mail(bench, thread, _("Not sent: the thread was deleted."))
         hold_replies(bench, thread, DELETED)
         bench.session.flush()
         bench.announce("cs_thread_deleted", thread=facts_of_thread(thread), employee=actor.employee)
     return [thread.id for thread in binned]
 
 
-def _cancel_mail(bench: Bench, thread: Thread) -> None:
+def _cancel_mail(bench: Bench, thread: Thread, why: str) -> None:
     """Cancel what waits to leave, and let an answer that will not arrive say so: the thread may come back."""
     outbox.cancel(bench.session, thread.id)
     cancelled = select(OutboxItem.message_id).where(OutboxItem.thread_id == thread.id, OutboxItem.state == OutboxState.CANCELLED)
     bench.session.execute(
         update(Message)
         .where(Message.thread_id == thread.id, Message.delivery == Delivery.QUEUED, Message.id.in_(cancelled))
-        .values(delivery=Delivery.FAILED, delivery_text=_("Not sent: the thread was deleted.")),
+        .values(delivery=Delivery.FAILED, delivery_text=why),
         execution_options={"synchronize_session": "fetch"},
     )
 
 
 def restore(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
     """Take threads out of the bin, back to where they lay, and return which ones. Mail that was cancelled stays so until it is tried again."""
-    restored = [thread for thread in _several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is Folder.BIN]
+    restored = [thread for thread in several(bench, actor, Permission.DELETE, thread_ids) if thread.folder is Folder.BIN]
     for thread in restored:
         thread.folder, thread.binned_at = _folder_before(bench, thread), None
         bench.session.flush()
@@ -160,9 +160,31 @@ def restore(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int
     return [thread.id for thread in restored]
 
 
+def mark_spam(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
+    """Lay threads of the list in spam, cancel what waits to leave for them, and return which ones."""
+    return lay_in_spam(bench, actor, several(bench, actor, Permission.REPLY, thread_ids))
+
+
+def lay_in_spam(bench: Bench, actor: Actor, threads: Iterable[Thread]) -> list[int]:
+    """Lay those of the locked threads in spam that lie in the list, and return which ones."""
+    laid = [thread for thread in threads if thread.folder is Folder.LIST]
+    for thread in laid:
+        thread.folder = Folder.SPAM
+        _cancel_mail(bench, thread, _("Not sent: the thread was marked as spam."))
+        hold_replies(bench, thread, SPAM)
+        bench.session.flush()
+        bench.note_event(thread, "spam", actor)
+    return [thread.id for thread in laid]
+
+
 def not_spam(bench: Bench, actor: Actor, thread_ids: Collection[int]) -> list[int]:
     """Take threads out of spam, into the list, and return which ones. Nothing is mailed about what was written until then."""
-    freed = [thread for thread in _several(bench, actor, Permission.REPLY, thread_ids) if thread.folder is Folder.SPAM]
+    return take_out_of_spam(bench, actor, several(bench, actor, Permission.REPLY, thread_ids))
+
+
+def take_out_of_spam(bench: Bench, actor: Actor, threads: Iterable[Thread]) -> list[int]:
+    """Take those of the locked threads out of spam that lie there, and return which ones."""
+    freed = [thread for thread in threads if thread.folder is Folder.SPAM]
     for thread in freed:
         thread.folder = Folder.LIST
         bench.session.flush()
@@ -176,7 +198,7 @@ def _folder_before(bench: Bench, thread: Thread) -> Folder:
     return Folder(details.get("folder", Folder.LIST))
 
 
-def _several(bench: Bench, actor: Actor, permission: Permission, thread_ids: Collection[int]) -> list[Thread]:
+def several(bench: Bench, actor: Actor, permission: Permission, thread_ids: Collection[int]) -> list[Thread]:
     """Lock those of the threads on which the employee holds the permission. Raise NotFoundError or NotPermittedError where these are none."""
     found = lock_threads(bench.session, Scope(actor.grants.shops(permission)), thread_ids)
     # What has been merged into another thread is none of its own until that is undone.

@@ -73,15 +73,23 @@ def tell_of_message(
 
 
 def send_reply(
-    bench: Bench, thread: Thread, message: Message, author: str, cc: Sequence[str], files: tuple[StoredFile, ...], *, question: str = ""
+    bench: Bench,
+    thread: Thread,
+    message: Message,
+    author: str,
+    cc: Sequence[str],
+    files: tuple[StoredFile, ...],
+    *,
+    question: str = "",
+    begins: bool = False,
 ) -> bool:
     """Queue an employee's answer to the customer, within the conversation that their mail program shows, and its copies.
 
-    `question` is the address of the closing question, empty where none is asked; copies do not ask it. Return whether a mail goes out: the contact
-    may have this mail switched off, and the message says so then.
+    `question` is the address of the closing question, empty where none is asked; copies do not ask it. `begins` says that it answers nothing, and
+    its mail tells the thread's own subject. Return whether a mail goes out: the contact may have it switched off, and the message says so then.
     """
     # It is signed in its text, where whoever wrote it has seen the signature.
-    return _send_to_customer(bench, thread, message, "reply", {"author": author}, cc=cc, files=files, question=question)
+    return _send_to_customer(bench, thread, message, "reply", {"author": author, "begins": begins}, cc=cc, files=files, question=question)
 
 
 def send_order_message(

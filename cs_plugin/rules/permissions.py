@@ -89,6 +89,11 @@ class Grants:
         if not self.allow(permission, shop_id):
             raise NotPermittedError(permission, shop_id)
 
+    def require_everywhere(self, permission: Permission) -> None:
+        """Raise NotPermittedError unless the permission is held in all shops."""
+        if not self.allow_everywhere(permission):
+            raise NotPermittedError(permission)
+
 
 def _shops(shops: object) -> Shops:
     if isinstance(shops, _All):

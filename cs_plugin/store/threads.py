@@ -206,7 +206,11 @@ def counts_of_person(session: Session, scope: Scope, thread: Thread) -> tuple[in
 
 def _same_person(thread: Thread) -> ColumnElement[bool]:
     if thread.customer_id is not None and thread.customer_verified:
-        return or_(Thread.customer_id == thread.customer_id, Thread.address_hash == thread.address_hash)
+        theirs = Thread.customer_id == thread.customer_id
+        return or_(theirs, Thread.address_hash == thread.address_hash) if thread.address else theirs
+    if not thread.address:
+        # Nobody is known of whom nothing is: those of whom a phone call was noted are not one person.
+        return Thread.id == thread.id
     return Thread.address_hash == thread.address_hash
 
 

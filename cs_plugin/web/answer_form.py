@@ -60,9 +60,7 @@ class AnswerForm:
     @property
     def copies(self) -> tuple[str, ...]:
         """Return the addresses under Cc, each once and without its display name."""
-        pieces = (piece.strip() for piece in self.cc.replace(";", ",").split(","))
-        addresses = (parseaddr(piece)[1] or piece if "<" in piece else piece for piece in pieces)
-        return tuple(dict.fromkeys(address for address in addresses if address))
+        return copies_of(self.cc)
 
     def problems(self) -> dict[str, InvalidInputError]:
         """Return what is wrong, field by field, all of it at once; the desk checks again. A form that only changes its text may miss anything."""
@@ -110,6 +108,13 @@ class AnswerForm:
         if error.field == "text":
             return "note" if self.then == NOTE else "text"
         return error.field if error.field in ("cc", "later") else "form"
+
+
+def copies_of(text: str) -> tuple[str, ...]:
+    """Return the addresses of a line, each once and without its display name."""
+    pieces = (piece.strip() for piece in text.replace(";", ",").split(","))
+    addresses = (parseaddr(piece)[1] or piece if "<" in piece else piece for piece in pieces)
+    return tuple(dict.fromkeys(address for address in addresses if address))
 
 
 def beginning(default_message: str, signature: str) -> str:

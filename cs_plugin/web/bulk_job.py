@@ -36,11 +36,13 @@ _AT_ONCE = {"sqlite": 25}
 _AT_ONCE_ELSEWHERE = 200
 # Threads that are looked up at once: a search for words asks the whole index each time.
 _LOOK = 5_000
-DELETE, RESTORE, ASSIGN, NOT_SPAM = "delete", "restore", "assign", "not_spam"
+DELETE, RESTORE, ASSIGN, SPAM, BLOCK, NOT_SPAM = "delete", "restore", "assign", "spam", "block", "not_spam"
 # What each action needs in the shop of a thread.
 NEEDS: Mapping[str, Permission] = {
     **{status.value: Permission.REPLY for status in Status},
     ASSIGN: Permission.REPLY,
+    SPAM: Permission.REPLY,
+    BLOCK: Permission.REPLY,
     NOT_SPAM: Permission.REPLY,
     DELETE: Permission.DELETE,
     RESTORE: Permission.DELETE,
@@ -182,6 +184,11 @@ def _do(bench: Bench, actor: Actor, bulk: Bulk, ids: Collection[int]) -> int:
         return len(desk.restore(bench, actor, ids))
     if bulk.action == ASSIGN:
         return desk.assign_several(bench, actor, ids, bulk.assignee_id, tells=False)
+    if bulk.action == SPAM:
+        # Each piece at the moment of the whole, by which it is taken back.
+        return len(desk.mark_spam(bench.at(bulk.moment), actor, ids))
+    if bulk.action == BLOCK:
+        return len(desk.block_senders(bench.at(bulk.moment), actor, ids))
     if bulk.action == NOT_SPAM:
         return len(desk.not_spam(bench, actor, ids))
     desk.set_status(bench, actor, ids, Status(bulk.action))

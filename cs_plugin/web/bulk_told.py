@@ -14,7 +14,8 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.status import Status
 from cs_plugin.store.models import Job, JobState
 from cs_plugin.store.preferences import set_preference
-from cs_plugin.web.bulk_job import ASSIGN, DELETE, JOB, NOT_SPAM, RESTORE
+from cs_plugin.store.threads import PAGE_SIZES
+from cs_plugin.web.bulk_job import ASSIGN, BLOCK, DELETE, JOB, NOT_SPAM, RESTORE, SPAM
 from cs_plugin.web.reading import Visit
 from cs_plugin.web.status_words import BULK_WORDS
 
@@ -27,6 +28,8 @@ ACTION_WORDS: Mapping[str, str] = {
     DELETE: _("Delete selection"),
     RESTORE: _("Undo"),
     ASSIGN: _("Assign"),
+    SPAM: _("Mark as spam"),
+    BLOCK: _("Block these senders"),
     NOT_SPAM: _("Not spam"),
 }
 _DONE_WORDS: Mapping[str, str] = {DELETE: _("The selection has been successfully deleted."), RESTORE: _("The threads are back in the list.")}
@@ -70,6 +73,15 @@ def tell_no_more(here: Visit, bench: Bench) -> None:
         set_preference(bench.session, employee_id, _READ, max(ended), bench.now)
 
 
+def _undo(job: Job, action: str, reached: int) -> str:
+    """Return what the button "Undo" says; empty where there is none. More than one click takes back the view "Spam" does, with all that match."""
+    if not reached or _runs(job):
+        return ""
+    if action == DELETE:
+        return str(job.payload["moment"])
+    return f"{action} {job.payload['moment']}" if action in (SPAM, BLOCK) and reached <= PAGE_SIZES[-1] else ""
+
+
 def _runs(job: Job) -> bool:
     return job.state in (JobState.WAITING, JobState.RUNNING)
 
@@ -88,7 +100,7 @@ def _told(here: Visit, job: Job) -> BulkTold:
         return i18n.number(language, n)
 
     title, reached = say(ACTION_WORDS[action]), int(job.result.get("reached", 0))
-    undo = job.payload["moment"] if action == DELETE and reached and not _runs(job) else ""
+    undo = _undo(job, action, reached)
     if _runs(job):
         if job.total is None and not job.done:
             return BulkTold(job.id, True, 0, None, say(_("%(action)s: this begins in a moment."), action=title), "info")

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from cs_plugin.host import Host
 from cs_plugin.rules.facts import ThreadFacts
+from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.orders import Order, OrderStep
 from cs_plugin.rules.permissions import Grants, Permission
 
@@ -40,6 +41,7 @@ class ShownOrder:
 class CustomerBlock:
     """The customer as the page shows them. `same_address_as` names an account whose address an unverified sender merely has in common.
 
+    `linked` says that the account is theirs by an employee's word, and that nothing has proved it.
     `steps` are the statuses of the thread's own order, whose reference is `order_reference`.
     """
 
@@ -53,12 +55,16 @@ class CustomerBlock:
     order_reference: str = ""
     order_url: str = ""
     steps: tuple[OrderStep, ...] = ()
+    linked: bool = False
 
 
-def ask_host(host: Host, grants: Grants, thread: ThreadFacts, name: str, *, verified: bool) -> CustomerBlock:
+def ask_host(host: Host, grants: Grants, thread: ThreadFacts, name: str, *, verified: bool, linked: bool = False) -> CustomerBlock:
     """Ask the host about the customer of a thread, for an employee with these grants: orders of shops that they may not view are left out."""
-    known = thread.customer_id is not None and verified
+    known = thread.customer_id is not None and (verified or linked)
     account = host.find_customer(customer_id=thread.customer_id, shop_id=thread.shop_id) if known else None
+    if not verified and (account is None or address_key(account.email) != address_key(thread.address)):
+        # A link by an employee's word holds as long as the account has the address: what an answer says of its orders goes there.
+        known, linked, account = False, False, None
     namesake = None
     if not known and thread.address:
         namesake = host.find_customer(email=thread.address, shop_id=thread.shop_id)
@@ -75,6 +81,7 @@ def ask_host(host: Host, grants: Grants, thread: ThreadFacts, name: str, *, veri
         orders=tuple(_shown(host, order) for order in placed[:MOST_ORDERS]),
         order_reference="" if hidden else about.reference if about else thread.order_id or "",
         order_url=(host.url("order", about.id) or "") if about and not hidden else "",
+        linked=linked and not verified,
         steps=host.order_history(thread.order_id)[-_MOST_STEPS:] if thread.order_id and not hidden else (),
     )
 

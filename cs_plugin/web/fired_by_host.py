@@ -12,15 +12,16 @@ from cs_plugin.desk import Bench
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.hookspecs import hookimpl
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.facts import Received
+from cs_plugin.rules.facts import Received, ThreadFacts
 from cs_plugin.rules.inquiry import Channel, Inquiry, Sender, StoredFile, address_key, fold
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.orders import Order
-from cs_plugin.rules.people import Customer
+from cs_plugin.rules.people import Customer, Employee
+from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.shops import Shop
 from cs_plugin.store.contacts import list_contacts
 from cs_plugin.store.types import can_be_id
-from cs_plugin.web import bell, customer_order, order_panel
+from cs_plugin.web import bell, customer_order, host_actions, order_panel
 from cs_plugin.web.mounted import Mounted, mounted
 from cs_plugin.web.posting import files_allowed
 from cs_plugin.web.uploads import keep_uploads
@@ -137,6 +138,25 @@ class FiredByHost:
     def cs_admin_header(self) -> Markup | None:
         """Return the bell for the header of the host's own admin pages."""
         return bell.header()
+
+    @hookimpl
+    def cs_action_fields(self, thread_id: int) -> Markup | None:
+        """Return the hidden fields of a form that acts for a thread."""
+        return host_actions.fields(thread_id)
+
+    @hookimpl
+    def cs_action_posted(self, permission: str) -> ThreadFacts | None:
+        """Return the thread for which an action was posted."""
+        return host_actions.posted(permission)
+
+    @hookimpl
+    def cs_leave_event(self, thread_id: int, text: str, employee: Employee | None) -> bool:
+        """Leave an event in a thread."""
+        here = mounted()
+        # The host is asked before the lock.
+        actor = Actor(employee, here.host.told_grants(employee).grants, "host") if employee is not None else None
+        with _at_work("cs_leave_event") as (_here, bench):
+            return desk.leave_event(bench, actor, int(thread_id), text or "")
 
     @hookimpl
     def cs_customer_changed(self, customer: Customer) -> None:

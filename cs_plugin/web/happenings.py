@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cs_plugin.desk.happenings import BY_HOST
 from cs_plugin.desk.holding import WHY_HELD
 from cs_plugin.desk.merging import MERGED, MERGED_INTO, UNMERGED, UNMERGED_FROM
 from cs_plugin.desk.moving import MOVED_BACK, MOVED_BACK_FROM, MOVED_IN, MOVED_OUT
@@ -14,6 +15,7 @@ from cs_plugin.rules.merging import MOVED_BY_HAND
 from cs_plugin.rules.opinions import SCORES
 from cs_plugin.rules.signing import without_tags
 from cs_plugin.rules.status import Status
+from cs_plugin.store.customer_links import LINKED, UNLINKED
 from cs_plugin.store.models import Delivery, Message, ThreadEvent
 from cs_plugin.store.reopening import CONTINUED, CONTINUES, named_in
 from cs_plugin.web.thread_list import STATUS_WORDS
@@ -152,6 +154,43 @@ def _not_spam(event: ThreadEvent, say: Say) -> Words:
     return Words("refresh", say(_("%(name)s took the thread out of spam"), name=_actor(event, say)))
 
 
+def _spam(event: ThreadEvent, say: Say) -> Words:
+    return Words("warn", say(_("%(name)s marked the thread as spam"), name=_actor(event, say)))
+
+
+def _blocked(event: ThreadEvent, say: Say) -> Words:
+    everywhere = bool(event.details.get("everywhere"))
+    words = _("%(name)s blocked the sender %(address)s in all shops") if everywhere else _("%(name)s blocked the sender %(address)s")
+    return Words("lock", say(words, name=_actor(event, say), address=isolated(str(event.details.get("address", "")))))
+
+
+def _unblocked(event: ThreadEvent, say: Say) -> Words:
+    address = isolated(str(event.details.get("address", "")))
+    return Words("refresh", say(_("%(name)s unblocked the sender %(address)s"), name=_actor(event, say), address=address))
+
+
+def _begun(event: ThreadEvent, say: Say) -> Words:
+    if event.details.get("noted"):
+        return Words("pen", say(_("%(name)s noted a phone call"), name=_actor(event, say)))
+    return Words("pen", say(_("%(name)s began the conversation"), name=_actor(event, say)))
+
+
+def _linked(event: ThreadEvent, say: Say) -> Words:
+    customer = isolated(str(event.details.get("name", "")))
+    return Words("person", say(_("%(name)s linked the thread to the customer %(customer)s"), name=_actor(event, say), customer=customer))
+
+
+def _unlinked(event: ThreadEvent, say: Say) -> Words:
+    customer = isolated(str(event.details.get("name", "")))
+    return Words("person", say(_("%(name)s took back the link to the customer %(customer)s"), name=_actor(event, say), customer=customer))
+
+
+def _by_host(event: ThreadEvent, _say: Say) -> Words:
+    """Tell what the store did, in the words that it found for it."""
+    words = isolated(str(event.details.get("words", "")))
+    return Words("cart", f"{words} · {isolated(event.actor_name)}" if event.actor_name else words)
+
+
 def _forwarded(event: ThreadEvent, say: Say) -> Words:
     to = isolated(str(event.details.get("name", "")))
     return Words("forward", say(_("%(name)s forwarded the discussion to %(recipient)s"), name=_actor(event, say), recipient=to))
@@ -236,7 +275,14 @@ _EVENTS: Mapping[str, Callable[[ThreadEvent, Say], Words]] = {
     "type": _type,
     "deleted": _deleted,
     "restored": _restored,
+    "spam": _spam,
     "not_spam": _not_spam,
+    "blocked": _blocked,
+    "unblocked": _unblocked,
+    "begun": _begun,
+    LINKED: _linked,
+    UNLINKED: _unlinked,
+    BY_HOST: _by_host,
     "link_revoked": _link_revoked,
     "delivery_failed": _failed,
     "delivery_delayed": _delayed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, request
 
-from cs_plugin.web import bell, closing_question, contact_form, customer_order, guest_thread, my_messages, order_panel
+from cs_plugin.web import bell, closing_question, contact_form, customer_order, guest_thread, host_actions, my_messages, order_panel
 from cs_plugin.web.reading import exempt_from_csrf_protect
 from cs_plugin.web.storefront_page import secretly
 
@@ -29,6 +29,7 @@ def mount(app: Flask) -> None:
     app.add_template_global(customer_order.embedded, "cs_customer_order_panel")
     app.add_template_global(order_panel.embedded, "cs_order_panel")
     app.add_template_global(bell.embedded, "cs_admin_header")
+    app.add_template_global(host_actions.fields, "cs_action_fields")
     app.add_template_global(my_messages.embedded, "cs_my_messages")
     app.add_template_global(my_messages.address, "cs_my_messages_url")
 

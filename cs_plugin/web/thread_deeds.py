@@ -17,13 +17,13 @@ from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
-from cs_plugin.store import threads, walk
+from cs_plugin.store import blocked, threads, walk
 from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import set_preference
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import PAGE_SIZES
-from cs_plugin.web.bulk_job import ASSIGN, DELETE, NEEDS, NOT_SPAM, RESTORE, Bulk, put
+from cs_plugin.web.bulk_job import ASSIGN, BLOCK, DELETE, NEEDS, NOT_SPAM, RESTORE, SPAM, Bulk, put
 from cs_plugin.web.bulk_told import bulks_told, cancel, tell_no_more
 from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.list_address import list_query, list_url
@@ -82,6 +82,8 @@ class ThreadDeeds(DeskView):
             return self._delete(ids, _("The selection has been successfully deleted."))
         if action == ASSIGN:
             return self._do_with(ids, lambda bench: desk.assign_several(bench, self.here.actor("list"), ids, _assignee()))
+        if action in (SPAM, BLOCK):
+            return self._lay_in_spam(action, ids)
         if action == NOT_SPAM:
             return self._do_with(ids, lambda bench: len(desk.not_spam(bench, self.here.actor("list"), ids)))
         return self._set_status(ids, Status(action))
@@ -135,6 +137,9 @@ class ThreadDeeds(DeskView):
             return self._answer(_EXPIRED, good=False)
         here = self.here
         what = request.form.get("deleted", "")
+        how, _space, moment = what.partition(" ")
+        if how in (SPAM, BLOCK):
+            return self._take_out_of_spam(how, moment)
         ids = _deleted(here, what)
         if len(ids) > PAGE_SIZES[-1]:
             return self._put(RESTORE, Scope(here.grants.shops(Permission.DELETE)), ThreadFilter(), 0, dt.datetime.fromisoformat(what))
@@ -240,6 +245,42 @@ class ThreadDeeds(DeskView):
         say_good(self._with_count(message, deleted, len(ids)), undo=moment.isoformat())
         return redirect(list_url(self._state()), 303)
 
+    def _lay_in_spam(self, action: str, ids: Sequence[int]) -> ResponseReturnValue:
+        """Lay threads in spam, and block their senders where that was asked for; the next page offers "Undo"."""
+        here = self.here
+        verb = desk.block_senders if action == BLOCK else desk.mark_spam
+
+        def work(bench: desk.Bench) -> tuple[int, dt.datetime]:
+            return len(verb(bench, here.actor("list"), ids)), bench.now
+
+        try:
+            done, moment = here.desk.do(work)
+        except _REFUSALS:
+            done = 0
+        except InvalidInputError as error:
+            return self._answer(self.say_error(error), good=False)
+        if not done:
+            return self._answer(_GONE, good=False)
+        said = _("The senders were blocked.") if action == BLOCK else _("The threads were marked as spam.")
+        say_good(self._with_count(said, done, len(ids)), undo=f"{action} {moment.isoformat()}")
+        return redirect(list_url(self._state()), 303)
+
+    def _take_out_of_spam(self, action: str, moment: str) -> ResponseReturnValue:
+        """Take back what `_lay_in_spam` did at a moment."""
+        here, at = self.here, _moment_of(moment)
+        scope = Scope(here.grants.shops(Permission.REPLY))
+        session, employee_id = here.desk.session(), here.actor().employee.id
+        ids = blocked.laid_in_spam_at(session, scope, at, employee_id, most=PAGE_SIZES[-1]) if at is not None else []
+        let_go(session)
+        verb = desk.unblock_senders if action == BLOCK else desk.not_spam
+        try:
+            freed = here.desk.do(lambda bench: verb(bench, here.actor("list"), ids)) if ids else []
+        except _REFUSALS:
+            freed = []
+        if not freed:
+            return self._answer(_("Nothing was brought back: these threads are no longer in spam."), good=False)
+        return self._answer(self._count("%(n)s thread is back in the list.", "%(n)s threads are back in the list.", len(freed)), good=True)
+
     def _with_count(self, message: str, done: int, asked: int) -> str:
         """Return what is said of an action, with the numbers where it did not reach every thread."""
         said = self.say(message)
@@ -313,15 +354,20 @@ def _deleted(here: Visit, what: str) -> list[int]:
     """Return the threads of a deletion that is to be undone: one by its id, several by the moment at which they went."""
     if thread_id := _id_of(what):
         return [thread_id]
-    try:
-        moment = dt.datetime.fromisoformat(what)
-    except ValueError:
-        return []
-    # At the ends of the calendar a moment of another zone is none in ours.
-    if moment.tzinfo is None or not 2000 <= moment.year < dt.MAXYEAR:
+    moment = _moment_of(what)
+    if moment is None:
         return []
     scope = Scope(here.grants.shops(Permission.DELETE))
     return walk.next_binned_ids(here.desk.session(), scope, moment, after=0, most=PAGE_SIZES[-1] + 1)
+
+
+def _moment_of(text: str) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    # At the ends of the calendar a moment of another zone is none in ours.
+    return moment if moment.tzinfo is not None and 2000 <= moment.year < dt.MAXYEAR else None
 
 
 def _id_of(text: str) -> int | None:

@@ -15,7 +15,7 @@ from cs_plugin import desk, i18n, plugins
 from cs_plugin.desk import Bench
 from cs_plugin.errors import InvalidInputError, NewerMessagesError, NotFoundError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import StoredFile, digest
+from cs_plugin.rules.inquiry import digest
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Breadth, Context, Shop
@@ -35,26 +35,30 @@ from cs_plugin.web.answer_form import NOTE, AnswerForm, form_of
 from cs_plugin.web.answer_moment import Moment, moment_of
 from cs_plugin.web.answer_variables import Known, check, values_of
 from cs_plugin.web.bell import thread_opened
+from cs_plugin.web.beside_thread import actions_of, words_beside
 from cs_plugin.web.conversation import Entry, Reader, Sheet, read_sheet
 from cs_plugin.web.customer_block import CustomerBlock, ask_host
-from cs_plugin.web.desk_view import DeskView, guarded
+from cs_plugin.web.customer_link import CustomerLinkPages
+from cs_plugin.web.desk_view import guarded
 from cs_plugin.web.downloads import FileGoneError, send_attachment, send_original
 from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
+from cs_plugin.web.key_choice import KeyChoice
 from cs_plugin.web.list_state import ListState
 from cs_plugin.web.list_surroundings import MOST_ASKED
-from cs_plugin.web.posting import FormKey, Posting, file_sentences, kept_again, read_posting
+from cs_plugin.web.new_message import NewMessagePages
+from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
 from cs_plugin.web.predefined_choice import OVERWRITE
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import Sent, say_bad, say_good, say_sent
+from cs_plugin.web.spam_pages import SpamPages
 from cs_plugin.web.thread_list import STATUS_WORDS, list_url, list_url_of
 from cs_plugin.web.uploads import UploadLimits
 
 _EXPIRED = _("This form had expired. It is renewed now and nothing is lost: please send it again.")
 _GOES_NEXT = "answer_goes_next"   # the name under which it is remembered where one goes after an answer
-_TO_LINK = ("/", "?", "#", "http://", "https://")
 
 
-class ThreadPages(DeskView):
+class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
     """The pages of one thread, beside those of the list."""
 
     @expose("/<thread_id>/", methods=("GET", "POST"))
@@ -360,7 +364,8 @@ class ThreadPages(DeskView):
         presence.arrive(here, number, around)
         if request.method == "GET" and sheet.shows_newest:
             thread_opened(here, number, sheet.newest_id)
-        block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified)
+        linked = self._is_linked(sheet)
+        block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified, linked=linked)
         sheet = self._with_values_offered(sheet, block)
         if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
             # Only what the box begins with: nothing that could be lost.
@@ -438,7 +443,8 @@ class ThreadPages(DeskView):
             language_name=i18n.locale_of(facts.language).get_display_name(language) or facts.language,
             own_language_name=next((one.name for one in here.languages if one.code == facts.language), facts.language),
             panels=_panels(plugins.collect(here.desk.manager, "cs_thread_panel", thread=facts, employee=me)),
-            actions=_actions(plugins.collect(here.desk.manager, "cs_thread_actions", thread=facts, employee=me)),
+            actions=actions_of(plugins.collect(here.desk.manager, "cs_thread_actions", thread=facts, employee=me)),
+            **words_beside(here, sheet, block),
             url=self._url,
             back=list_url_of(request.args.get("back")),
             next_url=_address("next_unanswered", {**self._kept(), "besides": facts.id}),
@@ -579,9 +585,3 @@ def _contacts(sheet: Sheet) -> list[tuple[str, str]]:
 def _panels(answers: list[Any]) -> list[Any]:
     """Return what plugins put into the side column; the template escapes all that is not Markup."""
     return [answer for answer in answers if isinstance(answer, str) and answer]
-
-
-def _actions(answers: list[Any]) -> list[tuple[str, str]]:
-    """Return the links that plugins put into the menu; what is no pair of a label and an address to go to is left out."""
-    pairs = [pair for answer in answers if isinstance(answer, (list, tuple)) for pair in answer if isinstance(pair, (list, tuple)) and len(pair) == 2]
-    return [(str(label), str(url)) for label, url in pairs if str(url).lower().startswith(_TO_LINK)]

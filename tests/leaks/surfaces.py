@@ -19,12 +19,14 @@ from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import (
+    blocked,
     bounces,
     contacts,
     daily,
     deliveries,
     figures,
     files,
+    known_customers,
     list_rows,
     locking,
     mail_clues,
@@ -49,7 +51,7 @@ from cs_plugin.store import (
 )
 from cs_plugin.store import set_aside_settling as settling
 from cs_plugin.store.filters import ThreadFilter
-from cs_plugin.store.models import ContactShop, ListRange, Merge, PredefinedShop, Thread
+from cs_plugin.store.models import ContactShop, ListRange, Merge, PredefinedShop, Thread, ThreadEvent
 from cs_plugin.store.ranges import Counted
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.sorting import Ranks, Sort
@@ -361,6 +363,8 @@ OTHER_PAGES: Mapping[str, str] = {
     "cs_mailboxes.sync_now": "test_how_far_a_run_is_stays_with_those_who_configure_its_shop",
     "cs_mailboxes.authorised": "test_who_comes_back_from_a_provider_authorises_what_is_theirs",
     "cs_threads.longest_waiting_of": "test_the_thread_that_waited_longest_is_of_the_context",
+    "cs_threads.blocked_senders": "test_blocked_senders_are_listed_in_their_own_shops",
+    "cs_threads.new_message": "test_a_conversation_is_begun_only_in_shops_where_they_may_answer",
     "cs_threads.next_unanswered": "test_the_next_unanswered_thread_is_of_the_context",
     "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
     "cs_figures.index_view": "test_figures_of_a_period_are_those_of_the_context",
@@ -485,6 +489,9 @@ DEEDS: Mapping[str, Deed] = {
     "a reply discarded": Deed(_OF_LIST("thread_discard"), "held", lambda _one: {}, "reply", _held),
     "revoke": Deed(_OF_LIST("thread_revoke"), "thread", lambda _one: {}, "reply", _one, only=_plain),
     "restore": Deed(_OF_LIST("thread_restore"), "thread", lambda _one: {}, "delete", _one, only=lambda one: one.folder == "bin"),
+    "spam": Deed(_OF_LIST("thread_spam"), "thread", lambda _one: {}, "reply", _one, only=_plain),
+    "block": Deed(_OF_LIST("thread_block"), "thread", lambda _one: {}, "reply", _one, only=_plain),
+    "unblock": Deed(_OF_LIST("thread_unblock"), "thread", lambda _one: {}, "reply", _one, only=lambda one: one.folder == "spam"),
     "not spam": Deed(_OF_LIST("thread_not_spam"), "thread", lambda _one: {}, "reply", _one, only=lambda one: one.folder == "spam"),
     "status in the row": Deed(
         _OF_LIST("save_status"), "thread", lambda one: {"save": one.id, f"status-{one.id}": "pending2"}, "reply", only=_plain
@@ -497,6 +504,10 @@ DEEDS: Mapping[str, Deed] = {
     ),
     "not spam of a selection": Deed(
         _OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "not_spam"}, "reply", only=lambda one: one.folder == "spam"
+    ),
+    "spam of a selection": Deed(_OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "spam"}, "reply", only=_plain),
+    "block the senders of a selection": Deed(
+        _OF_LIST("bulk"), "thread", lambda one: {"thread": [one.id], "action": "block"}, "reply", only=_plain
     ),
     "undo": Deed(_OF_LIST("undo_delete"), "thread", lambda one: {"deleted": one.id}, "delete", only=lambda one: one.folder == "bin"),
     "undo by the moment": Deed(_OF_LIST("undo_delete"), "deletion", lambda one: {"deleted": one.id}, "delete"),
@@ -575,6 +586,11 @@ OTHER_DEEDS: Mapping[str, str] = {
     "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
     "cs_threads.views": "test_saved_views_are_their_employees_own",
     "cs_threads.list_options": "test_options_change_nowhere_else",
+    "cs_threads.thread_link_customer": "test_a_link_is_taken_back_only_where_they_may_answer",
+    "cs_threads.thread_unlink_customer": "test_a_link_is_taken_back_only_where_they_may_answer",
+    "cs_threads.blocked_senders": "test_blocked_senders_are_listed_in_their_own_shops",
+    "cs_threads.new_message": "test_a_conversation_is_begun_only_in_shops_where_they_may_answer",
+    "cs_threads.choose_keys": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_threads.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_contacts.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_predefined.choose_size": "test_what_shows_nothing_of_shops_shows_nothing",
@@ -638,6 +654,22 @@ def _listed(one: Thing) -> bool:
 
 def _jans(session: Session, world: World) -> Thread:
     return session.get_one(Thread, world.of("thread", jan=True)[0].id)
+
+
+def _jans_by_name(session: Session, scope: Scope, world: World) -> set[Any]:
+    """Return Jan's threads of the scope, where his account is found by his name in it."""
+    found = known_customers.customers_named(session, scope, "Kowalski", most=9)
+    return {one.id for one in world.of("thread", jan=True) if one.shop in scope.shops} if JAN.id in found else set()
+
+
+def _laid_in_spam(session: Session, scope: Scope, world: World) -> set[Any]:
+    """Return what was laid in spam, as if an employee had done so with all that lie there."""
+    moment = world.store.clock.now
+    for one in world.of("thread"):
+        if one.folder == "spam":
+            session.add(ThreadEvent(thread_id=one.id, kind="spam", actor_kind="employee", actor_id="1", created_at=moment))
+    session.flush()
+    return set(blocked.laid_in_spam_at(session, scope, moment, "1", most=99))
 
 
 def _by_link(session: Session, scope: Scope, world: World) -> set[Any]:
@@ -802,6 +834,10 @@ READERS: Mapping[str, Reader] = {
     "matching_ids": Reader(
         matches, "thread",
         lambda session, scope, _w: set(matches.matching_ids(session, scope, ThreadFilter(message="parcel"), descending=True)), _listed
+    ),
+    "customers_named": Reader(known_customers, "thread", lambda session, scope, world: _jans_by_name(session, scope, world), lambda one: one.jan),
+    "laid_in_spam_at": Reader(
+        blocked, "thread", lambda session, scope, world: _laid_in_spam(session, scope, world), lambda one: one.folder == "spam"
     ),
     "get": Reader(threads, "thread", lambda session, scope, world: _each(world, "thread", lambda one: threads.get(session, scope, one))),
     "among": Reader(threads, "thread", lambda session, scope, world: threads.among(session, scope, [one.id for one in world.of("thread")])),
@@ -999,6 +1035,11 @@ VERBS: Mapping[str, Callable[[Bench, Actor, int], object]] = {
     "delete": lambda bench, actor, one: desk.delete(bench, actor, [one]),
     "restore": lambda bench, actor, one: desk.restore(bench, actor, [one]),
     "not_spam": lambda bench, actor, one: desk.not_spam(bench, actor, [one]),
+    "mark_spam": lambda bench, actor, one: desk.mark_spam(bench, actor, [one]),
+    "block_senders": lambda bench, actor, one: desk.block_senders(bench, actor, [one]),
+    "unblock_senders": lambda bench, actor, one: desk.unblock_senders(bench, actor, [one]),
+    "link_customer": lambda bench, actor, one: desk.link_customer(bench, actor, one),
+    "unlink_customer": lambda bench, actor, one: desk.unlink_customer(bench, actor, one),
 }
 
 # --- Commands: the administrator's, who sees every shop. What they print tells no secret and no link. -----------------------------------------------

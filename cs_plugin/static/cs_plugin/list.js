@@ -88,6 +88,7 @@
   const keyOf = (event) => (/^[\x21-\x7e]$/.test(event.key) ? event.key : /^Key[A-Z]$/.test(event.code) ? event.code.slice(3).toLowerCase() : event.key);
   const types = (field) => field.isContentEditable || field.matches("textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=submit])");
   document.addEventListener("keydown", (event) => {
+    if (document.querySelector("[data-keys-off]")) return;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     // In an open menu a letter looks for a name.
     if (document.querySelector("dialog[open]") || types(event.target) || event.target.closest("details.cs-menu[open]")) return;

@@ -131,7 +131,7 @@
     document.getElementById("cs-cc")?.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   }
 
-  // Keys, never while somebody types: r reply, n note, a assign, e close, o open, 1 and 2 pending, g next unanswered.
+  // Keys, never while somebody types: j and k move, r reply, n note, a assign, e close, o open, 1 and 2 pending, g next unanswered, / search, ? the list.
   function keys() {
     const write = (kind) => {
       if (!answer) return;
@@ -144,16 +144,29 @@
       select.value = status;
       select.form.requestSubmit();
     };
+    // The focus moves along, so that whoever does not see the page hears the message it has moved to.
+    const move = (by) => {
+      const messages = all(".cs-conversation > .cs-message", page), now = messages.indexOf(document.activeElement?.closest(".cs-message"));
+      const next = messages[now < 0 ? messages.length - 1 : Math.min(Math.max(now + by, 0), messages.length - 1)];
+      if (!next) return;
+      next.tabIndex = -1;
+      next.focus({ preventScroll: true });
+      next.scrollIntoView({ block: "nearest" });
+    };
+    // Where the layout has no Latin letters, the place of a key tells which one is meant.
+    const keyOf = (event) => (/^[\x21-\x7e]$/.test(event.key) ? event.key : /^Key[A-Z]$/.test(event.code) ? event.code.slice(3).toLowerCase() : event.key);
     const does = {
+      j: () => move(1), k: () => move(-1), "/": () => document.querySelector("[data-to-list]")?.click(), "?": () => document.getElementById("cs-keys")?.showModal(),
       r: () => write("reply"), n: () => write("note"), a: () => document.getElementById("cs-assignee")?.focus(),
       e: () => choose("closed"), o: () => choose("open"), 1: () => choose("pending1"), 2: () => choose("pending2"),
       g: () => document.querySelector(".cs-next")?.click(),
     };
     document.addEventListener("keydown", (event) => {
+      if (document.querySelector("[data-keys-off]") || event.defaultPrevented) return;
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat || document.querySelector("dialog[open]")) return;
-      if (event.target.closest("input, textarea, select, [contenteditable]") || !does[event.key]) return;
+      if (event.target.closest("input, textarea, select, [contenteditable], details.cs-menu[open]") || !Object.hasOwn(does, keyOf(event))) return;
       event.preventDefault();
-      does[event.key]();
+      does[keyOf(event)]();
     });
   }
 })();
