@@ -124,7 +124,7 @@ def _begin(bench: Bench, opened: Opened, customer: Customer | None, address: str
     )
     bench.session.add(thread)
     bench.session.flush()
-    search.index_thread(bench.session, thread)
+    search.index_new_threads(bench.session, [thread])
     return thread
 
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
+from typing import Any
 
 from sqlalchemy import select
 
@@ -258,7 +259,7 @@ def tell_of_forward(bench: Bench, thread: Thread, note: Message, colleague: Empl
     _tell_colleague(bench, thread, colleague, "forward_notice", note, reference=reference, by=actor.name, comment=comment)
 
 
-def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str, cause: Message | None, *, reference: str, **words: object) -> None:
+def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str, cause: Message | None, *, reference: str, **words: Any) -> None:
     if not colleague.email or not is_sent(bench, thread, _SWITCH_OF.get(kind, kind)):
         return
     language = _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague)

@@ -112,7 +112,7 @@ def _begin(bench: Bench, source: Thread, taken: Sequence[Message]) -> Thread:
     )
     bench.session.add(thread)
     bench.session.flush()
-    search.index_thread(bench.session, thread)
+    search.index_new_threads(bench.session, [thread])
     return thread
 
 

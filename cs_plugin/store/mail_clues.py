@@ -186,7 +186,7 @@ def _outsiders(session: Session, threads: Mapping[int, Any]) -> Mapping[int, set
     alias = ThreadAlias
     theirs = alias.thread_id.in_(sorted(threads)), alias.kind.in_(_OUTSIDE), alias.address_hash.is_not(None), alias.revoked_at.is_(None)
     for thread_id, address_hash in session.execute(select(alias.thread_id, alias.address_hash).where(*theirs)):
-        found[thread_id].add(bytes(address_hash))
+        found[thread_id].add(bytes(address_hash or b""))
     return found
 
 

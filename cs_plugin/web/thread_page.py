@@ -371,10 +371,10 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
         posted = form.with_predefined(sheet.offered, sheet.beginning) if form else left
-        draft, kept = draft_box.beside(here, number, self.say) if not posted else (
+        draft, left_off = draft_box.beside(here, number, self.say) if not posted else (
             draft_box.beside_posted(here, number, posted, sheet.beginning, UploadLimits.of(sheet.options)), None
         )
-        answer = posted if posted and form else _fresh(sheet, left or self._left_off(kept))
+        answer = posted if posted and form else _fresh(sheet, left or self._left_off(left_off))
         page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {}, around=around, draft=draft)
         return page, code if refused else 200
 
