@@ -250,7 +250,7 @@ _LISTENS = "addEventListener('securitypolicyviolation', (event) => console.error
 _HARMLESS = ("sandboxed", "favicon", "404 (", "ERR_NAME_NOT_RESOLVED")
 _ALIVE = r"""() => [...document.querySelectorAll("body *")].filter((one) => one.closest(".cs-desk, .cs-storefront, main") && (
     one.matches("img[src=x], svg[onload], script:not([src]), iframe[srcdoc], object, embed, base, form[action^='http'], style")
-    || [...one.attributes].some(({ name: its, value }) => its.startsWith("on") || (its !== "value" && /^\s*(java|vb)script|^\s*data:text/i.test(value)))
+    || [...one.attributes].some(({ name: is, value }) => is.startsWith("on") || (is != "value" && /^\s*(java|vb)script|^\s*data:text/i.test(value)))
 )).map((one) => one.outerHTML.slice(0, 200))"""
 
 
