@@ -265,7 +265,7 @@ def _tell_colleague(bench: Bench, thread: Thread, colleague: Employee, kind: str
     language = _language_of(bench, colleague.id, bench.shop(thread.shop_id), colleague)
     told = _Told(kind, Mailbox(colleague.email, colleague.name), language, colleague.id)
     last = bench.session.get(Message, thread.last_customer_message_id) if thread.last_customer_message_id else None
-    _notify(bench, thread, last, told, cause=cause, reference=reference, **words)
+    _notify(bench, thread, last, told, cause=cause, reference=reference, file_names=None, **words)
 
 
 def _language_of(bench: Bench, employee_id: str, shop: Shop, employee: Employee | None = None) -> str:

@@ -318,7 +318,7 @@ def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     )
     bench.session.add(new)
     bench.session.flush()
-    search.index_new_threads(bench.session, [new])
+    search.index_thread(bench.session, new)
     reopening.copy_participants(bench.session, old, new)
     bench.note_event(old, reopening.CONTINUED, None, other=new.id)
     hold_replies(bench, old, CUSTOMER)

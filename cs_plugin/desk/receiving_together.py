@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from cs_plugin.desk.bench import Bench
 from cs_plugin.desk.receiving import Blocked, blocked_among
 from cs_plugin.desk.receiving_mail import Plan, VettedMail, carry_out, plan_of, take
 from cs_plugin.rules.incoming import Landed
-from cs_plugin.rules.mail_matching import Clues
+from cs_plugin.rules.mail_matching import Clues, FoundThread
 from cs_plugin.store.mail_clues import keys_of, read_clues_of_several
 from cs_plugin.store.scope import Scope
 
@@ -92,5 +92,6 @@ class _Several:
     def _keys(self, number: int) -> frozenset[bytes | int]:
         """Return what others depend on it by: its keys, and the threads that they lead to."""
         clues = self._clues[number]
-        found = (*clues.employee_tags, *clues.address_tags, *clues.answered, *clues.subject_tags, *clues.bounced)
-        return self._named[number].union(one.id for one in found)
+        told = (getattr(clues, one.name) for one in fields(clues))
+        found = (one for several in told if isinstance(several, tuple) for one in several)
+        return self._named[number].union(one.id for one in found if isinstance(one, FoundThread))

@@ -54,8 +54,13 @@ def index_threads(session: Session, ids: Collection[int]) -> None:
         _put(session, _PUT_THREAD, rows)
 
 
+def index_thread(session: Session, thread: Thread) -> None:
+    """Make a thread that begins searchable likewise: its row need not be read again."""
+    index_new_threads(session, [thread])
+
+
 def index_new_threads(session: Session, threads: Collection[Thread]) -> None:
-    """Make threads that begin searchable likewise: their rows need not be read again."""
+    """Make several threads that begin searchable, in as many statements as one."""
     rows = [words_of(thread) for thread in threads]
     insert_rows(session, ThreadWords, rows)
     _put(session, _PUT_THREAD, rows)
