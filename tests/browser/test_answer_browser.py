@@ -25,8 +25,9 @@ _BASKET = """
     const bytes = Uint8Array.from(atob(what.data), (one) => one.charCodeAt(0)), basket = new DataTransfer();
     basket.items.add(new File([bytes], what.name, { type: "image/png" }));
 """
-PASTE = f"(box, what) => {{ {_BASKET} box.dispatchEvent(new ClipboardEvent('paste', {{ clipboardData: basket, bubbles: true, cancelable: true }})); }}"
-DROP = f"(box, what) => {{ {_BASKET} box.dispatchEvent(new DragEvent('drop', {{ dataTransfer: basket, bubbles: true, cancelable: true }})); }}"
+_HOW = "bubbles: true, cancelable: true"
+PASTE = f"(box, what) => {{ {_BASKET} box.dispatchEvent(new ClipboardEvent('paste', {{ clipboardData: basket, {_HOW} }})); }}"
+DROP = f"(box, what) => {{ {_BASKET} box.dispatchEvent(new DragEvent('drop', {{ dataTransfer: basket, {_HOW} }})); }}"
 
 
 @pytest.mark.shows("5.4")

@@ -41,7 +41,8 @@ def create_app(*plugins: object) -> Flask:
 
 def environment(folder: Path, database: str, mail_url: str, **config: object) -> Mapping[str, str]:
     """Return the environment in which `create_app` makes a store on a database."""
-    settings = {"FOLDER": folder, "SQLALCHEMY_DATABASE_URI": database, "CS_MAIL_URL": mail_url, "CS_FORM_MIN_SECONDS": 0, "CS_UNDO_SECONDS": 0, **config}
+    at_once = {"CS_FORM_MIN_SECONDS": 0, "CS_UNDO_SECONDS": 0}
+    settings = {"FOLDER": folder, "SQLALCHEMY_DATABASE_URI": database, "CS_MAIL_URL": mail_url, **at_once, **config}
     words = {True: "true", False: "false"}
     told = {f"STORE_{key}": words[value] if isinstance(value, bool) else str(value) for key, value in settings.items()}
     return {**os.environ, **told, "PYTHONUNBUFFERED": "1"}
