@@ -324,7 +324,7 @@ DIRECTS: Mapping[str, Direct] = {
         "cs_threads.thread_file", "file", lambda one: {"thread_id": one.thread, "message_id": one.message, "attachment_id": one.id}
     ),
     "merging a thread": Direct(
-        "cs_threads.thread_merge", "thread", lambda one: {"thread_id": one.id}, "reply", exact=False, only=_of_another_kind
+        "cs_threads.thread_merge", "thread", lambda one: {"thread_id": one.id}, "reply", only=_of_another_kind
     ),
     "moving a message": Direct("cs_threads.thread_move", "file", lambda one: {"thread_id": one.thread, "message_id": one.message}, "reply"),
     "a mail as it came": Direct(
