@@ -10,7 +10,7 @@ from cs_plugin.rules.actions import ThreadAction
 from cs_plugin.rules.inquiry import Sender
 from cs_plugin.rules.order_references import named_in
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import figures
+from cs_plugin.store import tally
 from cs_plugin.store.models import Delivery, OutboxItem, OutboxState
 from cs_plugin.store.scope import EVERYTHING
 from tests.hosts.store import EVERYTHING as EVERY_GRANT
@@ -92,7 +92,7 @@ def test_what_is_wrong_with_a_new_message_stands_at_its_field(store: Store, chan
 def test_a_thread_marked_as_spam_counts_nowhere_and_its_mail_is_cancelled(any_store: Store) -> None:
     """One verb takes it back, with an event for each."""
     number = begin(any_store)
-    count = lambda: look(any_store, lambda session: figures.counts_by_contact(session, EVERYTHING))  # noqa: E731 - asked three times
+    count = lambda: look(any_store, lambda session: tally.counts_by_contact(session, EVERYTHING))  # noqa: E731 - asked three times
     before = count()
     assert do(any_store, lambda bench: desk.mark_spam(bench, any_store.actor(), [number])) == [number]
     assert thread_of(any_store, number).folder is Folder.SPAM

@@ -41,7 +41,7 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import blocked, notices
 from cs_plugin.store.filters import ThreadFilter
-from cs_plugin.store.models import ContactShop, Job, Merge, Message, OutboxItem, PredefinedShop, SavedView, Thread
+from cs_plugin.store.models import BlockedSender, ContactShop, Job, Merge, Message, OutboxItem, PredefinedShop, SavedView, Thread
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web.contacts import ContactView
 from cs_plugin.web.figures_page import TABLES
@@ -641,6 +641,7 @@ def test_blocked_senders_are_listed_in_their_own_shops(planted: Planted) -> None
         for number, shop in enumerate(("", *sorted(SHOPS)), 1):
             blocked.block(session, f"blocked{number}@stranger.example", shop, "1", world.store.clock.now)
         session.commit()
+        ids = {row.address: row.id for row in session.scalars(select(BlockedSender))}
     for who in PEOPLE:
         page, held = client_of(world, who).get(path(world, "cs_threads.blocked_senders", {"shop": "all"})), who.may("reply")
         assert page.status_code == (200 if held else 403), who.name
@@ -650,7 +651,7 @@ def test_blocked_senders_are_listed_in_their_own_shops(planted: Planted) -> None
             assert (f"blocked{number}@stranger.example" in page.text) is theirs, (who.name, number)
             if not theirs:
                 before = dump(world.store)
-                client_of(world, who).post(path(world, "cs_threads.blocked_senders", {}), data={"sender": str(number)})
+                client_of(world, who).post(path(world, "cs_threads.blocked_senders", {}), data={"sender": ids[f"blocked{number}@stranger.example"]})
                 assert changed(before, dump(world.store)) == [], (who.name, number)
 
 

@@ -53,6 +53,31 @@ def choose_language() -> ResponseReturnValue:
     return redirect(accounts.local_path(request.form.get("next"), url_for("admin.index")))
 
 
+@staff.post("/orders/<int:id>/action")
+def act_on_order(id: int) -> ResponseReturnValue:  # noqa: A002 - the name of the others
+    """Refund an order, or send it again, from the page of a thread about it, and leave an event there."""
+    thread = desk.customer_service.hook.cs_action_posted(permission="reply")
+    member, order = accounts.signed_in_staff(), db.session.get(Order, id)
+    if thread is None or member is None or order is None or thread.order_id != str(order.id) or not member.may_see(order.shop_id):
+        abort(403)
+    words = _act_on(order, request.form.get("action", ""))
+    if words:
+        desk.customer_service.hook.cs_leave_event(thread_id=thread.id, text=words, employee=desk.employee_of(member))
+        db.session.commit()
+    return redirect(accounts.local_path(request.form.get("next"), url_for("orders.details_view", id=order.id)))
+
+
+def _act_on(order: Order, action: str) -> str:
+    """Do it, and return what was done in words; empty where there was nothing to do."""
+    if action == "refund" and order.is_valid:
+        order.move_to("canceled")
+        return gettext("Refunded %(total)s", total=format_currency(order.total, order.currency))
+    if action == "resend" and order.is_valid:
+        order.move_to("shipped")
+        return gettext("Sent order %(reference)s again", reference=order.reference)
+    return ""
+
+
 class ForStaff:
     """Let the staff in and nobody else."""
 

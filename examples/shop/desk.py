@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from flask import Flask, current_app, has_request_context, request, url_for
+from flask import Flask, current_app, has_request_context, render_template, request, url_for
 from flask_admin import Admin
+from flask_babel import gettext
+from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -21,6 +23,8 @@ from cs_plugin import (
     Permission,
     Product,
     Shop,
+    ThreadAction,
+    ThreadFacts,
     hookimpl,
 )
 from examples.shop import accounts, models, whereabouts
@@ -133,6 +137,22 @@ class HostAnswers:
         return _storefront_url(kind, id)
 
     @hookimpl
+    def cs_thread_panel(self, thread: ThreadFacts) -> Markup | None:
+        """Show beside a thread what can be done about its order."""
+        order = db.session.get(models.Order, int(thread.order_id)) if thread.order_id and _is_key(thread.order_id) else None
+        member = accounts.signed_in_staff()
+        if order is None or member is None or not member.may_see(order.shop_id):
+            return None
+        return Markup(render_template("shop/admin/thread_panel.html", order=order, thread=thread))
+
+    @hookimpl
+    def cs_thread_actions(self, thread: ThreadFacts) -> Sequence[tuple[str, str] | ThreadAction]:
+        """Let an order be sent once more from the menu of its thread."""
+        if not thread.order_id or not _is_key(thread.order_id):
+            return []
+        return [ThreadAction(gettext("Send the order again"), url_for("staff.act_on_order", id=thread.order_id), (("action", "resend"),))]
+
+    @hookimpl
     def cs_send_mail(self, mail: OutgoingMail) -> bool | None:
         """Keep the mail under "Sent mails", unless the desk is to send it."""
         if not current_app.config["SHOP_KEEPS_MAILS"]:
@@ -144,6 +164,11 @@ class HostAnswers:
 
 
 customer_service = CustomerService(plugins=[HostAnswers()])
+
+
+def employee_of(member: models.Staff) -> Employee:
+    """Return a member of the staff as the desk knows them."""
+    return _employee(member)
 
 
 def _is_key(text: str) -> bool:

@@ -657,9 +657,12 @@ def _jans(session: Session, world: World) -> Thread:
 
 
 def _jans_by_name(session: Session, scope: Scope, world: World) -> set[Any]:
-    """Return Jan's threads of the scope, where his account is found by his name in it."""
-    found = known_customers.customers_named(session, scope, "Kowalski", most=9)
-    return {one.id for one in world.of("thread", jan=True) if one.shop in scope.shops} if JAN.id in found else set()
+    """Return Jan's threads in those shops of the scope in which his account is found by his name."""
+
+    def found(shop: str) -> bool:
+        return JAN.id in known_customers.customers_named(session, scope & Scope(frozenset({shop})), "Kowalski", most=9)
+
+    return {one.id for one in world.of("thread", jan=True) if found(one.shop)}
 
 
 def _laid_in_spam(session: Session, scope: Scope, world: World) -> set[Any]:
