@@ -259,7 +259,7 @@ def moved(store: Store, message_id: int, thread_id: int) -> None:
     do(store, move)
 
 
-@pytest.mark.shows("8.8", "5.7")
+@pytest.mark.shows("8.8")
 def test_an_answer_follows_its_message_into_another_thread(any_store: Store) -> None:
     """The link that was mailed before still asks, one row is kept, employees read it where the message is, and it goes with that thread."""
     store = any_store
