@@ -168,8 +168,8 @@ class _Asked:
 
     def _opinions(self) -> dict[_Key, dict[int, int]]:
         of = SurveyAnswer
-        columns = (step_of(of.created_at, self.clock).label(_STEP), _contact().label(_CONTACT), func.coalesce(Message.author_id, "").label(_EMPLOYEE))
-        query: Select[Any] = select(*columns, of.score).select_from(of).join(Message, Message.id == of.message_id)
+        step, employee = step_of(of.created_at, self.clock).label(_STEP), func.coalesce(Message.author_id, "").label(_EMPLOYEE)
+        query: Any = select(step, _contact().label(_CONTACT), employee, of.score).select_from(of).join(Message, Message.id == of.message_id)
         query = query.join(Thread, Thread.id == Message.thread_id).outerjoin(ContactShop, _offered())
         covered = self.scope.covers(func.coalesce(of.shop_id, ""))
         said = query.where(Thread.folder.not_in(_HIDDEN), self._within(of.created_at), covered).cte("said").c
