@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from cs_plugin import desk
 from cs_plugin.store.models import SurveyAnswer
 from tests.browser.axe import violations
-from tests.hosts.store import LAYLA, MARIE, Store
+from tests.hosts.store import EVERYTHING, LAYLA, MARIE, Store
 from tests.hosts.writing import begin, do
 from tests.servers.browser import Browser
 from tests.servers.flask_server import serving
@@ -29,7 +29,7 @@ def base(store: Store) -> Iterator[str]:
         its = {"thread_id": thread_id, "message_id": message_id, "shop_id": "1", "score": 2 + number, "comment": ""}
         do(store, lambda bench, its=its: bench.session.add(SurveyAnswer(**its, created_at=bench.now)))
         store.clock.forward(days=1)
-    store.answers.grants = {}
+    store.answers.grants = {MARIE.id: EVERYTHING, LAYLA.id: EVERYTHING}
     with serving(store.app) as address:
         yield address
 
