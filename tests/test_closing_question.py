@@ -259,7 +259,7 @@ def moved(store: Store, message_id: int, thread_id: int) -> None:
     do(store, move)
 
 
-@pytest.mark.shows("8.8", "5.7")
+@pytest.mark.shows("8.8")
 def test_an_answer_follows_its_message_into_another_thread(any_store: Store) -> None:
     """The link that was mailed before still asks, one row is kept, employees read it where the message is, and it goes with that thread."""
     store = any_store
@@ -287,11 +287,15 @@ def test_an_answer_rings_nobody(store: Store, asked: str) -> None:
     """No mail, no bell: whoever wants to know looks at the thread, or at the figures."""
     bell = "/cs-admin/customer-service-bell/news"
     store.client(employee=MARIE).get("/cs-admin/customer-service/1/")
-    before = store.client(employee=MARIE).get(bell).text
+
+    def shown() -> str:
+        return re.sub(r"<input[^>]*>", "", store.client(employee=MARIE).get(bell).text)
+
+    before = shown()
     visitor = Visitor(store)
     visitor.open(asked)
     assert visitor.post(score="1", comment="Bad").status_code == 303
-    assert store.client(employee=MARIE).get(bell).text == before
+    assert shown() == before
 
 
 @pytest.mark.shows("8.8", "3.2")

@@ -394,7 +394,7 @@ def test_what_was_erased_of_the_list_stays_counted(any_store: Store) -> None:
     assert counts(any_store) == before == tally.Counts(2, 1, 0, 2, 1)
     do(any_store, lambda bench: tally.recount(bench.session))
     assert counts(any_store) == before
-    any_store.clock.forward(days=40)
+    any_store.clock.forward(days=daily.ERASED_COUNT_FOR)
     run_totals(any_store)
     assert look(any_store, lambda session: session.query(ErasedMessage).count()) == 0
     assert counts(any_store) == before

@@ -430,7 +430,7 @@ def test_key_figures_are_those_of_the_context(world: World) -> None:
             assert told(MANAGER, "all") == due(MANAGER, "all"), (who.name, context)
 
 
-@pytest.mark.shows("6.14", "9.1", "12.1")
+@pytest.mark.shows("6.15", "9.1", "12.1")
 def test_figures_of_a_period_are_those_of_the_context(world: World) -> None:
     """On the page and in each file: threads, what customers said, and the names of contacts; a file is for those who may export."""
 

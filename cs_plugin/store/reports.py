@@ -7,11 +7,11 @@ looked at. Middles and percentiles are exact: the database sorts and counts, and
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import AuthorKind
@@ -25,6 +25,8 @@ from cs_plugin.store.scope import Scope
 _HIDDEN = (Folder.SPAM, Folder.BIN)
 # The shares of answers that were given at least as fast: in tenths, so that SQL counts in whole numbers.
 _MEDIAN, _MOST = 5, 9
+# A part: the column by which it is told apart, and its value there.
+_Key = tuple[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +91,24 @@ class Report:
 
 
 def report(session: Session, scope: Scope, period: Period, zone: dt.tzinfo, now: dt.datetime) -> Report:
-    """Return the figures of a period for the shops of a scope. Twelve queries, each of which costs what was written in the period."""
+    """Return the figures of a period for the shops of a scope. Five queries, which cost what was written in the period."""
     clock = clock_of(period, zone)
-    asked = _Asked(session, scope, clock, min(clock.until, now + dt.timedelta(microseconds=1)))
-    steps = asked.parts(_STEP)
-    contacts, employees = asked.parts(_CONTACT), asked.parts(_EMPLOYEE)
-    employees = {key: part for key, part in employees.items() if part.employee_messages or part.opinions.number}
+    parts = _Asked(session, scope, clock, min(clock.until, now + dt.timedelta(microseconds=1))).parts()
     return Report(
         period=period,
-        whole=asked.parts(_WHOLE).get(0, NOTHING),
-        steps=[steps.get(number, NOTHING) for number in range(len(period.steps))],
+        whole=parts[_WHOLE].get(0, NOTHING),
+        steps=[parts[_STEP].get(number, NOTHING) for number in range(len(period.steps))],
         waiting=_waiting(session, scope, period, zone, now),
-        contacts=contacts,
-        employees={str(key): part for key, part in employees.items()},
+        contacts=parts[_CONTACT],
+        employees=parts[_EMPLOYEE],
     )
 
 
 # --- What was written -------------------------------------------------------------------------------------------------------------------------------
 
-# By which column parts are told apart.
+# By which columns parts are told apart, the whole first.
 _WHOLE, _STEP, _CONTACT, _EMPLOYEE = "whole", "step", "contact_id", "employee_id"
+_PARTS = (_WHOLE, _STEP, _CONTACT, _EMPLOYEE)
 
 
 @dataclass(frozen=True)
@@ -120,115 +120,129 @@ class _Asked:
     clock: Clock
     until: dt.datetime
 
-    def parts(self, by: str) -> dict[Any, Part]:
-        """Return what was written, answered and said, told apart by one of the columns. Three queries."""
-        speeds, opinions = self._speeds(by), self._opinions(by)
-        counts = self._counts(by)
-        return {
-            key: Part(*counts.get(key, (0, 0, 0)), speeds.get(key, Speed()), Opinions(opinions.get(key, {})))
-            for key in {**counts, **speeds, **opinions}
-        }
+    def parts(self) -> dict[str, dict[Any, Part]]:
+        """Return what was written, answered and said: as a whole, and told apart by each of the columns. Three queries."""
+        counts, speeds, opinions = self._counts(), self._speeds(), self._opinions()
+        found: dict[str, dict[Any, Part]] = {by: {} for by in _PARTS}
+        for by, key in {**counts, **speeds, **opinions}:
+            said = Opinions(opinions.get((by, key), {}))
+            found[by][key] = Part(*counts.get((by, key), (0, 0, 0)), speeds.get((by, key), Speed()), said)
+        return found
 
-    def _counts(self, by: str) -> dict[Hashable, tuple[int, int, int]]:
-        of = self._written(by).c
-        sums = (func.count(), func.sum(of.by_employee), func.count(of.thread_id.distinct()))
-        found = {}
-        for key, every, by_employee, threads in self.session.execute(select(of[by], *sums).group_by(of[by])):
+    def _counts(self) -> dict[_Key, tuple[int, int, int]]:
+        written = union_all(self._by_customers(), self._erased(AuthorKind.CUSTOMER), self._by_employees(), self._erased(AuthorKind.EMPLOYEE))
+        # Read once, and counted four ways.
+        of = written.cte("written").c
+        sums = (func.count().label("every"), func.sum(of.by_employee).label("by_employee"), func.count(of.thread_id.distinct()).label("threads"))
+        ways = [
+            # An employee's threads are those in which they answered.
+            select(*_names(of, by), *sums).where(*([of.by_employee == 1] if by == _EMPLOYEE else [])).group_by(*_grouped(of, by))
+            for by in _PARTS
+        ]
+        found: dict[_Key, tuple[int, int, int]] = {}
+        for by, number, name, every, by_employee, threads in self.session.execute(union_all(*ways)):
             employees = int(by_employee or 0)
-            found[_key(key)] = (int(every) - employees, employees, int(threads))
+            if every:
+                found[_key(by, number, name)] = (int(every) - employees, employees, int(threads))
         return found
 
-    def _speeds(self, by: str) -> dict[Hashable, Speed]:
+    def _speeds(self) -> dict[_Key, Speed]:
         """Return how fast answers came. Each place is asked for, and the database counts up to it."""
-        answers = self._answers(by).c
-        place = (func.row_number().over(partition_by=answers[by], order_by=answers.seconds) - 1).label("place")
-        number = func.count().over(partition_by=answers[by]).label("number")
-        ranked = select(answers[by].label("part"), answers.seconds, place, number).subquery().c
-        beside = [func.abs(10 * ranked.place - tenths * (ranked.number - 1)) < 10 for tenths in (_MEDIAN, _MOST)]
-        found: dict[Hashable, dict[int, float]] = {}
-        numbers: dict[Hashable, int] = {}
-        for key, seconds, at, count in self.session.execute(select(ranked.part, ranked.seconds, ranked.place, ranked.number).where(or_(*beside))):
-            found.setdefault(_key(key), {})[int(at)] = float(seconds)
-            numbers[_key(key)] = int(count)
-        return {key: Speed(numbers[key], *(_between(places, tenths, numbers[key]) for tenths in (_MEDIAN, _MOST))) for key, places in found.items()}
+        live = self._by_employees().where(Message.response_seconds.is_not(None))
+        erased = self._erased(AuthorKind.EMPLOYEE).where(ErasedMessage.response_seconds.is_not(None))
+        of = union_all(live, erased).cte("answers").c
+        ways = []
+        for by in _PARTS:
+            place = (func.row_number().over(partition_by=_grouped(of, by) or None, order_by=of.seconds) - 1).label("place")
+            number = func.count().over(partition_by=_grouped(of, by) or None).label("answers")
+            ranked = select(*_names(of, by), of.seconds, place, number).subquery().c
+            beside = [func.abs(10 * ranked.place - tenths * (ranked.answers - 1)) < 10 for tenths in (_MEDIAN, _MOST)]
+            ways.append(select(*ranked).where(or_(*beside)))
+        places: dict[_Key, dict[int, float]] = {}
+        numbers: dict[_Key, int] = {}
+        for by, number, name, seconds, at, answers in self.session.execute(union_all(*ways)):
+            key = _key(by, number, name)
+            places.setdefault(key, {})[int(at)] = float(seconds)
+            numbers[key] = int(answers)
+        return {key: Speed(number, *(_between(places[key], tenths, number) for tenths in (_MEDIAN, _MOST))) for key, number in numbers.items()}
 
-    def _opinions(self, by: str) -> dict[Hashable, dict[int, int]]:
+    def _opinions(self) -> dict[_Key, dict[int, int]]:
         of = SurveyAnswer
-        columns: dict[str, Any] = {
-            _WHOLE: literal(0),
-            _STEP: step_of(of.created_at, self.clock),
-            _CONTACT: _contact(),
-            _EMPLOYEE: func.coalesce(Message.author_id, ""),
-        }
-        query: Select[Any] = select(columns[by].label("part"), of.score).select_from(of).join(Message, Message.id == of.message_id)
-        query = query.join(Thread, Thread.id == Message.thread_id).where(Thread.folder.not_in(_HIDDEN), self._within(of.created_at))
-        said = _of_contacts(query, by).where(self.scope.covers(func.coalesce(of.shop_id, ""))).subquery().c
-        found: dict[Hashable, dict[int, int]] = {}
-        for key, score, number in self.session.execute(select(said.part, said.score, func.count()).group_by(said.part, said.score)):
-            found.setdefault(_key(key), {})[int(score)] = int(number)
+        step, employee = step_of(of.created_at, self.clock).label(_STEP), func.coalesce(Message.author_id, "").label(_EMPLOYEE)
+        query: Any = select(step, _contact().label(_CONTACT), employee, of.score).select_from(of).join(Message, Message.id == of.message_id)
+        query = query.join(Thread, Thread.id == Message.thread_id).outerjoin(ContactShop, _offered())
+        covered = self.scope.covers(func.coalesce(of.shop_id, ""))
+        said = query.where(Thread.folder.not_in(_HIDDEN), self._within(of.created_at), covered).cte("said").c
+        ways = [select(*_names(said, by), said.score, func.count().label("number")).group_by(*_grouped(said, by), said.score) for by in _PARTS]
+        found: dict[_Key, dict[int, int]] = {}
+        for by, number, name, score, count in self.session.execute(union_all(*ways)):
+            found.setdefault(_key(by, number, name), {})[int(score)] = int(count)
         return found
 
-    def _written(self, by: str) -> Subquery:
-        """Return the public messages, each with its thread and whose it is: neither notes nor forwards nor what machines wrote."""
-        customers = self._messages(Message.created_at, by, literal(0).label("by_employee"), literal("").label("employee_id")).where(
-            Message.author_kind == AuthorKind.CUSTOMER, Message.private.is_(False)
-        )
-        erased = self._erased(by, literal(0)).where(ErasedMessage.author_kind == AuthorKind.CUSTOMER)
-        both = (*self._by_employees(by),) if by == _EMPLOYEE else (customers, erased, *self._by_employees(by))
-        return union_all(*both).subquery()
+    def _by_customers(self) -> Select[Any]:
+        """Return the public messages of customers, each with its thread: neither notes nor what machines wrote."""
+        query = self._messages(Message.created_at, literal(0), literal(""))
+        return query.where(Message.author_kind == AuthorKind.CUSTOMER, Message.private.is_(False))
 
-    def _answers(self, by: str) -> Subquery:
-        """Return those messages of employees that answered somebody, with the seconds that it took."""
-        live, erased = self._by_employees(by)
-        live, erased = live.where(Message.response_seconds.is_not(None)), erased.where(ErasedMessage.response_seconds.is_not(None))
-        return union_all(live, erased).subquery()
+    def _by_employees(self) -> Select[Any]:
+        """Return the public messages of employees that were released. Notes are never released."""
+        return self._messages(Message.released_at, literal(1), func.coalesce(Message.author_id, ""))
 
-    def _by_employees(self, by: str) -> tuple[Select[Any], Select[Any]]:
-        """Return the public messages of employees that were released, and those of threads that have been erased since. Notes are never released."""
-        live = self._messages(Message.released_at, by, literal(1).label("by_employee"), func.coalesce(Message.author_id, "").label("employee_id"))
-        return live, self._erased(by, literal(1)).where(ErasedMessage.author_kind == AuthorKind.EMPLOYEE)
-
-    def _messages(self, moment: Any, by: str, by_employee: Any, employee_id: Any) -> Select[Any]:
-        # Deleted and spam threads leave the figures. Of an expression: by the index of the shop, SQLite would read all that was ever written.
+    def _messages(self, moment: Any, by_employee: Any, employee_id: Any) -> Select[Any]:
         query = select(
-            self._step(moment, by), literal(0).label(_WHOLE), _contact().label(_CONTACT) if by == _CONTACT else literal(0).label(_CONTACT),
-            employee_id, Message.thread_id, by_employee, Message.response_seconds.label("seconds"),
-        ).select_from(Message).join(Thread, Thread.id == Message.thread_id)  # fmt: skip
-        return _of_contacts(query, by).where(
-            self._within(moment), self.scope.covers(func.coalesce(Message.shop_id, "")), Thread.folder.not_in(_HIDDEN)
-        )
+            step_of(moment, self.clock).label(_STEP),
+            _contact().label(_CONTACT),
+            employee_id.label(_EMPLOYEE),
+            Message.thread_id,
+            by_employee.label("by_employee"),
+            Message.response_seconds.label("seconds"),
+        ).select_from(Message)
+        query = query.join(Thread, Thread.id == Message.thread_id).outerjoin(ContactShop, _offered())
+        # Of an expression: by the index of the shop, SQLite would read all that was ever written. Deleted and spam threads leave the figures.
+        return query.where(self._within(moment), self.scope.covers(func.coalesce(Message.shop_id, "")), Thread.folder.not_in(_HIDDEN))
 
-    def _erased(self, by: str, by_employee: Any) -> Select[Any]:
+    def _erased(self, kind: AuthorKind) -> Select[Any]:
+        """Return the messages of threads that have been erased since."""
         of = ErasedMessage
-        contact = case((ContactShop.id.is_(None), 0), else_=of.contact_id) if by == _CONTACT else literal(0)
         query = select(
-            self._step(of.written_at, by), literal(0), contact, func.coalesce(of.employee_id, ""), of.gone_id, by_employee, of.response_seconds
+            step_of(of.written_at, self.clock).label(_STEP),
+            case((ContactShop.id.is_(None), 0), else_=of.contact_id).label(_CONTACT),
+            func.coalesce(of.employee_id, "").label(_EMPLOYEE),
+            of.gone_id,
+            literal(int(kind is AuthorKind.EMPLOYEE)).label("by_employee"),
+            of.response_seconds.label("seconds"),
         ).select_from(of)
-        if by == _CONTACT:
-            query = query.outerjoin(ContactShop, and_(ContactShop.contact_id == of.contact_id, ContactShop.shop_id == of.shop_id))
-        return query.where(self._within(of.written_at), self.scope.covers(of.shop_id))
-
-    def _step(self, moment: Any, by: str) -> ColumnElement[int]:
-        return (step_of(moment, self.clock) if by == _STEP else literal(0)).label(_STEP)
+        query = query.outerjoin(ContactShop, and_(ContactShop.contact_id == of.contact_id, ContactShop.shop_id == of.shop_id))
+        return query.where(self._within(of.written_at), self.scope.covers(of.shop_id), of.author_kind == kind)
 
     def _within(self, moment: Any) -> ColumnElement[bool]:
         return and_(moment >= self.clock.since, moment < self.until)
 
 
-def _of_contacts(query: Select[Any], by: str) -> Select[Any]:
-    """Let a query of threads know whether the shop of each still has its contact."""
-    if by != _CONTACT:
-        return query
-    return query.outerjoin(ContactShop, and_(ContactShop.contact_id == Thread.contact_id, ContactShop.shop_id == Thread.shop_id))
+def _offered() -> ColumnElement[bool]:
+    """Return the clause by which the contact of a thread is found where its shop still has it."""
+    return and_(ContactShop.contact_id == Thread.contact_id, ContactShop.shop_id == Thread.shop_id)
 
 
 def _contact() -> ColumnElement[int]:
     return case((ContactShop.id.is_(None), 0), else_=Thread.contact_id)
 
 
-def _key(key: Any) -> Hashable:
+def _grouped(of: Any, by: str) -> list[Any]:
+    return [] if by == _WHOLE else [of[by]]
+
+
+def _names(of: Any, by: str) -> tuple[Any, Any, Any]:
+    """Return what a part is called in SQL: by which column it is told apart, and its value there, a number or a text."""
+    number = of[by] if by in (_STEP, _CONTACT) else literal(0)
+    name = of[by] if by == _EMPLOYEE else literal("")
+    return literal(_PARTS.index(by)).label("by"), number.label("number"), name.label("name")
+
+
+def _key(by: int, number: Any, name: str) -> _Key:
     # Some databases give whole numbers back as decimals.
-    return key if isinstance(key, str) else int(key or 0)
+    column = _PARTS[int(by)]
+    return column, name if column == _EMPLOYEE else int(number or 0)
 
 
 def _between(places: Mapping[int, float], tenths: int, number: int) -> float:
