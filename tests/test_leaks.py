@@ -928,7 +928,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "counted_by_ranges": lambda world: leaks_of_readers(world, ("counted_by_ranges",)),
     "ids_by_ranges": lambda world: leaks_of_readers(world, ("ids_by_ranges",)),
     "matching_ids": lambda world: leaks_of_readers(world, ("matching_ids",)),
-    "get": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
+    "get": lambda world: leaks_of_readers(world, ("get",)),
     "among": lambda world: leaks_of_question(world),
     "rows": lambda world: leaks_of_readers(world, ("rows",)),
     "highest_id": lambda world: leaks_of_readers(world, ("highest_id",)),
