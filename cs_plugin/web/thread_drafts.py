@@ -121,7 +121,7 @@ class ThreadDrafts(ThreadPages):
         sign_in = self.here.desk.host.url("admin_sign_in", address) or address
         kind = "note" if fields.get("then") == "note" else fields.get("kind", "")
         written = {"text": clean_text(fields.get("text", "")), "note": clean_text(fields.get("note", ""))}
-        page = self.page("signed_out.html", number=number, written=written, carried=carried, kind=kind, sign_in=sign_in, address=address)
+        page = self.page("signed_out.html", written=written, carried=carried, kind=kind, sign_in=sign_in, address=address)
         return page, 403
 
 
