@@ -115,27 +115,38 @@ def test_windows_that_save_at_once_make_one_draft_and_only_one_of_them_is_first(
     """Six windows of one employee save their first words at the same moment: one is kept, the others are told, on every database."""
     store = any_store
     for number in range(5):
-        thread_id = begin(store, f"Question {number}")
-        became = at_once([lambda one=one: write(store, thread_id, Writing(f"words {one}", "", form=f"form {one}")) for one in range(6)])
-        assert sorted(map(str, became)) == ["kept"] + ["newer"] * 5
-        found = kept(store, thread_id)
-        assert found is not None
-        assert found[0] == f"words {became.index(Kept.KEPT)}"
+        save_at_once(store, begin(store, f"Question {number}"))
+
+
+def save_at_once(store: Store, thread_id: int) -> None:
+    """Save by six windows at once, and see that one of them was first."""
+
+    def window(number: int) -> Callable[[], object]:
+        return lambda: write(store, thread_id, Writing(f"words {number}", "", form=f"form {number}"))
+
+    became = at_once([window(number) for number in range(6)])
+    assert sorted(map(str, became)) == ["kept"] + ["newer"] * 5
+    assert kept(store, thread_id) == (f"words {became.index(Kept.KEPT)}", "")
 
 
 def test_a_save_that_comes_while_its_reply_is_sent_leaves_no_draft(any_store: Store) -> None:
     """Whichever of the two the database lets go first, nothing of what was sent is left."""
     store = any_store
     for number in range(8):
-        thread_id = begin(store, f"Question {number}")
-        writing = Writing("It is on its way.", "", form="a", turn=1)
+        save_while_sending(store, begin(store, f"Question {number}"))
 
-        def send(bench: desk.Bench, thread_id: int = thread_id, writing: Writing = writing) -> None:
-            desk.reply(bench, store.actor(), thread_id, desk.Answer(writing.reply))
-            drafts.sent(bench.session, MARIE.id, thread_id, writing, bench.now, noted=False)
 
-        at_once([lambda send=send: do(store, send), lambda: write(store, thread_id, writing), lambda: write(store, thread_id, replace(writing, turn=2))])
-        assert kept(store, thread_id) is None
+def save_while_sending(store: Store, thread_id: int) -> None:
+    """Send a reply and save its draft at once, and see that no draft is left."""
+    writing = Writing("It is on its way.", "", form="a", turn=1)
+
+    def send(bench: desk.Bench) -> None:
+        desk.reply(bench, store.actor(), thread_id, desk.Answer(writing.reply))
+        drafts.sent(bench.session, MARIE.id, thread_id, writing, bench.now, noted=False)
+
+    saves = (lambda: write(store, thread_id, writing), lambda: write(store, thread_id, replace(writing, turn=2)))
+    at_once([lambda: do(store, send), *saves])
+    assert kept(store, thread_id) is None
 
 
 def test_a_draft_goes_with_its_thread_and_when_nobody_has_touched_it_for_long(store: Store) -> None:
@@ -228,7 +239,7 @@ def test_an_answer_that_is_not_taken_is_kept_as_a_draft(store: Store) -> None:
 
 @pytest.mark.shows("5.5")
 def test_a_form_that_comes_after_the_sign_in_has_ended_is_given_back_and_carried_on(store: Store) -> None:
-    """401 with every word, a way to sign in, and a button that brings them back into the box; nothing is taken of anybody who is not signed in."""
+    """403 with every word, a way to sign in, and a button that brings them back into the box; nothing is taken of anybody who is not signed in."""
     store.answers.urls = {"admin_sign_in": "/sign-in?next={id}"}
     thread_id = received(store)
     page = Opened.of(store, thread_id)
@@ -237,7 +248,7 @@ def test_a_form_that_comes_after_the_sign_in_has_ended_is_given_back_and_carried
     carried = {name: page.hidden(name) for name in ("csrf_token", "post_key", "seen")}
     answer = page.client.post(page.address, data={**carried, **fields})
     html = answer.get_data(as_text=True)
-    assert answer.status_code == 401
+    assert answer.status_code == 403
     assert "You are no longer signed in. Nothing was sent, and nothing is lost" in html
     assert "It &lt;will&gt; come.</textarea>" in html
     assert f'href="/sign-in?next={LIST}{thread_id}/"' in html
@@ -261,7 +272,7 @@ def save(page: Opened, thread_id: int, **fields: Any) -> Any:
 
 
 def test_the_script_is_told_what_became_of_a_save(store: Store) -> None:
-    """Kept with its version; refused where a newer one is there; nothing for a thread out of sight; 401 without a sign-in."""
+    """Kept with its version; refused where a newer one is there; nothing for a thread out of sight; 403 without a sign-in."""
     thread_id = received(store)
     page = Opened.of(store, thread_id)
     first = save(page, thread_id, text="Dear Jan", draft_turn="1")
@@ -272,7 +283,7 @@ def test_the_script_is_told_what_became_of_a_save(store: Store) -> None:
     assert (again.status_code, again.json["version"]) == (409, 2)
     assert save(page, 987_654, text="Dear Jan").status_code == 404
     page.client.environ_base.pop("HTTP_X_EMPLOYEE")
-    assert save(page, thread_id, text="Dear Jan").status_code == 401
+    assert save(page, thread_id, text="Dear Jan").status_code == 403
     assert kept(store, thread_id) == ("Dear Jan Kowalski", "")
 
 

@@ -1051,7 +1051,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "matching_ids": lambda world: leaks_of_readers(world, ("matching_ids",)),
     "customers_named": lambda world: leaks_of_readers(world, ("customers_named",)),
     "laid_in_spam_at": lambda world: leaks_of_readers(world, ("laid_in_spam_at",)),
-    "get": lambda world: leaks_of_directs(world, ("a thread",), (BY_NAME["views Paris"],)),
+    "get": lambda world: leaks_of_readers(world, ("get",)),
     "among": lambda world: leaks_of_question(world),
     "rows": lambda world: leaks_of_readers(world, ("rows",)),
     "highest_id": lambda world: leaks_of_readers(world, ("highest_id",)),

@@ -113,7 +113,7 @@ def test_a_thread_out_of_sight_has_nobody_in_it(store: Store) -> None:
     refused = ask(page, csrf_token="made up")
     assert (refused.status_code, list(refused.json)) == (400, ["token"])
     page.client.environ_base.pop("HTTP_X_EMPLOYEE")
-    assert ask(page).status_code == 401
+    assert ask(page).status_code == 403
     assert look(store, lambda session: max(one.seen_at for one in session.query(Presence))) < store.clock.now
 
 

@@ -50,8 +50,9 @@ class Page:
 def list_page(
     session: Session, scope: Scope, wanted: ThreadFilter, *, sort: Sort, number: int, size: int, ranks: Ranks, reader: str = ""
 ) -> Page:
-    """Return a page of the list as the employee of the id `reader` sees it, the nearest that exists to the one asked for. Costs four queries, two more where ranges tell, or words are searched.
+    """Return a page of the list, the nearest that exists to the one asked for, as the employee of the id `reader` sees it.
 
+    Costs four queries, two more where ranges tell, or words are searched.
     The ids are found first, from the nearer end, and the rest of each row is read for them alone.
     """
     if wanted.searches_text:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from werkzeug.exceptions import HTTPException, LengthRequired, RequestEntityTooLarge
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from cs_plugin.desk import Bench
 from cs_plugin.rules.inquiry import StoredFile
@@ -64,8 +64,13 @@ def beside(here: Visit, thread_id: int, say: Callable[..., str]) -> tuple[DraftB
 
 def beside_posted(here: Visit, thread_id: int, form: AnswerForm, beginning: str, limits: UploadLimits) -> DraftBox:
     """Keep what was posted and is shown again, where its form is genuine; return the draft beside it."""
+    try:
+        genuine = form_is_genuine(limits, lasts=LASTS)
+    except (RequestEntityTooLarge, LengthRequired):
+        # What was too large has been read another way, or not at all; here nobody begins to.
+        return DraftBox(unkept=True)
     writing = posted_writing(form, beginning)
-    if _is_genuine(limits) and any((*writing.texts, form.cc.strip(), form.kept)):
+    if genuine and any((*writing.texts, form.cc.strip(), form.kept)):
         row, became = keep(here, thread_id, writing)
         return row if became is not Kept.NEWER else DraftBox(writing.version, row.saved_at, newer=True, unkept=True, sent=row.sent)
     return DraftBox(writing.version, unkept=True)
@@ -120,11 +125,7 @@ def _writing(text: str, note: str, details: dict[str, Any], beginning: str, form
 
 
 def _number(name: str) -> int:
-    try:
-        text = request.form.get(name, "")
-    except HTTPException:
-        # A post that was too large has been read another way already.
-        return 0
+    text = request.form.get(name, "")
     return min(int(text), _MOST_NUMBER) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else 0
 
 
@@ -145,9 +146,3 @@ def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: di
         errors={"file": told} if told else {},
     )
 
-
-def _is_genuine(limits: UploadLimits) -> bool:
-    try:
-        return form_is_genuine(limits, lasts=LASTS)
-    except (RequestEntityTooLarge, LengthRequired):
-        return False

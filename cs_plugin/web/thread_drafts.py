@@ -40,7 +40,7 @@ class ThreadDrafts(ThreadPages):
         """Give back what somebody has written whose sign-in has ended; tell a script of theirs that it has."""
         if self.here.employee is None and request.method == "POST":
             if by_script():
-                return make_response("", 401)
+                return make_response("", 403)
             if request.endpoint in (f"{self.endpoint}.thread_page", f"{self.endpoint}.thread_draft"):
                 return self._given_back(number_of(str((request.view_args or {}).get("thread_id", ""))))
         return super().inaccessible_callback(name, **kwargs)
@@ -121,8 +121,8 @@ class ThreadDrafts(ThreadPages):
         sign_in = self.here.desk.host.url("admin_sign_in", address) or address
         kind = "note" if fields.get("then") == "note" else fields.get("kind", "")
         written = {"text": clean_text(fields.get("text", "")), "note": clean_text(fields.get("note", ""))}
-        page = self.page("signed_out.html", number=number, written=written, carried=carried, kind=kind, sign_in=sign_in, address=address)
-        return page, 401
+        page = self.page("signed_out.html", written=written, carried=carried, kind=kind, sign_in=sign_in, address=address)
+        return page, 403
 
 
 def by_script() -> bool:

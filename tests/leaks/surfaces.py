@@ -305,9 +305,9 @@ def elsewhere(thing: Thing) -> Thing:
     return Thing(thing.kind, str(MISSING) if isinstance(thing.id, str) else MISSING, thing.shops, about)
 
 
-def told(answer: Any, thing: Thing) -> tuple[Any, ...]:
-    """Return what an answer tells, whatever the thing is called: its id is left out where an address or a form holds it."""
-    ours = {str(thing.id), *(str(thing.about[name]) for name in ("thread", "message") if thing.about.get(name))}
+def told(answer: Any, *things: Thing) -> tuple[Any, ...]:
+    """Return what an answer tells, whichever of these things it is about: their ids are left out where an address or a form holds them."""
+    ours = {name for thing in things for name in (str(thing.id), *(str(thing.about[one]) for one in ("thread", "message") if thing.about.get(one)))}
     named = re.compile(r"(?<=[/=\"#])(" + "|".join(map(re.escape, sorted(ours, key=len, reverse=True))) + r")(?![\d.])")
     body = re.sub(r'name="(csrf_token|post_key)" value="[^"]*"', "", without_bell(answer.text))
     return answer.status_code, named.sub("#", answer.headers.get("Location", "")), named.sub("#", body), answer.headers.get("ETag")
@@ -431,7 +431,8 @@ class Deed:
             yield f"status {answer.status_code}"
         if self.makes is None and not thing.shops & who.may(self.sees):
             nothing, said_of_nothing = self.post(world, who, elsewhere(thing))
-            if (told(answer, thing), said) != (told(nothing, elsewhere(thing)), said_of_nothing):
+            both = thing, elsewhere(thing)
+            if (told(answer, *both), said) != (told(nothing, *both), said_of_nothing):
                 yield f"answers otherwise than for what is not there: {answer.status_code} {said}, {nothing.status_code} {said_of_nothing}"
 
     def is_theirs(self, who: Who, thing: Thing) -> bool:
