@@ -34,8 +34,8 @@ class FoundThread:
     """A thread that a key leads to, as far as the rules look at it. `addresses` are digests of those that take part in it as its customer.
 
     `own_addresses` are the digests of the addresses that it is about. `customer_id` is its verified customer's. `home_id` is the thread that the key
-    names, which has been merged into this one where it is another. `message_id` is the message that the key belongs to. `outsiders` are digests of the
-    addresses that the thread was forwarded to.
+    names, which has been merged into this one where it is another. `message_id` is the message that the key belongs to. `outsiders` are digests of
+    the addresses that the thread was forwarded to.
     """
 
     id: int

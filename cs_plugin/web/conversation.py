@@ -27,6 +27,7 @@ from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.scope import Scope
 from cs_plugin.web.answer_form import beginning
 from cs_plugin.web.happenings import CHANNELS, Say, Words, event_words, message_words, why_here
+from cs_plugin.web.mail_words import how_read
 from cs_plugin.web.predefined_choice import Offered, offered_in
 
 AT_ONCE = 50           # messages on one page
@@ -47,7 +48,8 @@ class ShownFile:
 class ShownMessage:
     """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language.
 
-    `automatic` marks a machine's; `by_mail` says that the mail is kept as it came.
+    `automatic` marks a machine's; `by_mail` says that the mail is kept as it came; `how_read` what was seen while it was read,
+    `was_cut` that a part of it is not shown.
     """
 
     id: int
@@ -67,6 +69,8 @@ class ShownMessage:
     delivery_text: str
     delivered_at: dt.datetime | None
     automatic: bool = False
+    was_cut: bool = False
+    how_read: tuple[str, ...] = ()
     by_mail: bool = False
 
     @property
@@ -255,6 +259,8 @@ def message_shown(message: Message, say: Say) -> ShownMessage:
         why=why_here(message, say),
         automatic=message.author_kind is AuthorKind.MACHINE,
         by_mail=message.original_blob_id is not None,
+        was_cut=how_read(message.signs)[0],
+        how_read=tuple(map(say, how_read(message.signs)[1])),
         product=message.product_name,
         text=message.text,
         quoted=message.quoted or "",
