@@ -19,7 +19,7 @@ class Key(StrEnum):
     """What in a mail has led to a thread: a signed tag, or the Message-ID of a mail.
 
     A FORWARDED one went to somebody outside, and an OUTSIDE one came from there; the others went to the customer, to colleagues, or came from the
-    customer.
+    customer. A COPIED one went to somebody who got a copy: no answer finds the thread by it, but a server's word that it did not come does.
     """
 
     TAG = "tag"
@@ -27,6 +27,7 @@ class Key(StrEnum):
     RECEIVED = "received"
     FORWARDED = "forwarded"
     OUTSIDE = "outside"
+    COPIED = "copied"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def _theirs(
     likely = or_(*(func.lower(row.sender).contains(one.strip().lower(), autoescape=True) for one in addresses if one.strip()))
     query = select(row.id, row.sender, blob).where(row.id > after, row.sender != "", likely).order_by(row.id).limit(_ROWS_AT_ONCE)
     rows = session.execute(query).all()
-    theirs = [(one[0], one[2]) for one in rows if any(address_key(said) in wanted for said in _ADDRESS.findall(one[1]))]
+    theirs: list[tuple[int, int | None]] = [(one[0], one[2]) for one in rows if any(address_key(said) in wanted for said in _ADDRESS.findall(one[1]))]
     return theirs, rows[-1][0] if len(rows) == _ROWS_AT_ONCE else None
 
 

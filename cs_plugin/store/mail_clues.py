@@ -25,6 +25,7 @@ _MOST_TAGS = 20
 # A thread that was merged into one that was merged, and so on; a circle ends here.
 _MOST_MERGES = 10
 
+_OURS = (Key.SENT.value, Key.FORWARDED.value, Key.COPIED.value)
 _OUTSIDE = (Key.FORWARDED.value, Key.OUTSIDE.value)
 _KINDS = [key.value for key in Key if key is not Key.TAG]
 _COLUMNS = (
@@ -130,7 +131,7 @@ class _Lookup:
     def clues(self) -> Clues:
         named = self.named
         aliases = self._aliases(named.hashes)
-        own = any(row.kind in (Key.SENT, Key.FORWARDED) for row in aliases[named.own]) if named.own else False
+        own = any(row.kind in _OURS for row in aliases[named.own]) if named.own else False
         if own:
             return Clues(own=True)
         known = [row.message_id for row in aliases[named.own] if row.kind == Key.RECEIVED and row.message_id] if named.own else []
@@ -144,9 +145,9 @@ class _Lookup:
             known=tuple(dict.fromkeys(known)),
             employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids), threads)),
             address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses, threads)),
-            answered=found.by_aliases(row for key in named.answered for row in aliases[key]),
+            answered=found.by_aliases(row for key in named.answered for row in aliases[key] if row.kind != Key.COPIED),
             subject_tags=found.by_tags(self._good(TagKind.SUBJECT, named.in_subject, threads)),
-            bounced=found.by_aliases(row for key in bounced for row in aliases[key] if row.kind in (Key.SENT, Key.FORWARDED)),
+            bounced=found.by_aliases(row for key in bounced for row in aliases[key] if row.kind in _OURS),
         )
 
     def _aliases(self, hashes: Collection[bytes]) -> Mapping[bytes, Sequence[Any]]:
@@ -186,7 +187,7 @@ class _Lookup:
         alias = ThreadAlias
         theirs = alias.thread_id.in_(sorted(threads)), alias.kind.in_(_OUTSIDE), alias.address_hash.is_not(None), alias.revoked_at.is_(None)
         for thread_id, address_hash in self.session.execute(select(alias.thread_id, alias.address_hash).where(*theirs)):
-            found[thread_id].add(bytes(address_hash))
+            found[thread_id].add(bytes(address_hash or b""))
         return found
 
     def _good(self, kind: TagKind, tags: Iterable[Tag], threads: Mapping[int, Any]) -> list[int]:

@@ -106,10 +106,9 @@ def _shown(scope: Scope) -> ColumnElement[bool]:
 
 def _query(scope: Scope) -> Any:
     row = SetAsideMail
-    columns = (row.id, row.shop_id, row.mailbox_id, Mailbox.name, Mailbox.address, row.cause, row.sender, row.subject)
-    columns += (row.created_at, row.tries, row.signs)
+    columns = (row.id, row.shop_id, row.mailbox_id, Mailbox.name, Mailbox.address, row.cause, row.sender, row.subject, row.created_at)
     blob = (Blob.size, Blob.sha256, Blob.key)
-    query = select(*columns, *blob).join(Blob, Blob.id == row.blob_id).outerjoin(Mailbox, Mailbox.id == row.mailbox_id)
+    query = select(*columns, row.tries, row.signs, *blob).join(Blob, Blob.id == row.blob_id).outerjoin(Mailbox, Mailbox.id == row.mailbox_id)
     return query.where(_shown(scope))
 
 
