@@ -32,7 +32,6 @@ def put(store: Store, sender: str) -> str:
     return original.key
 
 
-@pytest.mark.shows("13.1")
 def test_the_mails_of_a_person_go_and_nobody_elses(any_store: Store) -> None:
     """Whatever the case of the letters, and where the address stands behind a name; an address that only ends alike is another person's."""
     store = any_store
@@ -44,14 +43,12 @@ def test_the_mails_of_a_person_go_and_nobody_elses(any_store: Store) -> None:
     assert told == [("", "")] * 3 + [("frida@example.com", "A jug")]
 
 
-@pytest.mark.shows("13.1")
 def test_an_accounts_addresses_are_those_that_it_has_written_from_signed_in(store: Store) -> None:
     """And the one that the store tells: a mail that only names an address proves nothing."""
     assert do(store, lambda bench: addresses_of(bench, "7", IDA)) == {IDA}
     assert do(store, lambda bench: forget_mails_of(bench, [])) == ()
 
 
-@pytest.mark.shows("13.1")
 def test_a_mailbox_that_was_taken_away_leaves_no_rows_for_ever(store: Store, dovecot_server: DovecotServer) -> None:
     """What is known of its mails and runs goes piece by piece; their messages stay, and other mailboxes keep theirs."""
     begun(store, dovecot_server, "", mail(1))
