@@ -534,7 +534,7 @@ def test_merging_and_moving_change_nothing_that_is_not_theirs(planted: Planted) 
     forms = (
         ("thread_merge", {"thread_id": thing.id}, {"with": [merged]}),
         ("thread_move", {"thread_id": merged, "message_id": message}, {"to": str(thing.id)}),
-        ("thread_undo", {"thread_id": merged}, {"merge": str(row)}),
+        ("thread_undo_merge", {"thread_id": merged}, {"merge": str(row)}),
     )
     for endpoint, values, form in forms:
         for who in PEOPLE:
@@ -546,13 +546,13 @@ def test_merging_and_moving_change_nothing_that_is_not_theirs(planted: Planted) 
             assert words_in(answer.text) == set()
             assert changed(before, dump(store)) == [], (endpoint, who.name)
         before = dump(store)
-        if endpoint == "thread_undo":
+        if endpoint == "thread_undo_merge":
             continue
         client_of(world, MANAGER).post(path(world, f"cs_threads.{endpoint}", values), data=form)
         assert changed(before, dump(store)) != [], endpoint
         if endpoint == "thread_merge":
             latest = look(store, lambda session: session.scalar(select(func.max(Merge.id))))
-            client_of(world, MANAGER).post(path(world, "cs_threads.thread_undo", {"thread_id": thing.id}), data={"merge": str(latest)})
+            client_of(world, MANAGER).post(path(world, "cs_threads.thread_undo_merge", {"thread_id": thing.id}), data={"merge": str(latest)})
 
 
 @pytest.mark.shows("9.1", "12.1")

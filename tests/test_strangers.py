@@ -116,7 +116,8 @@ def test_an_outsiders_key_is_good_for_those_that_the_thread_was_forwarded_to_alo
 def test_a_bounce_marks_the_mail_that_it_names_and_no_other(store: Store) -> None:
     """Who got a forwarded mail knows its Message-ID, and can say of that one that it did not come; of the customer's they cannot."""
     there = scene(store)
-    forged: IncomingMail = mail("Not delivered.", by=REPAIR, return_path="", automatic="delivery_report", bounce=FORGED, in_reply_to=(id_of(there.forward),))
+    told = {"return_path": "", "automatic": "delivery_report", "bounce": FORGED, "in_reply_to": (id_of(there.forward),)}
+    forged: IncomingMail = mail("Not delivered.", by=REPAIR, **told)
     take(store, forged)
     failed = look(store, lambda session: [one.kind for one in session.query(OutboxItem).filter_by(state=OutboxState.FAILED)])
     assert failed == ["forward"]

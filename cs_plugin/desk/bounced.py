@@ -82,7 +82,7 @@ def _leave_event(bench: Bench, thread: Thread, sent: SentMail | None, bounce: Bo
     bench.session.add(
         ThreadEvent(
             thread_id=thread.id,
-            message_id=sent.message_id if sent else None,
+            message_id=(sent.message_id or sent.copy_of) if sent else None,
             kind=FAILED if bounce.permanent else DELAYED,
             actor_kind="desk",
             via="mail",

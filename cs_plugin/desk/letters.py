@@ -27,7 +27,7 @@ from cs_plugin.store import posts
 from cs_plugin.store.contacts import ContactWords
 from cs_plugin.store.employees import as_employee
 from cs_plugin.store.files import stored_files
-from cs_plugin.store.matching import FORWARDED, SENT, message_id_key, remember_message_id
+from cs_plugin.store.matching import COPIED, FORWARDED, SENT, message_id_key, remember_message_id
 from cs_plugin.store.models import Delivery, EmployeeName, Message, Thread
 
 _MAX_LOCAL = 64      # octets of a local part (RFC 5321, section 4.5.3.1.1)
@@ -164,7 +164,8 @@ def _send_copies(bench: Bench, thread: Thread, message: Message, letter: Letter)
     # Nor does it name the Message-IDs of the customer's mails, by which an answer finds its thread.
     words = {**letter.words, "link": "", "question": "", "customer": thread.customer_name or thread.address}
     mail = bench.composer.compose(replace(letter, words=words))
-    outbox.put(bench.session, mail, bench.now, thread_id=thread.id, message_id=message.id)
+    # A server that cannot deliver it names it so.
+    _put(bench, mail, thread, message, kind=COPIED)
 
 
 def _confirm(bench: Bench, thread: Thread, message: Message, contact: ContactWords) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cs_plugin.desk.bench import Bench
 from cs_plugin.rules.incoming import ArrivedMail
 from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, AuthorKind, Channel, StoredFile, clean_line, preview
+from cs_plugin.rules.oddities import signs_of
 from cs_plugin.rules.signing import without_tags
 from cs_plugin.store import files, search
 from cs_plugin.store.matching import message_id_key, remember_messages
@@ -100,6 +101,7 @@ def _message(bench: Bench, one: Writing, blobs: dict[str, Blob]) -> Message:
         message_id_hash=message_id_key(message_id) if message_id else None,
         matched_by=one.reason[:64],
         same_id_other_text=one.same_id_other_text,
+        signs=signs_of(one.arrived.mail.automatic, one.arrived.mail.oddities),
         linked_message_id=one.linked_to,
         sent_at=mail.sent_at,
         created_at=bench.now,

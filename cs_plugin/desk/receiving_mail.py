@@ -29,6 +29,7 @@ from cs_plugin.host import Host
 from cs_plugin.rules.incoming import ArrivedMail, Landed, Outcome
 from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, MAX_TEXT, AuthorKind, Channel, Inquiry, Sender, address_key, clean_line
 from cs_plugin.rules.mail_matching import BEGINS, DELETED, STRANGER, Clues, FoundThread, Part, Party, Place, place_of, refusal_of
+from cs_plugin.rules.oddities import signs_of
 from cs_plugin.rules.people import Customer, Employee, split_name
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants
 from cs_plugin.rules.status import Folder, Happening, Status
@@ -353,7 +354,7 @@ def _from_an_employee(bench: Bench, vetted: VettedMail, place: Place, clues: Clu
     blobs = files.blobs_of(bench.session, all_files(vetted.arrived), bench.now)
     # Not what was folded away beneath it: that is the notice, which no customer is shown.
     keep_originals(message, vetted.arrived, blobs)
-    message.matched_by, message.sent_at = place.reason, mail.sent_at
+    message.matched_by, message.sent_at, message.signs = place.reason, mail.sent_at, signs_of(mail.automatic, mail.oddities)
     message.home_thread_id = found.home_id
     if mail.message_id:
         # Whoever got a copy of it may answer to it.

@@ -19,7 +19,7 @@ class Key(StrEnum):
     """What in a mail has led to a thread: a signed tag, or the Message-ID of a mail.
 
     A FORWARDED one went to somebody outside, and an OUTSIDE one came from there; the others went to the customer, to colleagues, or came from the
-    customer.
+    customer. A COPIED one went to somebody who got a copy: no answer finds the thread by it, but a server's word that it did not come does.
     """
 
     TAG = "tag"
@@ -27,6 +27,7 @@ class Key(StrEnum):
     RECEIVED = "received"
     FORWARDED = "forwarded"
     OUTSIDE = "outside"
+    COPIED = "copied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class FoundThread:
     """A thread that a key leads to, as far as the rules look at it. `addresses` are digests of those that take part in it as its customer.
 
     `own_addresses` are the digests of the addresses that it is about. `customer_id` is its verified customer's. `home_id` is the thread that the key
-    names, which has been merged into this one where it is another. `message_id` is the message that the key belongs to. `outsiders` are digests of the
-    addresses that the thread was forwarded to.
+    names, which has been merged into this one where it is another. `message_id` is the message that the key belongs to. `outsiders` are digests of
+    the addresses that the thread was forwarded to.
     """
 
     id: int

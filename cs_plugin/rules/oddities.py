@@ -34,3 +34,16 @@ ODDITIES: Mapping[str, str] = MappingProxyType({
     "text_cut": _("The text was too long; the whole of it is kept as a file."),
     "uuencoded": _("A file stood in the midst of the text."),
 })  # fmt: skip
+
+# Those after which something of a mail is not shown; the whole is kept. Of the others all is, mended.
+CUT = frozenset(("headers_cut", "too_many_parts", "nested_too_deep", "text_cut", "base64_damaged", "end_missing"))
+_MOST = 500
+
+
+def signs_of(automatic: str, oddities: tuple[str, ...]) -> str | None:
+    """Return what is kept of how a mail was read: the sign of a machine and the oddities, apart by blanks; None where there is nothing."""
+    kept = ""
+    for name in filter(None, (automatic, *oddities)):
+        if len(kept) + len(name) < _MOST:
+            kept = f"{kept} {name}".strip()
+    return kept or None

@@ -17,12 +17,13 @@ _MOST_MAILS = 200
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """A mail that has left: its row, what kind it is, whom it went to, and the message that it carried, None where it carried none."""
+    """A mail that has left: its row, what kind it is, whom it went to, and the message that it carried, or was a copy of."""
 
     item_id: int
     kind: str
     recipients: tuple[str, ...]
     message_id: int | None
+    copy_of: int | None = None
 
 
 def sent_mail(session: Session, thread: Thread, message_ids: frozenset[str], recipient: str) -> SentMail | None:
@@ -34,7 +35,8 @@ def sent_mail(session: Session, thread: Thread, message_ids: frozenset[str], rec
             continue
         meant = mail.message_id in message_ids if message_ids else mail.is_meant_for({recipient}) and item.kind in CARRY_A_MESSAGE
         if meant:
-            return SentMail(item.id, item.kind, mail.recipients, item.message_id if item.kind in CARRY_A_MESSAGE else None)
+            carried, copied = item.kind in CARRY_A_MESSAGE, item.kind == "copy"
+            return SentMail(item.id, item.kind, mail.recipients, item.message_id if carried else None, item.message_id if copied else None)
     return None
 
 

@@ -89,17 +89,18 @@ def known_uidls(session: Session, mailbox_id: int, hashes: Collection[bytes]) ->
     return found
 
 
-def known_contents(session: Session, mailbox_id: int, keys: Collection[tuple[bytes | None, bytes]]) -> Known:
-    """Return what is known of mails with these keys: the digests of their Message-ID, or None, and of what they say."""
+def known_contents(session: Session, mailbox_ids: Collection[int], keys: Collection[tuple[bytes | None, bytes]]) -> Known:
+    """Return what is known in some mailboxes of mails with these keys: the digests of their Message-ID, or None, and of what they say."""
     row = ImportedMail
+    here = row.mailbox_id.in_(sorted(mailbox_ids))
     ids = sorted({one for one, _content in keys if one is not None})
     contents = sorted({content for one, content in keys if one is None})
     by_id = session.execute(
-        select(row.message_id_hash, row.content_hash).where(row.mailbox_id == mailbox_id, row.message_id_hash.in_(ids), row.outcome.in_(_KEPT))
+        select(row.message_id_hash, row.content_hash).where(here, row.message_id_hash.in_(ids), row.outcome.in_(_KEPT))
     ).all() if ids else []
     without_id = session.scalars(
         select(row.content_hash).where(
-            row.mailbox_id == mailbox_id, row.message_id_hash.is_(None), row.content_hash.in_(contents), row.outcome.in_(_KEPT)
+            here, row.message_id_hash.is_(None), row.content_hash.in_(contents), row.outcome.in_(_KEPT)
         )
     ).all() if contents else []
     same = {(one, content) for one, content in by_id if content is not None} | {(None, content) for content in without_id if content is not None}

@@ -27,6 +27,7 @@ _MOST_TAGS = 20
 _MOST_MERGES = 10
 _AT_ONCE = 500   # digests in one query
 
+_OURS = (Key.SENT.value, Key.FORWARDED.value, Key.COPIED.value)
 _OUTSIDE = (Key.FORWARDED.value, Key.OUTSIDE.value)
 _KINDS = [key.value for key in Key if key is not Key.TAG]
 _COLUMNS = (
@@ -201,7 +202,7 @@ class _Lookup:
     def clues(self) -> Clues:
         named, found = self.named, self.found
         of_own = self._rows([named.own] if named.own else [])
-        if any(row.kind in (Key.SENT, Key.FORWARDED) for row in of_own):
+        if any(row.kind in _OURS for row in of_own):
             return Clues(own=True)
         known = [row.message_id for row in of_own if row.kind == Key.RECEIVED and row.message_id]
         last = next((rows for rows in map(self.aliases.get, named.answered) if rows), ())
@@ -212,9 +213,9 @@ class _Lookup:
             employee_tags=found.by_tags(self._of_employee((*named.in_addresses, *named.in_ids))),
             moved=found.by_aliases(row for row in last if row.matched_by == MOVED_BY_HAND),
             address_tags=found.by_tags(self._good(TagKind.ADDRESS, named.in_addresses)),
-            answered=found.by_aliases(self._rows(named.answered)),
+            answered=found.by_aliases(row for row in self._rows(named.answered) if row.kind != Key.COPIED),
             subject_tags=found.by_tags(self._good(TagKind.SUBJECT, named.in_subject)),
-            bounced=found.by_aliases(row for row in bounced if row.kind in (Key.SENT, Key.FORWARDED)),
+            bounced=found.by_aliases(row for row in bounced if row.kind in _OURS),
         )
 
     def _rows(self, keys: Iterable[bytes]) -> list[Any]:

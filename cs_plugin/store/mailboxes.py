@@ -65,6 +65,25 @@ def active(session: Session) -> Sequence[Mailbox]:
     return session.scalars(select(Mailbox).where(Mailbox.active).order_by(Mailbox.id)).all()
 
 
+def in_one_place(session: Session, mailbox_id: int) -> Sequence[int]:
+    """Return the mailboxes, this one first, in which the same mails lie: of one server, user and folder, also those that rest.
+
+    The same place can be described by options and on a page of its own, one after the other, and is read from its beginning each time.
+    """
+    row = session.get(Mailbox, mailbox_id)
+    if row is None or not row.server:
+        return (mailbox_id,)
+    same = func.lower(Mailbox.server) == row.server.lower(), Mailbox.username == row.username, Mailbox.id != mailbox_id
+    others = session.execute(select(Mailbox.id, Mailbox.folder, Mailbox.origin).where(*same)).all()
+    here = _folder_of(row.folder)
+    return (mailbox_id, *(one.id for one in others if one.origin is not Origin.FILES and _folder_of(one.folder) == here))
+
+
+def _folder_of(name: str) -> str:
+    # The name of the inbox is the same in any case (RFC 3501, section 5.1).
+    return "INBOX" if name.strip().upper() in ("", "INBOX") else name.strip()
+
+
 def from_options(session: Session, *, to_change: bool = False) -> Sequence[Mailbox]:
     """Return the mailboxes that options describe, or did once; `to_change` locks them."""
     query = select(Mailbox).where(Mailbox.origin == Origin.OPTIONS).order_by(Mailbox.id)

@@ -17,6 +17,7 @@ from cs_plugin.store.merges import kept_of
 from cs_plugin.store.models import Message, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 
+COPIED = Key.COPIED.value
 # FORWARDED: sent to somebody outside, whose answer is never the customer's; OUTSIDE: such an answer.
 SENT, RECEIVED, FORWARDED, OUTSIDE = Key.SENT.value, Key.RECEIVED.value, Key.FORWARDED.value, Key.OUTSIDE.value
 

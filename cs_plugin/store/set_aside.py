@@ -24,6 +24,7 @@ def set_aside(
     shop_id: str | None,
     sender: str = "",
     subject: str = "",
+    signs: str | None = None,
 ) -> SetAsideMail:
     """Set a mail aside whose bytes are kept. `cause` is a reason's name, or what an error says; `shop_id` is None where nobody can tell the shop."""
     row = SetAsideMail(
@@ -33,6 +34,7 @@ def set_aside(
         cause=clean_line(cause, _MAX_CAUSE),
         sender=clean_line(sender, MAX_ADDRESS),
         subject=clean_line(subject, MAX_SUBJECT),
+        signs=signs,
         state=WAITING,
         created_at=now,
     )

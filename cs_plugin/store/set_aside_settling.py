@@ -35,6 +35,7 @@ class KeptMail:
     since: dt.datetime
     tries: int
     original: StoredFile
+    signs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,13 @@ def _shown(scope: Scope) -> ColumnElement[bool]:
 
 def _query(scope: Scope) -> Any:
     row = SetAsideMail
-    columns = (row.id, row.shop_id, row.mailbox_id, Mailbox.name, Mailbox.address, row.cause, row.sender, row.subject, row.created_at, row.tries)
+    columns = (row.id, row.shop_id, row.mailbox_id, Mailbox.name, Mailbox.address, row.cause, row.sender, row.subject, row.created_at)
     blob = (Blob.size, Blob.sha256, Blob.key)
-    query = select(*columns, *blob).join(Blob, Blob.id == row.blob_id).outerjoin(Mailbox, Mailbox.id == row.mailbox_id)
+    query = select(*columns, row.tries, row.signs, *blob).join(Blob, Blob.id == row.blob_id).outerjoin(Mailbox, Mailbox.id == row.mailbox_id)
     return query.where(_shown(scope))
 
 
 def _read(row: Any) -> KeptMail:
-    number, shop_id, mailbox_id, name, address, cause, sender, subject, since, tries, size, sha256, key = row
+    number, shop_id, mailbox_id, name, address, cause, sender, subject, since, tries, signs, size, sha256, key = row
     original = StoredFile(f"mail-{number}.eml", _TYPE, size, sha256, key)
-    return KeptMail(number, shop_id, mailbox_id, name or address or "", cause, sender, without_tags(subject), since, tries, original)
+    return KeptMail(number, shop_id, mailbox_id, name or address or "", cause, sender, without_tags(subject), since, tries, original, signs or "")

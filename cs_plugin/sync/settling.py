@@ -100,7 +100,7 @@ def _source(bench: Bench, mail: KeptMail) -> ComingFrom | None:
 
 
 def _arrived(around: Surroundings, mail: KeptMail, source: ComingFrom, *, as_thread: bool) -> tuple[Read, ArrivedMail]:
-    """Read a mail and keep its parts. Where a thread is made of one that cannot be read, it is what can be seen of it; the whole stays its original."""
+    """Read a mail and keep its parts. Where a thread is made of one that cannot be read, it is what can be seen of it, with its original."""
     with around.files.open(mail.original.key) as opened:
         raw = opened.read()
     # What has ended a process is read for nobody who wants a thread of it alone.

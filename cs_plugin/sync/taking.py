@@ -19,6 +19,7 @@ from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail
 from cs_plugin.desk.receiving_together import receive_mails
 from cs_plugin.rules.incoming import KEPT_HERE, Landed, Outcome
 from cs_plugin.rules.inquiry import digest
+from cs_plugin.rules.oddities import signs_of
 from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import Place
 from cs_plugin.store.locking import committed, has_one_writer, only_reads, passing
@@ -64,6 +65,7 @@ class Taking:
     _others_until: float = 0.0
     _at_once: int = _FEWEST_MAILS
     _alone: bool | None = None
+    _places: Sequence[int] = ()
 
     def take(self, came: Sequence[Came], *, last_uid: int | None = None) -> list[Came]:
         """Take mails, and return those that may be removed from the server: the whole of them is kept here, and committed.
@@ -94,7 +96,9 @@ class Taking:
         mails = [read(one) for one in came]
         if mails:
             with self.around.sessions() as session:
-                known = imported.known_contents(only_reads(session), self.mailbox.id, [one.key for one in mails])
+                only_reads(session)
+                self._places = self._places or mailboxes.in_one_place(session, self.mailbox.id)
+                known = imported.known_contents(session, self._places, [one.key for one in mails])
             recognise(mails, known)
             keep(self.around.files, self.mailbox.source, mails, now)
         items = [_Item(one) for one in mails]
@@ -231,7 +235,8 @@ class Taking:
             raise AssertionError("what is set aside is kept")
         shop_id = source.shop_ids[0] if len(source.shop_ids) == 1 else None
         set_aside(
-            session, one.original, cause, bench.now, mailbox_id=self.mailbox.id, shop_id=shop_id, sender=one.sender, subject=one.subject
+            session, one.original, cause, bench.now, mailbox_id=self.mailbox.id, shop_id=shop_id, sender=one.sender, subject=one.subject,
+            signs=signs_of(one.mail.automatic, one.mail.oddities) if one.mail is not None else None,
         )
         bench.announce("cs_mail_set_aside", mailbox_id=self.mailbox.id, cause=cause)
         return Landed(Outcome.SET_ASIDE, cause)

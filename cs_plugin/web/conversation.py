@@ -34,6 +34,7 @@ from cs_plugin.store.scope import Scope
 from cs_plugin.web.answer_form import beginning
 from cs_plugin.web.happenings import CHANNELS, Say, Words, event_words, merge_in, message_words, why_here
 from cs_plugin.web.linked_text import linked
+from cs_plugin.web.mail_words import how_read
 from cs_plugin.web.predefined_choice import Offered, offered_in
 
 AT_ONCE = 50           # messages on one page
@@ -64,9 +65,9 @@ class HeldReply:
 class ShownMessage:
     """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language.
 
-    `automatic` marks a machine's; `by_mail` says that the mail is kept as it came, `has_html` that its HTML is. `bounced` says of a mail that failed
-    that it had left, and came back.
-    `held` stands on a reply that is not released.
+    `automatic` marks a machine's; `by_mail` says that the mail is kept as it came, `has_html` that its HTML is; `how_read` what was seen while it was
+    read, `was_cut` that a part of it is not shown. `bounced` says of a mail that failed that it had left, and came back. `held` stands on a reply that
+    is not released.
     """
 
     id: int
@@ -86,6 +87,8 @@ class ShownMessage:
     delivery_text: str
     delivered_at: dt.datetime | None
     automatic: bool = False
+    was_cut: bool = False
+    how_read: tuple[str, ...] = ()
     by_mail: bool = False
     has_html: bool = False
     bounced: bool = False
@@ -308,6 +311,8 @@ def message_shown(message: Message, say: Say, *, bounced: bool = False) -> Shown
         by_mail=message.original_blob_id is not None,
         has_html=message.html_blob_id is not None,
         bounced=bounced,
+        was_cut=how_read(message.signs)[0],
+        how_read=tuple(map(say, how_read(message.signs)[1])),
         product=message.product_name,
         text=message.text,
         quoted=message.quoted or "",

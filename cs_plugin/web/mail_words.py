@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.incoming import Outcome
+from cs_plugin.rules.oddities import CUT, ODDITIES
 
 OUTCOMES: Mapping[str, str] = {
     Outcome.MESSAGE: _("Message of a customer"),
@@ -56,6 +57,30 @@ WHY: Mapping[str, str] = {
     "unread": _("It could not be read."),
     "was_made_a_thread": _("Somebody has made a thread of it."),
 }
+# By what a machine's mail was known, by the names of `mail.machines`.
+MACHINES: Mapping[str, str] = {
+    "delivery_report": _("It is a report of a mail server on a delivery."),
+    "read_receipt": _("It is a receipt: somebody has opened a mail."),
+    "report": _("It is a report of a mail server."),
+    "auto_submitted": _("It says itself that no person has sent it."),
+    "autoreply_header": _("It says itself that it is an automatic answer."),
+    "mailer_daemon": _("A mail server is its sender."),
+    "null_sender": _("It has no sender that could be answered."),
+    "precedence": _("It was sent to many, or as an automatic answer."),
+    "list": _("It came by a mailing list."),
+    "suppresses_answers": _("It asks that no machine answers it."),
+    "loop_header": _("It carries the mark of a machine that keeps mails from going in circles."),
+    "feedback_id": _("It was sent by a system for mails to many."),
+    "subject": _("Its subject is that of an automatic answer."),
+}
+
+
+def how_read(signs: str | None) -> tuple[bool, tuple[str, ...]]:
+    """Return whether something of a mail was cut while it was read, and untranslated sentences of what was seen then."""
+    names = (signs or "").split()
+    return not CUT.isdisjoint(names), tuple(words for name in names if (words := MACHINES.get(name) or ODDITIES.get(name)))
+
+
 # An error as `sync.reading.words_of` tells it: the name of its kind, and what it says.
 _ERROR = re.compile(r"([A-Za-z_]\w*): ?(.*)", re.DOTALL)
 _COULD_NOT = _("It could not be read or stored: %(words)s")

@@ -53,7 +53,7 @@ from cs_plugin.web.options_page import Trial
 from cs_plugin.web.options_posting import asked_by_script, imap_is_installed, trial_of
 from cs_plugin.web.reading import form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
-from cs_plugin.web.sync_block import block_of
+from cs_plugin.web.sync_block import block_of, last_error_words
 from cs_plugin.web.sync_job import ask_for_sync
 
 _NOT_SAVED = _("Nothing was saved. What you typed is still here.")
@@ -78,6 +78,7 @@ class Row:
     fares: Fares
     may_change: bool
     options_url: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,9 @@ class MailboxesView(DeskView, BaseView):
         session = self.here.desk.session()
         found = in_sight(self.here, session)
         tokens = mailbox_setup.tokens_of(session, found)
+        rows = [self._row(one, tokens.get(one.oauth_token_id or 0)) for one in found]
         let_go(session)
-        return self.page("mailboxes.html", rows=[self._row(one, tokens.get(one.oauth_token_id or 0)) for one in found], may_add=bool(self._theirs()))
+        return self.page("mailboxes.html", rows=rows, may_add=bool(self._theirs()))
 
     @expose("/new/", methods=("GET", "POST"))
     def new(self) -> ResponseReturnValue:
@@ -302,7 +304,8 @@ class MailboxesView(DeskView, BaseView):
         context = context_of(row)
         address = "" if own else url_for("cs_options.index_view", shop=str(context) if several else None)
         fares = fares_of(row, token, self.here.now)
-        return Row(row, name_of_mailbox(row), context, fares, may_change=own and self._may_change(row), options_url=address)
+        error = last_error_words(self.here, self.here.desk.session(), row)
+        return Row(row, name_of_mailbox(row), context, fares, may_change=own and self._may_change(row), options_url=address, error=error)
 
     def _shops_words(self, context: Context) -> str:
         """Return whose a mailbox is; what the employee may not see of it is not named."""
@@ -329,6 +332,7 @@ class MailboxesView(DeskView, BaseView):
             "name": name_of_mailbox(row) if row is not None else "",
             "fares": fares_of(row, token, here.now) if row is not None else None,
             "begun": row is not None and has_begun(row),
+            "error": last_error_words(here, session, row) if row is not None else "",
             "token": token,
             "authorised": token is not None and token.state == VALID,
             "locked": row is not None and not self._may_change(row),

@@ -76,7 +76,7 @@ class MergePages(ThreadPages):
         return redirect(self._url(stays), 303)
 
     @expose("/<thread_id>/undo", methods=("POST",))
-    def thread_undo(self, thread_id: str) -> ResponseReturnValue:
+    def thread_undo_merge(self, thread_id: str) -> ResponseReturnValue:
         """Undo a merge or a move that the timeline of this thread tells of."""
         number = number_of(thread_id)
         guarded(lambda: self._shop(number, Permission.REPLY))

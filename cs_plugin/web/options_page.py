@@ -296,10 +296,14 @@ class OptionsHere:
 def options_page(here: Visit, place: str = "options") -> OptionsPage:
     """Return what `_options.html` shows of the options that are kept, on whatever page it stands; `place` names that for the "Sync" block."""
     options = OptionsHere(here)
+    return replace(options.page(options.kept, options.standing_errors()), sync=sync_of(options, place))
+
+
+def sync_of(options: OptionsHere, place: str) -> SyncBlock | None:
+    """Return the "Sync" block of the mailbox that the kept options describe; None where they describe none."""
     resolved = options.place.resolved
     is_filled = MailboxSettings.of(resolved.__getitem__, has_password=bool(resolved[PASSWORD])).is_filled
-    sync = block_of_options(here, options.context, place) if is_filled else None
-    return replace(options.page(options.kept, options.standing_errors()), sync=sync)
+    return block_of_options(options.here, options.context, place) if is_filled else None
 
 
 def _sections(rows: Iterable[Row]) -> Sequence[Section]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from flask import jsonify, redirect, request, url_for
@@ -23,7 +23,7 @@ from cs_plugin.store.types import can_be_id
 from cs_plugin.web.connection import answer_of, ask_for_test
 from cs_plugin.web.desk_view import guarded
 from cs_plugin.web.options_form import OptionsForm, posted_form
-from cs_plugin.web.options_page import Errors, OptionsHere, OptionsPage, Trial
+from cs_plugin.web.options_page import Errors, OptionsHere, OptionsPage, Trial, sync_of
 from cs_plugin.web.oversized import texts_of_oversized_post
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.saying import say_good
@@ -40,11 +40,15 @@ _JSON = "application/json"
 
 @dataclass(frozen=True)
 class OptionsPosting:
-    """What becomes of a posted form. `draw` draws the page that it stands on, and `address` says where that page is once all is saved."""
+    """What becomes of a posted form.
+
+    `draw` draws the page that it stands on, `address` says where that page is once all is saved, and `place` names it for the "Sync" block.
+    """
 
     here: Visit
     draw: Callable[[OptionsPage], str]
     address: Callable[[OptionsHere], str]
+    place: str = "options"
 
     def take(self) -> ResponseReturnValue:
         """Take what was posted."""
@@ -119,7 +123,7 @@ class OptionsPosting:
         return self._shown(options, form, Errors(), trial)
 
     def _shown(self, options: OptionsHere, form: OptionsForm, errors: Errors, trial: Trial | None = None) -> str:
-        page = options.page(form, errors, trial)
+        page = replace(options.page(form, errors, trial), sync=sync_of(options, self.place))
         let_go(self.here.desk.session())
         return self.draw(page)
 

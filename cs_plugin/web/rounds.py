@@ -22,6 +22,7 @@ from cs_plugin.rules.status import Folder
 from cs_plugin.store import daily, drafts, figures, files, imported, notices, posts, presence, tally, totals, workers
 from cs_plugin.store.daily import FinishedDay
 from cs_plugin.store.files import Swept
+from cs_plugin.store.forgetting_mails import forget_gone_mailboxes
 from cs_plugin.store.locking import committed, has_one_writer, lock_threads, only_reads, wait_for_turn
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.scope import EVERYTHING
@@ -215,6 +216,8 @@ def _tidy(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
     while _in_own(here, lambda session: drafts.forget(session, here.clock() - drafts.KEPT_FOR)):
         pass
     while _in_own(here, lambda session: presence.forget(session, here.clock() - presence.GONE_AFTER)):
+        pass
+    while _in_own(here, forget_gone_mailboxes):
         pass
     while _in_own(here, lambda session: imported.forget_runs(session, here.clock() - imported.TOLD_FOR, most=_RUNS_AT_ONCE)):
         pass

@@ -28,7 +28,7 @@ from cs_plugin.sync.settling import GONE, Settled, settle
 from cs_plugin.web.desk_view import DeskView, MenuName
 from cs_plugin.web.failed_mails import JOB_SHOWS, ids_of
 from cs_plugin.web.list_state import numbers
-from cs_plugin.web.mail_words import why
+from cs_plugin.web.mail_words import how_read, why
 from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.of_shops import EXPIRED
 from cs_plugin.web.reading import Visit, form_is_genuine, visit
@@ -127,7 +127,9 @@ class SetAsideView(DeskView, BaseView):
             log.exception("the original of mail %s cannot be read", mail_id)
         if glimpse is not None and not self._may(Permission.REPLY)(found):
             glimpse = without_keys(glimpse)
-        return self.page("set_aside_mail.html", mail=found, glimpse=glimpse)
+        cut, words = how_read(found.signs)
+        read = {"was_cut": cut, "how_read": tuple(map(self.say, words))}
+        return self.page("set_aside_mail.html", mail=found, glimpse=glimpse, read=read)
 
     @expose("/<int:mail_id>/download")
     def download(self, mail_id: int) -> ResponseReturnValue:

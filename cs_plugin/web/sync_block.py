@@ -136,7 +136,22 @@ def _job(here: Visit, session: Session, mailbox_id: int) -> Mapping[str, Any] | 
 def _told(here: Visit, run: SyncRun) -> RunTold:
     order = [one.value for one in Outcome]
     counts = [(_say(here, OUTCOMES[name]), run.counts[name]) for name in order if run.counts.get(name)]
-    return RunTold(run.id, run.started_at, run.finished_at, _by(here, run.started_by), counts, _say(here, run.error) if run.error else "")
+    return RunTold(run.id, run.started_at, run.finished_at, _by(here, run.started_by), counts, error_words(here, run))
+
+
+def error_words(here: Visit, run: SyncRun | None) -> str:
+    """Return what went wrong in a run, in the employee's language; empty where nothing did."""
+    if run is None or not run.error:
+        return ""
+    told = run.findings or [{"message": run.error, "values": {}}]
+    return " ".join(_say(here, str(one["message"]), **one.get("values", {})) for one in told)
+
+
+def last_error_words(here: Visit, session: Session, row: Mailbox) -> str:
+    """Return what went wrong last with a mailbox, in the employee's language; empty where it works."""
+    last = next(iter(imported.runs_of(session, row.id, 1)), None) if row.last_error else None
+    # What was written down with the mailbox alone has no values left to fill in.
+    return error_words(here, last) or (_say(here, row.last_error) if row.last_error else "")
 
 
 def _by(here: Visit, started_by: str) -> str:

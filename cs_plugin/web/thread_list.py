@@ -60,7 +60,7 @@ class ThreadListPages(ThreadDeeds):
         """Take the form of the options that stands below the list; the list stays as it stands, and whatever is wrong is said at its field."""
         if not self._may_configure():
             abort(403)
-        return OptionsPosting(self.here, self._list, lambda _options: self._options_url(self._state())).take()
+        return OptionsPosting(self.here, self._list, lambda _options: self._options_url(self._state()), "list").take()
 
     def _may_configure(self) -> bool:
         return self.here.grants.allow_somewhere(Permission.CONFIGURE)

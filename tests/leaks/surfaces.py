@@ -581,7 +581,7 @@ DEEDS: Mapping[str, Deed] = {
 OTHER_DEEDS: Mapping[str, str] = {
     "cs_threads.thread_merge": "test_merging_and_moving_change_nothing_that_is_not_theirs",
     "cs_threads.thread_move": "test_merging_and_moving_change_nothing_that_is_not_theirs",
-    "cs_threads.thread_undo": "test_merging_and_moving_change_nothing_that_is_not_theirs",
+    "cs_threads.thread_undo_merge": "test_merging_and_moving_change_nothing_that_is_not_theirs",
     "cs_threads.refresh_figures": "test_key_figures_are_those_of_the_context",
     "cs_threads.fold_figures": "test_what_shows_nothing_of_shops_shows_nothing",
     "cs_threads.bulk_jobs": "test_bulk_actions_are_told_to_their_own_employee",
