@@ -66,8 +66,8 @@ class ShownMessage:
     """A message as the page shows it. `side` is "customer", "employee", "note" or "other"; `way` and `why` are in the employee's language.
 
     `automatic` marks a machine's; `by_mail` says that the mail is kept as it came, `has_html` that its HTML is; `how_read` what was seen while it was
-    read, `was_cut` that a part of it is not shown. `bounced` says of a mail that failed that it had left, and came back. `held` stands on a reply that
-    is not released.
+    read, `was_cut` that a part of it is not shown. `bounced` says of a mail that failed that it had left, and came back. `held` stands on a reply
+    that is not released.
     """
 
     id: int

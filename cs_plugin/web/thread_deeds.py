@@ -76,6 +76,9 @@ class ThreadDeeds(DeskView):
             return self._answer(_("Choose what to do with the selected threads."), good=False)
         if whole is not None:
             return self._do_with_whole(action, whole)
+        return self._do_with_selected(action, ids)
+
+    def _do_with_selected(self, action: str, ids: Sequence[int]) -> ResponseReturnValue:
         if action in _ASKS:
             return self._ask_about(action, self._how_many(ids, _ASKS[action]), ids)
         if action == DELETE:
