@@ -336,6 +336,32 @@ def test_deleting_a_thread_holds_its_replies_for_good(store: Store) -> None:
     assert look(store, lambda session: session.scalars(select(Message.id)).all()) == []
 
 
+@pytest.mark.shows("5.7")
+def test_a_merge_holds_the_replies_of_the_thread_that_goes(any_store: Store) -> None:
+    """They were written for another conversation: in the kept one somebody looks at them first, and nothing leaves by itself."""
+    kept, merged = begin(any_store), begin(any_store, "And the other parcel?")
+    message = hold(any_store, merged, "It came back to us.")
+    do(any_store, lambda bench: desk.merge(bench, any_store.actor(), [kept, merged], kept_id=kept))
+    any_store.clock.forward(minutes=5)
+    round_of_work(any_store)
+    (found,) = [one for one in messages_of(any_store, kept) if one.id == message]
+    assert (found.delivery, found.released_at, found.release["because"]) == (Delivery.HELD, None, "merged")
+    assert not replies(any_store)
+    do(any_store, lambda bench: desk.send_now(bench, any_store.actor(), kept, message))
+    assert [one.thread_id for one in replies(any_store)] == [kept]
+
+
+@pytest.mark.shows("5.3")
+def test_a_reply_that_waits_is_not_moved(store: Store) -> None:
+    """It is sent or discarded first: until then it is nobody's message yet."""
+    thread_id = begin(store)
+    message = hold(store, thread_id)
+    with pytest.raises(InvalidInputError) as refused:
+        do(store, lambda bench: desk.split(bench, store.actor(), thread_id, message))
+    assert refused.value.field == "to"
+    assert thread_of(store, thread_id).id == messages_of(store, thread_id)[-1].thread_id
+
+
 def test_one_reply_that_cannot_be_released_stops_no_other(store: Store) -> None:
     """It is held and told, and the next one goes out."""
     first, second = begin(store, "one"), begin(store, "two")

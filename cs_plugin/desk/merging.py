@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.desk.bench import Bench, facts_of_thread
 from cs_plugin.desk.handling import give_to, move
+from cs_plugin.desk.holding import MERGED as HELD_BY_MERGE
+from cs_plugin.desk.holding import hold_replies
 from cs_plugin.errors import InvalidInputError, NotFoundError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import AuthorKind
@@ -84,6 +86,8 @@ def _merge_one(bench: Bench, actor: Actor, kept: Thread, merged: Thread) -> None
     session.add(row)
     before: dict[str, Any] = {"status": kept.status.value, "newest": newest_of(session, [kept.id, merged.id])}
     before |= join_notices(session, kept, merged, bench.now) | join_drafts(session, kept, merged, bench.now)
+    # They were written for a conversation that looks otherwise now.
+    hold_replies(bench, merged, HELD_BY_MERGE)
     before["mails"] = merges.mails_without_message(session, merged.id)
     merges.relocate_mails(session, before["mails"], merged.id, kept.id)
     merges.relocate(session, merges.messages_in(session, merged.id), merged.id, kept.id)

@@ -20,7 +20,7 @@ from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import merges, search, threads
 from cs_plugin.store.locking import locking
-from cs_plugin.store.models import Merge, Message, Thread, ThreadEvent
+from cs_plugin.store.models import Delivery, Merge, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -31,6 +31,7 @@ MOVED_BACK, MOVED_BACK_FROM = "moved_back", "moved_back_from"
 _NOTHING_LEFT = _("Nothing would be left in this thread. Merge it with another one instead.")
 _ITSELF = _("The message stands in this thread already.")
 _NOT_THEIRS = _("A message can be moved only to a thread of the same customer in the same shop, or to a new one.")
+_NOT_SENT = _("A reply that has not been sent yet stays where it is: send or discard it first.")
 _MOVED_ON = _("Some of these messages have been moved on since: undo that first.")
 _IDS = 1_000
 _QUIET = {"synchronize_session": False}
@@ -89,6 +90,8 @@ def _taken_out(session: Session, source: Thread, message_id: int, *, following: 
     taken = session.scalars(locking(session, query)).all()
     if not taken or taken[0].id != message_id:
         raise NotFoundError("message", message_id)
+    if any(one.delivery is Delivery.HELD for one in taken):
+        raise InvalidInputError("to", _NOT_SENT)
     others = select(Message).where(Message.thread_id == source.id, Message.id < message_id if following else Message.id != message_id)
     if session.scalars(locking(session, others.limit(1))).first() is None:
         raise InvalidInputError("to", _NOTHING_LEFT)

@@ -122,7 +122,7 @@ def test_a_conversation_that_goes_on_leads_there_for_customer_and_employee(
         page.goto(f"{base}/cs-admin/customer-service/{thread_id}/")
         if viewport[0] < 1000:   # the blocks beside the conversation are folded on a phone
             page.get_by_role("heading", name="Closing question").click()
-        expect(page.get_by_text("It took too long.")).to_be_visible()
+        expect(page.get_by_role("complementary").get_by_text("It took too long.")).to_be_visible()
         assert violations(page) == []
         page.get_by_role("link", name="which began thread").first.click()
         expect(page.get_by_role("link", name="Continues thread").first).to_be_visible()
