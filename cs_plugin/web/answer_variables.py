@@ -29,20 +29,29 @@ class Known:
 
 def values_of(here: Visit, known: Known) -> Mapping[str, str]:
     """Return the value of each variable, empty where there is none. The host is asked: nothing may be locked."""
-    me = here.actor().employee
-    values = {
-        "customer_name": known.customer_name,
-        "customer_email": known.thread.address,
-        "order_reference": known.order_reference,
-        "thread_number": str(known.thread.id),
-        "subject": known.thread.subject,
-        "shop_name": known.shop.name,
-        "employee_name": name_for_customers(known.options, me, known.shop.name),
-    }
-    for answer in plugins.collect(here.desk.manager, "cs_reply_variables", thread=known.thread, employee=me):
+    thread, me = known.thread, here.actor().employee
+    values = values_beforehand(
+        here,
+        known.shop,
+        known.options,
+        customer_name=known.customer_name,
+        customer_email=thread.address,
+        order_reference=known.order_reference,
+        subject=thread.subject,
+    )
+    values = {**values, "thread_number": str(thread.id)}
+    for answer in plugins.collect(here.desk.manager, "cs_reply_variables", thread=thread, employee=me):
         if isinstance(answer, Mapping):
             values |= {str(name): str(value) for name, value in answer.items() if value is not None}
     return values
+
+
+def values_beforehand(here: Visit, shop: Shop, options: Options, **known: str) -> Mapping[str, str]:
+    """Return the values of a message that may begin a thread: there is none yet that a plugin could be asked about.
+
+    `known` may hold `customer_name`, `customer_email`, `order_reference` and `subject`.
+    """
+    return {**known, "shop_name": shop.name, "employee_name": name_for_customers(options, here.actor().employee, shop.name)}
 
 
 def check(text: str, values: Mapping[str, str]) -> None:

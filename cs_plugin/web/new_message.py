@@ -18,6 +18,7 @@ from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
+from cs_plugin.rules.variables import filled, has_variables
 from cs_plugin.store import threads
 from cs_plugin.store.contacts import ContactWords, list_contacts, standing_for
 from cs_plugin.store.known_customers import customers_named
@@ -26,6 +27,7 @@ from cs_plugin.store.options import read_options
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 from cs_plugin.web.answer_form import beginning
+from cs_plugin.web.answer_variables import check, values_beforehand
 from cs_plugin.web.desk_view import DeskView, guarded
 from cs_plugin.web.list_address import list_url_of
 from cs_plugin.web.new_message_form import NewMessageForm, new_message_form_of
@@ -64,7 +66,8 @@ class NewMessagePages(DeskView):
             return self._new_shown(self._new_used(form))
         actor, once = here.actor(), digest("new message", here.actor().employee.id, form.post_key())
         try:
-            number = guarded(lambda: here.desk.do(lambda bench: desk.begin_conversation(bench, actor, form.opened(), once=once)))
+            sent = self._new_with_values(form, shop)
+            number = guarded(lambda: here.desk.do(lambda bench: desk.begin_conversation(bench, actor, sent.opened(), once=once)))
         except InvalidInputError as error:
             return self._new_shown(replace(form, errors={_field_of(error.field, form): self.say_error(error)}), 422)
         said = _("The phone call was noted.") if form.noted else _("The message was successfully sent to the customer.")
@@ -80,6 +83,20 @@ class NewMessagePages(DeskView):
         if files:
             wrong["file"] = "\n".join(files)
         return wrong
+
+    def _new_with_values(self, form: NewMessageForm, shop: Shop) -> NewMessageForm:
+        """Return a message with the values of its variables. Raise InvalidInputError where one has none."""
+        if form.noted or not has_variables(form.text):
+            return form
+        session = self.here.desk.session()
+        options = read_options(session, shop)
+        let_go(session)
+        known = self.here.desk.host.find_customer(customer_id=form.customer, shop_id=shop.id) if form.customer else None
+        name = f"{known.first_name} {known.last_name}".strip() if known is not None else ""
+        address = known.email if known is not None else form.to.strip()
+        values = values_beforehand(self.here, shop, options, customer_name=name, customer_email=address, subject=form.subject)
+        check(form.text, values)
+        return replace(form, text=filled(form.text, values))
 
     def _new_used(self, form: NewMessageForm) -> NewMessageForm:
         """Return the form as its button changes it."""

@@ -27,10 +27,14 @@ from cs_plugin.rules.inquiry import MAX_ORDER_PANEL_TEXT, clean_line, clean_text
 from cs_plugin.rules.languages import best_of
 from cs_plugin.rules.orders import Order
 from cs_plugin.rules.permissions import Actor, Permission
+from cs_plugin.rules.shops import Shop
+from cs_plugin.rules.variables import filled, has_variables
 from cs_plugin.store.contacts import contact_of, default_contact
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Delivery, Message, Thread
+from cs_plugin.store.options import read_options
 from cs_plugin.store.order_threads import contact_of_owner, messages_of_order, threads_of_order
+from cs_plugin.web.answer_variables import check, values_beforehand
 from cs_plugin.web.conversation import ShownMessage, message_shown
 from cs_plugin.web.desk_view import DeskView, guarded
 from cs_plugin.web.posting import FormKey, Posting, read_posting
@@ -160,7 +164,8 @@ class OrderView(DeskView, BaseView):
             return self._shown(order, replace(comment, errors=wrong)), 413 if posting.too_large else 422
         actor = here.actor()
         try:
-            here.desk.do(lambda bench: _write(bench, actor, order, comment))
+            sent = self._with_values(order, comment)
+            here.desk.do(lambda bench: _write(bench, actor, order, sent))
         except InvalidInputError as error:
             return self._shown(order, replace(comment, errors={"text": self.say_error(error)})), 422
         tell_once(_ADDED, order.id, here.now)
@@ -180,8 +185,16 @@ class OrderView(DeskView, BaseView):
 
     def _with_predefined(self, order: Order, comment: Comment, how: str) -> Comment:
         """Return the form with the chosen text in it; where another stands already, with the question first."""
-        filled = used(comment.text, self._read(order).offered, comment.predefined, how)
-        return replace(comment, text=filled.text, asks=filled.asks)
+        chosen = used(comment.text, self._read(order).offered, comment.predefined, how)
+        return replace(comment, text=chosen.text, asks=chosen.asks)
+
+    def _with_values(self, order: Order, comment: Comment) -> Comment:
+        """Return what is for the customer with the values of its variables. Raise InvalidInputError where one has none."""
+        if not comment.public or not has_variables(comment.text):
+            return comment
+        values = _values(self.here, order)
+        check(comment.text, values)
+        return replace(comment, text=filled(comment.text, values))
 
     def _read(self, order: Order) -> OrderTalk:
         talk = _read(self.here, order)
@@ -241,6 +254,17 @@ def _offered(session: Session, here: Visit, order: Order) -> tuple[Offered, ...]
     known = [language.code for language in here.languages]
     theirs = best_of([order.language, shop.default_language if shop else None], known) or default
     return offered_in(session, order.shop_id, here.employee_language, theirs, default)
+
+
+def _values(here: Visit, order: Order) -> Mapping[str, str]:
+    """Return what stands for variables in a message to the customer of an order. The host is asked: nothing may be locked."""
+    shop = next((one for one in here.shops if one.id == order.shop_id), Shop(order.shop_id, ""))
+    customer = here.desk.host.find_customer(customer_id=order.customer_id, shop_id=order.shop_id) if order.customer_id else None
+    session = here.desk.session()
+    options = read_options(session, shop)
+    let_go(session)
+    name = f"{customer.first_name} {customer.last_name}".strip() if customer is not None else ""
+    return values_beforehand(here, shop, options, customer_name=name, customer_email=order.email, order_reference=order.reference)
 
 
 # --- The form ---------------------------------------------------------------------------------------------------------------------------------------
