@@ -5,7 +5,7 @@
   const page = document.querySelector("[data-deliveries]"), said = page?.querySelector("[data-delivery-said]");
   if (!page) return;
   const waiting = () => [...page.querySelectorAll('.cs-message > [data-delivery="queued"]')];
-  let wait = OFTEN, timer = null, asking = false, stopped = false;
+  let wait = OFTEN, timer = null, asking = false, stopped = false, waited = new Set(waiting().map((line) => line.dataset.message));
 
   function plan() {
     clearTimeout(timer);
@@ -35,20 +35,26 @@
 
   // Put in place what has changed; the parts of the page may have been fetched anew meanwhile.
   function show(fresh) {
-    const news = [];
+    let changed = false;
     for (const line of waiting()) {
       const other = fresh.querySelector(`[data-message="${line.dataset.message}"]`);
       if (!other || other.textContent.trim() === line.textContent.trim()) continue;
-      const next = document.importNode(other, true);
-      line.replaceWith(next);
-      news.push(next.querySelector(".cs-delivery").textContent.trim().replace(/\s+/g, " "));
+      line.replaceWith(document.importNode(other, true));
+      changed = true;
     }
-    if (news.length) said.textContent = news.join(". ");
-    return news.length > 0;
+    return changed;
+  }
+
+  // Said once for each mail that waited and does no more, whoever put that in place: this script, or one that fetched the whole conversation.
+  function tell() {
+    const lines = [...page.querySelectorAll(".cs-message > [data-delivery]")];
+    const news = lines.filter((line) => line.dataset.delivery !== "queued" && waited.has(line.dataset.message));
+    waited = new Set(waiting().map((line) => line.dataset.message));
+    if (news.length) said.textContent = news.map((line) => line.querySelector(".cs-delivery").textContent.trim().replace(/\s+/g, " ")).join(". ");
   }
 
   // A mail that is tried again waits again: the page's own script puts that in place.
-  new MutationObserver(() => { if (!asking && timer === null) { wait = OFTEN; plan(); } }).observe(page, { childList: true, subtree: true });
+  new MutationObserver(() => { tell(); if (!asking && timer === null) { wait = OFTEN; plan(); } }).observe(page, { childList: true, subtree: true });
   document.addEventListener("visibilitychange", () => { if (document.hidden) plan(); else ask(); });
   addEventListener("pageshow", (event) => { if (event.persisted) ask(); });
   plan();
