@@ -36,6 +36,7 @@ from cs_plugin.store.models import (
     SyncRun,
     Thread,
 )
+from cs_plugin.web.figures_page import TABLES
 from tests.browser.test_hostile_words import ATTEMPT, BREAKOUTS, attacked
 from tests.hosts.mailing import take
 from tests.hosts.store import JAN, MARIE, Store
@@ -149,6 +150,7 @@ def values_of(store: Store) -> Mapping[str, tuple[str, ...]]:
             "mail_id": tuple(str(one) for one in session.scalars(select(SetAsideMail.id))),
             "job_id": tuple(str(one) for one in session.scalars(select(Job.id))),
             "number": ("1",),
+            "table": tuple(TABLES),
             "employee_id": (MARIE.id,),
             "token": (
                 signer.sign(TagKind.LINK, 1, thread.token_nonce),
@@ -177,7 +179,7 @@ def addresses(store: Store) -> Iterator[str]:
         assert not unknown, f"{rule.rule} needs values for {sorted(unknown)} in this test"
         longest = max((len(values[name]) for name in rule.arguments), default=1)
         for place in range(longest):
-            path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found, at=place: values[found[1]][min(at, len(values[found[1]]) - 1)], rule.rule)
+            path = re.sub(r"<(?:[^<>]+:)?(\w+)>", lambda found, at=place: values[found[1]][min(at, len(values[found[1]]) - 1)], rule.rule)
             yield path
     yield from (f"/cs-admin/customer-service/{search}" for search in SEARCHES)
     yield f"/cs-admin/customer-service/{values['thread_id'][-1]}/messages/{values['message_id'][0]}/html?pictures=all"
