@@ -64,7 +64,9 @@ def failed(store: Store, number: int = 1, *, shop_id: str = "1", **changes: Any)
                 "en",
                 shop_id,
             )
-            item_id: int = outbox.put(bench.session, replace(mail, **changes), bench.now).id
+            item = outbox.put(bench.session, replace(mail, **changes), bench.now)
+        bench.session.flush()
+        item_id: int = item.id
         return item_id
 
     last = do(store, put)

@@ -88,7 +88,7 @@ class Opened:
 
     def send(self, **fields: Any) -> Opened:
         """Send the answer form with these fields filled in, and follow where it leads."""
-        carried = {name: self.hidden(name) for name in ("csrf_token", "post_key", "seen")}
+        carried = {name: self.hidden(name) for name in ("csrf_token", "post_key", "seen", "draft_version")}
         kept = re.findall(r'name="kept_file" value="([^"]*)"', self.html)
         answer = self.client.post(
             self.address, data={**carried, "kept_file": kept, **fields}, content_type="multipart/form-data", follow_redirects=True
@@ -412,7 +412,7 @@ def test_odd_characters_are_cleaned_and_sent(store: Store) -> None:
     """NUL and bytes that are no text are no error: what is left of them is sent."""
     thread_id = received(store)
     page = Opened.of(store, thread_id)
-    carried = urlencode({name: page.hidden(name) for name in ("csrf_token", "post_key", "seen")})
+    carried = urlencode({name: page.hidden(name) for name in ("csrf_token", "post_key", "seen", "draft_version")})
     body = f"{carried}&then=close&text=a%00b%FF%FEc%ED%A0%80%E2%80%AE"
     assert page.client.post(page.address, data=body, content_type="application/x-www-form-urlencoded").status_code == 303
     assert messages_of(store, thread_id)[-1].text.startswith("ab")
@@ -905,7 +905,7 @@ def test_the_way_back_is_the_list_as_it_was(store: Store) -> None:
     thread_id = received(store)
     client = store.client(employee=MARIE)
     page = client.get(f"{LIST}{thread_id}/?back=email%3Djan%26sort%3Dcustomer").get_data(as_text=True)
-    assert re.search(r'<a href="/cs-admin/customer-service/\?[^"]*sort=customer&amp;email=jan">Customer Service</a>', page)
+    assert re.search(r'<a data-to-list href="/cs-admin/customer-service/\?[^"]*sort=customer&amp;email=jan">Customer Service</a>', page)
     page = client.get(f"{LIST}{thread_id}/", query_string={"back": "https://evil.example/?x=1"}).get_data(as_text=True)
     assert 'href="https://evil.example' not in page
 
