@@ -22,6 +22,8 @@ from cs_plugin.store.models import ContactShop, DailyTotal, ErasedMessage, Messa
 from cs_plugin.store.moments import step_of
 from cs_plugin.store.scope import Scope
 
+# Where a statement names no model of ours, its database is told.
+_HERE = {"mapper": Message}
 _HIDDEN = (Folder.SPAM, Folder.BIN)
 # The shares of answers that were given at least as fast: in tenths, so that SQL counts in whole numbers.
 _MEDIAN, _MOST = 5, 9
@@ -140,7 +142,7 @@ class _Asked:
             for by in _PARTS
         ]
         found: dict[_Key, tuple[int, int, int]] = {}
-        for by, number, name, every, by_employee, threads in self.session.execute(union_all(*ways)):
+        for by, number, name, every, by_employee, threads in self.session.execute(union_all(*ways), bind_arguments=_HERE):
             employees = int(by_employee or 0)
             if every:
                 found[_key(by, number, name)] = (int(every) - employees, employees, int(threads))
@@ -160,7 +162,7 @@ class _Asked:
             ways.append(select(*ranked).where(or_(*beside)))
         places: dict[_Key, dict[int, float]] = {}
         numbers: dict[_Key, int] = {}
-        for by, number, name, seconds, at, answers in self.session.execute(union_all(*ways)):
+        for by, number, name, seconds, at, answers in self.session.execute(union_all(*ways), bind_arguments=_HERE):
             key = _key(by, number, name)
             places.setdefault(key, {})[int(at)] = float(seconds)
             numbers[key] = int(answers)
@@ -175,7 +177,7 @@ class _Asked:
         said = query.where(Thread.folder.not_in(_HIDDEN), self._within(of.created_at), covered).cte("said").c
         ways = [select(*_names(said, by), said.score, func.count().label("number")).group_by(*_grouped(said, by), said.score) for by in _PARTS]
         found: dict[_Key, dict[int, int]] = {}
-        for by, number, name, score, count in self.session.execute(union_all(*ways)):
+        for by, number, name, score, count in self.session.execute(union_all(*ways), bind_arguments=_HERE):
             found.setdefault(_key(by, number, name), {})[int(score)] = int(count)
         return found
 
