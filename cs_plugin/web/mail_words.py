@@ -27,6 +27,7 @@ OUTCOMES: Mapping[str, str] = {
 WHY: Mapping[str, str] = {
     "carries_an_employees_tag": _("It answers a notice to an employee."),
     "carries_an_address_tag": _("It was sent to the address of its thread."),
+    "answers_a_moved_message": _("It answers a message that an employee moved to its thread."),
     "answers_a_known_mail": _("It answers a mail of its thread."),
     "carries_a_subject_tag": _("Its subject carries the sign of its thread."),
     "begins_a_thread": _("It leads to no thread, and begins one."),

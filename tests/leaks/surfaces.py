@@ -700,6 +700,15 @@ def _by_address_tag(session: Session, scope: Scope, world: World) -> set[Any]:
     return _each(world, "thread", led_to)
 
 
+def _by_address_tags(session: Session, scope: Scope, world: World) -> set[str]:
+    """Return the threads that their address tags lead to, all of them asked for at once."""
+    signer = world.store.desk.signer
+    named = [one.id for one in world.of("thread")]
+    mails = [(_tagged(session, world, one), None) for one in named]
+    found = mail_clues.read_clues_of_several(session, scope, signer, mails)
+    return {one for one, clues in zip(named, found, strict=True) if clues.address_tags}
+
+
 def _named_by_tags(session: Session, scope: Scope, world: World) -> set[Any]:
     return mail_clues.threads_named(session, scope, [_tagged(session, world, int(one.id)) for one in world.of("thread")])
 
@@ -902,6 +911,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "linked_thread": Reader(matching, "thread", _by_link),
     "read_clues": Reader(mail_clues, "thread", _by_address_tag),
+    "read_clues_of_several": Reader(mail_clues, "thread", _by_address_tags),
     "threads_named": Reader(mail_clues, "thread", _named_by_tags),
     "original_of": Reader(files, "file", _originals),
     "html_of": Reader(mail_html, "file", _htmls),

@@ -379,6 +379,7 @@ def _plant_failed_mails(world: World, shop_id: str, number: int) -> None:
             failed.append(outbox.put(bench.session, mail, bench.now))
         for item in failed:
             item.state, item.last_error = OutboxState.FAILED, f"550 {word} said no"
+        bench.session.flush()
         return [item.id for item in failed]
 
     ids = do(store, work)
