@@ -402,3 +402,11 @@ def test_listeners_hear_of_a_merge(store: Store) -> None:
     with store.app.app_context():
         store.desk.do(lambda bench: desk.merge(bench, store.actor(), [first, second]))
     assert heard == [(first, Status.OPEN, [second], MARIE.id)]
+
+
+def test_a_circle_of_merges_ends(store: Store) -> None:
+    """Nothing of ours draws one; where a hand in the database has, the thread is not found, and nobody waits for ever."""
+    thread_id = begin(store)
+    do(store, lambda bench: bench.session.execute(update(Thread).where(Thread.id == thread_id).values(merged_into_id=thread_id)))
+    with pytest.raises(NotFoundError):
+        do(store, lambda bench: desk.reply(bench, store.actor(), thread_id, desk.Answer("Hello")))

@@ -31,6 +31,8 @@ _ATTEMPTS = 8
 RANGE = 5_000   # ids of threads that are counted together
 _ONLY_READS = "cs_plugin.only_reads"
 _EVERYBODYS = table(VERSION_TABLE, column("version_num"))
+# A thread that was merged into one that was merged, and so on; a circle, which only a hand in the database draws, ends here.
+_MOST_MERGES = 50
 
 
 def only_reads(session: Session) -> Session:
@@ -96,9 +98,11 @@ def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None
     """Lock one thread and return it as it is now, or the one that it has been merged into; None where it does not exist in the scope."""
     thread = next(iter(lock_threads(session, scope, [thread_id])), None)
     # It may have been merged since it was found. Two who lock in opposite orders for it are told of a deadlock, and one of them does it again.
-    while thread is not None and thread.merged_into_id is not None:
+    for _step in range(_MOST_MERGES):
+        if thread is None or thread.merged_into_id is None:
+            return thread
         thread = next(iter(lock_threads(session, scope, [thread.merged_into_id])), None)
-    return thread
+    return None
 
 
 def wait_for_turn(session: Session) -> None:
