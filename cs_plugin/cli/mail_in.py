@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cs_plugin.cli.group import cs
+from cs_plugin.cli.options import ADMINISTRATOR
+from cs_plugin.desk.mailboxes import ALL, NOW, SINCE, Beginning, awaits_choice, begin_with
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.rules.incoming import Outcome
 from cs_plugin.store import mailboxes
@@ -18,6 +21,7 @@ from cs_plugin.store.models import Mailbox
 from cs_plugin.sync import COMMAND, Asked, Counted, Report, count, import_mails, mails_in
 from cs_plugin.sync import sync as sync_mailbox
 from cs_plugin.sync.files import KINDS
+from cs_plugin.web.list_state import UnreadableError, read_day
 from cs_plugin.web.mounted import Mounted, mounted
 from cs_plugin.web.sync_job import bring_up_mailboxes, surroundings_of
 
@@ -35,13 +39,21 @@ _WORDS = {
     Outcome.SET_ASIDE: "set aside",
     Outcome.BEFORE_START: "from before the start",
 }
+_NOT_CHOSEN = "Only mail from its first connection on is fetched, since nobody has said otherwise: --from says it (now, all, or a day)."
 
 
 @cs.command()
 @click.option("--mailbox", "wanted", metavar="ID|NAME", help="Only this mailbox, by its number, its name or its address.")
 @click.option("--dry-run", is_flag=True, help="Connect and count what would be fetched; store nothing, and change nothing on the server.")
-def sync(wanted: str | None, *, dry_run: bool) -> None:
+@click.option(
+    "--from", "start", metavar="now|all|YYYY-MM-DD",
+    help="From when on mail is wanted: for the mailboxes of which nobody has said it yet, or for the one that is named.",
+)  # fmt: skip
+def sync(wanted: str | None, start: str | None, *, dry_run: bool) -> None:
     """Fetch what is new in the mailboxes, once, and tell what came of each mail."""
+    if start is not None and dry_run:
+        raise click.UsageError("Either --dry-run or --from.")
+    beginning = _beginning(start) if start is not None else None
     here = mounted()
     bring_up_mailboxes(here)
     found = _found(here, wanted)
@@ -49,15 +61,28 @@ def sync(wanted: str | None, *, dry_run: bool) -> None:
         raise click.ClickException("There is no such mailbox." if wanted else "No mailbox is set up.")
     around, failed = surroundings_of(here), False
     for mailbox in found:
+        if beginning is not None and (wanted is not None or awaits_choice(mailbox)):
+            here.do(partial(begin_with, actor=ADMINISTRATOR, mailbox_id=mailbox.id, beginning=beginning))
         if dry_run:
             report = count(around, mailbox.id)
         else:
             with _progress(mailbox.name or mailbox.username) as tell:
                 report = sync_mailbox(around, mailbox.id, Asked(COMMAND, tell=tell))
         _tell(mailbox.name or mailbox.username, report)
+        if beginning is None and awaits_choice(mailbox):
+            click.echo(f"  {_NOT_CHOSEN}")
         failed = failed or bool(report.findings)
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _beginning(start: str) -> Beginning:
+    if start in (NOW, ALL):
+        return Beginning(start)
+    try:
+        return Beginning(SINCE, read_day(start))
+    except UnreadableError:
+        raise click.BadParameter("one of now, all, and a day as year-month-day", param_hint="--from") from None
 
 
 @cs.command("import")

@@ -25,7 +25,7 @@ from cs_plugin.store.options import OwnOptions, read_own_options
 from cs_plugin.web.mounted import mounted
 
 # Whoever may run commands on the store's machine may do anything there.
-_ADMINISTRATOR = Actor(Employee("", "flask cs"), EVERY_GRANT, via="command")
+ADMINISTRATOR = Actor(Employee("", "flask cs"), EVERY_GRANT, via="command")
 _SWITCH_WORDS = {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}
 _FROM_INPUT = "-"
 _WIDTH = 60
@@ -276,7 +276,7 @@ def _save(place: Place, typed: Mapping[str, object]) -> None:
 
     try:
         with _answers_of_use():
-            here.do(lambda bench: save_options(bench, _ADMINISTRATOR, draft(bench)))
+            here.do(lambda bench: save_options(bench, ADMINISTRATOR, draft(bench)))
     except InvalidInputError as error:
         first = error
     else:

@@ -223,8 +223,11 @@ def begin_with(bench: Bench, actor: Actor, mailbox_id: int, beginning: Beginning
         raise InvalidInputError("start", _("Choose one of these."))
     if beginning.start == SINCE and beginning.since is None:
         raise InvalidInputError("since", _("Enter a day as year-month-day."))
-    mailboxes.choose_start(bench.session, row.id, beginning.start, beginning.since if beginning.start == SINCE else None)
-    imported.forget_start(bench.session, row.id)
+    if beginning.start == NOW and awaits_choice(row):
+        # It has begun like that already: what came since its first connection is wanted, and would be missed if it began once more.
+        mailboxes.keep_start(bench.session, row.id, NOW)
+    else:
+        _look_through(bench, row, beginning)
     bench.session.refresh(row)
     row.active, row.next_run_at = True, bench.now
     bench.session.flush()
@@ -276,6 +279,11 @@ def authorise(bench: Bench, actor: Actor, mailbox_id: int, provider: str, tokens
     return row
 
 
+def awaits_choice(mailbox: Mailbox) -> bool:
+    """Say whether a mailbox is fetched from its first connection on because nobody has said yet from when on its mail is wanted."""
+    return mailbox.start == mailboxes.UNCHOSEN
+
+
 def has_begun(mailbox: Mailbox) -> bool:
     """Say whether somebody has said from when on its mail is wanted."""
     return mailbox.active or mailbox.began_at is not None
@@ -289,6 +297,11 @@ def name_of_mailbox(mailbox: Mailbox) -> str:
 def context_of(mailbox: Mailbox) -> Context:
     """Return the shops that a mailbox is fetched for."""
     return Context(mailbox.breadth, mailbox.breadth_id)
+
+
+def _look_through(bench: Bench, row: Mailbox, beginning: Beginning) -> None:
+    mailboxes.choose_start(bench.session, row.id, beginning.start, beginning.since if beginning.start == SINCE else None)
+    imported.forget_start(bench.session, row.id)
 
 
 def _locked(bench: Bench, actor: Actor, mailbox_id: int, origins: tuple[Origin, ...] = (Origin.OWN,)) -> Mailbox:

@@ -116,7 +116,7 @@ def resolve_mailboxes(bench: Bench) -> None:
     for row, columns in _changes(bench, rows, read_own_options(bench.session, to_change=True)):
         changed = row
         if changed is None:
-            changed = Mailbox(origin=Origin.OPTIONS, folder=INBOX, start="now", created_at=bench.now)
+            changed = Mailbox(origin=Origin.OPTIONS, folder=INBOX, start=mailboxes.UNCHOSEN, created_at=bench.now)
             bench.session.add(changed)
         for name, value in columns.items():
             setattr(changed, name, value)

@@ -23,6 +23,8 @@ LEASE = dt.timedelta(minutes=5)
 # The pause after each run in a row that failed, for those that begin by themselves; after the last of them it stays that long.
 PAUSES = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20, 30, 60))
 _MAX_WORDS = 500
+# What stands for the beginning of a mailbox that is fetched from its first connection on, and of which nobody has said yet whether that is wanted.
+UNCHOSEN = "unchosen"
 _UNSYNCHRONIZED = {"synchronize_session": False}
 
 
@@ -188,6 +190,11 @@ def choose_start(session: Session, mailbox_id: int, start: str, start_on: dt.dat
     """
     values = {"start": start, "start_on": start_on, "uidvalidity": None, "last_uid": None, "began_at": None, "first_uid": None, "next_run_at": None}
     return _changed(session, Mailbox.id == mailbox_id, **values)
+
+
+def keep_start(session: Session, mailbox_id: int, start: str) -> None:
+    """Write down that a mailbox is to go on as it has begun: it is looked through no second time, so that nothing that came meanwhile is missed."""
+    _changed(session, Mailbox.id == mailbox_id, start=start, start_on=None)
 
 
 def owners(session: Session) -> Collection[str]:

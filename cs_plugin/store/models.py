@@ -506,7 +506,8 @@ class Mailbox(Base):
     """A mailbox that is fetched, with its cursor and its lease.
 
     One that options describe holds what they come to, but for the password, and the shops that it is fetched for in `shop_ids`; `place_hash` is a
-    digest of the server and the user, by which it stays the same one when anything else is changed. `began_at` is when it was first connected to;
+    digest of the server and the user, by which it stays the same one when anything else is changed. Until somebody has said from when on mail is
+    wanted there, `start` is "unchosen", and it is fetched from its first connection on. `began_at` is when it was first connected to;
     mails whose number is below `first_uid` were there when the server began to count as it does, and of those not all may be wanted.
     After a run that ended with its process the next one is `careful`: it takes one mail at a time, and `in_hand` holds a digest of where that lies,
     with how many runs have taken it (`sync.in_hand`).

@@ -19,7 +19,7 @@ from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.mailboxes import Turn
 from cs_plugin.store.models import Mailbox
 from cs_plugin.sync.in_hand import Hand, key_of
-from cs_plugin.sync.looking import ALL, NOW, Cursor, batches, is_before, new_uidls
+from cs_plugin.sync.looking import ALL, FROM_NOW, Cursor, batches, is_before, new_uidls
 from cs_plugin.sync.reading import TOO_LARGE, Came
 from cs_plugin.sync.surroundings import Asked, Surroundings, TurnLostError
 from cs_plugin.sync.taking import Taking, uidl_key
@@ -282,7 +282,7 @@ def new_by_uidl(around: Surroundings, mailbox_id: int, listed: Sequence[ListedMa
 def from_before(box: OpenMailbox, new: Sequence[ListedMail], row: Mailbox) -> list[ListedMail]:
     """Return the mails of a POP3 mailbox that were there at the first connection and are not wanted."""
     wanted_from = Cursor.of(row).wanted_from
-    if row.start == NOW:
+    if row.start in FROM_NOW:
         return list(new)
     if row.start == ALL or wanted_from is None:
         return []

@@ -10,11 +10,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from cs_plugin.mail.mailbox import ListedMail, OpenMailbox
+from cs_plugin.store.mailboxes import UNCHOSEN
 from cs_plugin.store.models import Mailbox
 from cs_plugin.sync.surroundings import Counted, Limits
 from cs_plugin.sync.taking import uidl_key
 
 NOW, SINCE, ALL = "now", "since", "all"
+# Until somebody says otherwise, mail is wanted from the first connection on.
+FROM_NOW = (NOW, UNCHOSEN)
 _HEAD = 16 << 10
 
 
@@ -48,7 +51,7 @@ class Cursor:
         next_uid = box.uid_next if box.uid_next is not None else max((one.uid or 0 for one in box.list_all()), default=0) + 1
         if not self.is_new:
             return Cursor(box.uidvalidity, 0, next_uid, self.wanted_from)
-        if start == NOW:
+        if start in FROM_NOW:
             return Cursor(box.uidvalidity, next_uid - 1, next_uid, now)
         return Cursor(box.uidvalidity, 0, next_uid, self.wanted_from if start == SINCE else None)
 
@@ -62,7 +65,7 @@ class Cursor:
 def _wanted_from(row: Mailbox) -> dt.datetime | None:
     if row.start == SINCE and row.start_on is not None:
         return dt.datetime.combine(row.start_on, dt.time(), dt.UTC)
-    return row.began_at if row.start == NOW else None
+    return row.began_at if row.start in FROM_NOW else None
 
 
 def new_uidls(listed: Sequence[ListedMail], known: Collection[bytes]) -> list[ListedMail]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +29,7 @@ from cs_plugin.store.models import Mailbox
 from cs_plugin.sync.fetching import ImapFetching, Pop3Fetching, StoppedError, from_before, in_own, keep_turn, new_by_uidl
 from cs_plugin.sync.holding import Holding, held
 from cs_plugin.sync.in_hand import Hand
-from cs_plugin.sync.looking import NOW, Cursor, counted
+from cs_plugin.sync.looking import FROM_NOW, Cursor, counted
 from cs_plugin.sync.surroundings import WORKER, Asked, Counted, HostFailedError, Report, Surroundings, TurnLostError
 from cs_plugin.sync.taking import Taking
 
@@ -55,10 +55,24 @@ def sync(around: Surroundings, mailbox_id: int, asked: Asked) -> Report:
 
 def count(around: Surroundings, mailbox_id: int) -> Report:
     """Connect and count what a run would fetch: nothing is stored, and nothing is changed on the server."""
+    return _looked(around, mailbox_id, lambda row, box: _counted(around, row, box))
+
+
+def count_all(around: Surroundings, mailbox_id: int) -> Report:
+    """Connect and count all that lies in the folder, however far it has been read: nothing is stored, and nothing is changed on the server."""
+
+    def work(_row: Mailbox, box: OpenMailbox) -> Counted:
+        listed = box.list_all() if box.is_pop3 else box.list_after(0)
+        return counted(listed, 0, len(listed), around.limits)
+
+    return _looked(around, mailbox_id, work)
+
+
+def _looked(around: Surroundings, mailbox_id: int, work: Callable[[Mailbox, OpenMailbox], Counted]) -> Report:
     try:
         row = mailbox_row(around, mailbox_id)
         with opened(around, mailbox_id) as box:
-            return Report(mailbox_id, row.name, counted=_counted(around, row, box))
+            return Report(mailbox_id, row.name, counted=work(row, box))
     except Exception as error:
         findings = findings_of(error)
         if not findings:
@@ -116,7 +130,7 @@ def _counted(around: Surroundings, row: Mailbox, box: OpenMailbox) -> Counted:
     listed = box.list_after(cursor.last_uid or 0)
     wanted = [one for one in listed if cursor.wants(one)]
     # Where mail is wanted from now on, nothing from before is listed.
-    older = box.total if before_run.is_new and row.start == NOW else len(listed) - len(wanted)
+    older = box.total if before_run.is_new and row.start in FROM_NOW else len(listed) - len(wanted)
     return counted(wanted, older, box.total, around.limits)
 
 

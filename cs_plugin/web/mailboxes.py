@@ -53,7 +53,7 @@ from cs_plugin.web.options_page import Trial
 from cs_plugin.web.options_posting import asked_by_script, imap_is_installed, trial_of
 from cs_plugin.web.reading import form_is_genuine, page_words
 from cs_plugin.web.saying import say_bad, say_good
-from cs_plugin.web.sync_block import block_of, last_error_words
+from cs_plugin.web.sync_block import block_of, have_counted, last_error_words
 from cs_plugin.web.sync_job import ask_for_sync
 
 _NOT_SAVED = _("Nothing was saved. What you typed is still here.")
@@ -238,19 +238,24 @@ class MailboxesView(DeskView, BaseView):
         """Show how far a run over a mailbox is, and what came of the last ones."""
         row = self._any(mailbox_id)
         session = self.here.desk.session()
+        if have_counted(self.here, session, row):
+            row = self._any(mailbox_id)
         sync = block_of(self.here, session, row, "sync")
         let_go(session)
         return self.page("sync.html", sync=sync, back=self._list_address())
 
     @expose("/<int:mailbox_id>/sync/now")
     def sync_now(self, mailbox_id: int) -> ResponseReturnValue:
-        """Tell a script how far a run is."""
+        """Tell a script how far a run is, or a count of what lies there."""
         row = self._any(mailbox_id)
         session = self.here.desk.session()
         sync = block_of(self.here, session, row, "sync")
         let_go(session)
-        html = render_template("cs_plugin/admin/_sync_now.html", **page_words(self.here.employee_language), sync=sync, here=self.here)
-        return jsonify(done=not sync.runs_now, html=html)
+        counts = request.args.get("of") == "count"
+        template = "_sync_count.html" if counts else "_sync_now.html"
+        html = render_template(f"cs_plugin/admin/{template}", **page_words(self.here.employee_language), sync=sync, here=self.here)
+        goes_on = sync.question is not None and sync.question.is_counting if counts else sync.runs_now
+        return jsonify(done=not goes_on, html=html)
 
     # --- Reading ------------------------------------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from cs_plugin.store.locking import committed, has_one_writer, lock_threads, onl
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.types import can_be_id
-from cs_plugin.web import bulk_job, connection, releases, set_aside, sync_job
+from cs_plugin.web import bulk_job, connection, count_job, releases, set_aside, sync_job
 from cs_plugin.web.floods import floods_of
 from cs_plugin.web.mounted import Mounted
 
@@ -336,8 +336,9 @@ KINDS: Mapping[str, Callable[[Mounted, JobAtWork], Mapping[str, Any]]] = {
     "retry_failed_mails": _retry_failed_mails,
     bulk_job.JOB: bulk_job.do_bulk,
     connection.JOB: connection.do_test,
+    count_job.JOB: count_job.do_count,
     set_aside.JOB: set_aside.retry_set_aside,
     sync_job.JOB: sync_job.do_sync,
 }
 # Somebody waits for these, and asks again: they are not repeated.
-ONCE = frozenset({connection.JOB})
+ONCE = frozenset({connection.JOB, count_job.JOB})

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cs_plugin import i18n
-from cs_plugin.desk.mailboxes import has_begun, name_of_mailbox
+from cs_plugin.desk.mailboxes import awaits_choice, has_begun, name_of_mailbox
 from cs_plugin.desk.option_mailboxes import mailbox_in
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.incoming import Outcome
@@ -21,6 +21,7 @@ from cs_plugin.store import imported, mailbox_setup, workers
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.mailboxes import shops_of
 from cs_plugin.store.models import ImportedMail, Job, JobState, Mailbox, Message, SyncRun
+from cs_plugin.web.count_job import ask_for_count, counts_of, is_to_count
 from cs_plugin.web.mail_words import OUTCOMES, why
 from cs_plugin.web.mailbox_health import as_options_describe, fares_of
 from cs_plugin.web.reading import Visit
@@ -59,6 +60,18 @@ class RunTold:
         return sum(number for _words, number in self.counts)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """From when on mail is wanted, asked until somebody says it. `mails`, `size` and `too_large` are what lies there, None where that is unknown."""
+
+    is_counting: bool
+    nobody_works: bool
+    mails: int | None = None
+    size: int = 0
+    too_large: int = 0
+    error: str = ""
+
+
 @dataclass(frozen=True)
 class SyncBlock:
     """All that `_sync.html` shows. `job` is what is told of a run that somebody asked for; `place` names the page that it stands on."""
@@ -72,6 +85,7 @@ class SyncBlock:
     mails: Sequence[MailTold]
     more: int
     may_choose_start: bool
+    question: Question | None = None
 
     @property
     def runs_now(self) -> bool:
@@ -88,9 +102,20 @@ def block_of_options(here: Visit, context: Context, place: str) -> SyncBlock | N
     bench = here.desk.bench(session)
     bench.ask_host()
     row = mailbox_in(bench, context)
+    if row is not None and have_counted(here, session, row):
+        row = mailbox_in(bench, context)
     found = block_of(here, session, row, place) if row is not None else None
     let_go(session)
     return found
+
+
+def have_counted(here: Visit, session: Session, row: Mailbox) -> bool:
+    """Have the mails of a mailbox counted that awaits the choice, for whoever may make it; say whether that was committed."""
+    if not (awaits_choice(row) and _may_choose(here, row) and is_to_count(session, row.id, here.now)):
+        return False
+    mailbox_id, employee_id = row.id, here.actor().employee.id
+    here.desk.do(lambda bench: ask_for_count(bench, mailbox_id, employee_id))
+    return True
 
 
 def block_of(here: Visit, session: Session, row: Mailbox, place: str) -> SyncBlock:
@@ -100,6 +125,8 @@ def block_of(here: Visit, session: Session, row: Mailbox, place: str) -> SyncBlo
     mails = imported.mails_of(session, newest.id, most=_MAILS) if newest is not None else ()
     token = mailbox_setup.tokens_of(session, [row]).get(row.oauth_token_id or 0)
     total = sum(newest.counts.values()) if newest is not None else 0
+    may_choose = has_begun(row) and _may_choose(here, row)
+    asks = may_choose and awaits_choice(row)
     return SyncBlock(
         mailbox=row,
         name=name_of_mailbox(row),
@@ -109,8 +136,28 @@ def block_of(here: Visit, session: Session, row: Mailbox, place: str) -> SyncBlo
         runs=[_told(here, one) for one in runs],
         mails=_mails(here, session, row, mails),
         more=max(0, total - len(mails)),
-        may_choose_start=has_begun(row) and all(here.grants.allow(Permission.CONFIGURE, shop.id) for shop in shops_of(row, here.shops)),
+        may_choose_start=may_choose and not asks,
+        question=_question(here, session, row.id) if asks else None,
     )
+
+
+def _may_choose(here: Visit, row: Mailbox) -> bool:
+    return all(here.grants.allow(Permission.CONFIGURE, shop.id) for shop in shops_of(row, here.shops))
+
+
+def _question(here: Visit, session: Session, mailbox_id: int) -> Question:
+    last, told = counts_of(session, mailbox_id)
+    is_counting = last is not None and last.finished_at is None
+    nobody = is_counting and not _somebody_works(here, session)
+    result: Mapping[str, Any] = told.result if told is not None else {}
+    error = " ".join(_say(here, str(one["message"]), **one.get("values", {})) for one in result.get("findings", ()))
+    if not is_counting and last is not told:
+        error = _say(here, _("The mails could not be counted."))
+    return Question(is_counting, nobody, result.get("mails"), result.get("bytes", 0), result.get("too_large", 0), error)
+
+
+def _somebody_works(here: Visit, session: Session) -> bool:
+    return bool(here.desk.app.config["CS_BACKGROUND"]) or workers.some_worker_is_alive(session, here.now)
 
 
 def _say(here: Visit, message: str, **values: object) -> str:
@@ -121,8 +168,7 @@ def _job(here: Visit, session: Session, mailbox_id: int) -> Mapping[str, Any] | 
     """Return what is told of the run that somebody asked for: how far it is, and for a while what kept it from being done."""
     job = open_job(session, mailbox_id)
     if job is not None:
-        somebody = here.desk.app.config["CS_BACKGROUND"] or workers.some_worker_is_alive(session, here.now)
-        return {"runs": True, "done": job.done, "total": job.total, "error": "", "nobody_works": not somebody}
+        return {"runs": True, "done": job.done, "total": job.total, "error": "", "nobody_works": not _somebody_works(here, session)}
     query = select(Job).where(Job.kind == JOB, Job.finished_at > here.now - _JOB_SHOWS).order_by(Job.id.desc()).limit(_JOBS)
     ended = next((one for one in session.scalars(query) if one.payload.get("mailbox") == mailbox_id), None)
     if ended is None:

@@ -6,7 +6,7 @@
   document.querySelector("[data-wrong]")?.focus();
   all("[data-chooses]").forEach((field) => field.addEventListener("input", () => { field.closest("label").querySelector("input[type=radio]").checked = true; }));
   all("[data-counts]").forEach(count);
-  all("[data-sync]").forEach(progress);
+  all("[data-sync], [data-counting]").forEach(progress);
   if (form) { test(); signIn(); folders(); }
 
   // Asks until it is done, at growing pauses; `stays` says whether anybody still wants to know.
@@ -84,9 +84,10 @@
     show();
   }
 
-  // A run that goes on is looked at until it is done.
+  // A run that goes on, or a count, is looked at until it is done.
   function progress(place) {
-    if (!place.dataset.sync) return;
-    wait(place.dataset.sync, () => place.isConnected, ({ html }) => shown(place, html)).catch(() => {});
+    const address = place.dataset.sync || place.dataset.counting;
+    if (!address) return;
+    wait(address, () => place.isConnected, ({ html }) => shown(place, html)).catch(() => {});
   }
 })();
