@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pymysql
@@ -77,7 +78,9 @@ class MariaDBServer(DatabaseServer):
         inside = "SELECT id FROM information_schema.processlist WHERE db = %s"
         with self._engine.connect() as connection:
             for (thread,) in connection.exec_driver_sql(inside, (sa.make_url(url).database,)).all():
-                connection.exec_driver_sql("KILL SOFT CONNECTION %s", (thread,))
+                # One that has ended by itself meanwhile is unknown.
+                with suppress(sa.exc.OperationalError):
+                    connection.exec_driver_sql("KILL SOFT CONNECTION %s", (thread,))
         super().drop_database(url)
 
 
