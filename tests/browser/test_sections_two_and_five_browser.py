@@ -17,6 +17,7 @@ from cs_plugin.mail.transport import SentMail
 from cs_plugin.rules.inquiry import Channel, Sender
 from cs_plugin.rules.people import Customer
 from tests.browser.shown import Shown, shown_strictly
+from tests.hosts.html_mail import PNG
 from tests.hosts.mailing import mail, take
 from tests.hosts.store import JAN, JOHN, MARIE, PARIS, Store, make_store
 from tests.hosts.writing import JAN_SIGNED_IN, begin, do, messages_of, token_of
@@ -128,7 +129,7 @@ def told(page: Page, words: str) -> Locator:
     return page.locator(".cs-timeline li").filter(has_text=re.compile(pattern))
 
 
-@pytest.mark.shows("2.1", "2.2", "2.3", "2.4", "2.5", "5.8")
+@pytest.mark.shows("2.1", "2.2", "2.3", "2.4", "2.5", "5.3", "5.8")
 def test_what_is_written_on_either_side_moves_the_status_as_it_should(shown: Shown) -> None:
     """Form, link, order page and mail open a thread, a machine's mail does not; replies close, keep or set; notes do nothing; names stay."""
     store = shown.store
@@ -167,11 +168,17 @@ def test_what_is_written_on_either_side_moves_the_status_as_it_should(shown: Sho
         expect(badge(page)).to_have_text("Pending 2")
         guest.goto(f"{shown.address}/customer-service/order?order=15")
         store.clock.forward(seconds=30)
-        guest.get_by_label("Message", exact=True).fill("And the lid is broken.")
+        guest.get_by_label("Product").select_option("Stoneware jug, indigo")
+        guest.get_by_label("Attachment").set_input_files([{"name": "lid.png", "mimeType": "image/png", "buffer": PNG}])
+        guest.get_by_label("Message", exact=True).fill("And the lid is broken: https://jug.example/lid")
         guest.get_by_role("button", name="Send").click()
         expect(guest.get_by_text("Message successfully sent")).to_be_visible()
         page.reload()
-        expect(page.locator(".cs-message").last).to_contain_text("And the lid is broken.")
+        newest = page.locator(".cs-message").last
+        for words in ("Jan Kowalski", "order page", "Stoneware jug, indigo", "And the lid is broken", "lid.png"):
+            expect(newest).to_contain_text(words)
+        expect(newest.locator(".cs-file-picture")).to_have_js_property("naturalWidth", 1)
+        expect(newest.get_by_role("link", name="https://jug.example/lid")).to_have_attribute("target", "_blank")
         expect(badge(page)).to_have_text("Open")
         page.get_by_role("button", name="Mark as handled").click()
         expect(badge(page)).to_have_text("Closed")
@@ -181,9 +188,15 @@ def test_what_is_written_on_either_side_moves_the_status_as_it_should(shown: Sho
         expect(page.locator(".cs-message").last).to_contain_text("Automatic mail, written by a machine")
         expect(badge(page)).to_have_text("Closed")
         store.clock.forward(minutes=1)
-        take(store, answering(ours, "It has come.", by=JAN.email))
+        take(store, answering(ours, "It has come.", by=JAN.email, quoted="> It is on its way."))
         page.reload()
-        expect(page.locator(".cs-message").last).to_contain_text("It has come.")
+        expect(newest).to_contain_text("It has come.")
+        expect(newest.locator("time")).to_have_attribute("datetime", re.compile("^2026-11-21T18:"))
+        expect(newest.locator(".cs-quote > div")).to_be_hidden()
+        newest.get_by_text("Quoted history and signature").click()
+        expect(newest.locator(".cs-quote > div")).to_have_text("> It is on its way.")
+        newest.get_by_role("button", name="Why it landed here").hover()
+        expect(newest.get_by_role("tooltip")).to_have_text("It answers a mail of this thread: one that we sent, or that came in here.")
         expect(badge(page)).to_have_text("Open")
         expect(page.locator(".cs-timeline li").first).to_contain_text(re.compile("Reopened by|Message from the customer"))
         # An employee who has left keeps their name on what they did.
@@ -394,6 +407,7 @@ def test_a_discussion_is_forwarded_and_the_customer_learns_nothing_of_it(shown: 
             assert not any(words in whole for words in ("Please ask Joe.", "/customer-service/thread/"))
             store.clock.forward(minutes=1)
             take(store, answering(forward, "We can mend it for ten.", by=REPAIR, name="Joe Repair"))
+            # It rings for whoever forwarded it and for whose thread it is; here both are John, and Marie hears nothing.
             colleague.goto(f"{shown.address}{DESK}")
             expect(colleague.locator(".cs-bell-count").first).to_have_text("1")
             colleague.goto(f"{shown.address}{DESK}{begun}/")
