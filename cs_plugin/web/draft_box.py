@@ -110,7 +110,7 @@ def scripted_writing(texts: tuple[str, str], cc: str, beginning: str = "") -> Wr
     """Return likewise what a script has sent of the box, while it is being written."""
     fields = request.form
     key = FormKey.read(fields.get("post_key", ""))
-    kept, noting, quotes = fields.getlist("kept_file")[:_MOST_FILES], fields.get("kind") == NOTE, bool(fields.get("quote"))
+    kept, noting, quotes = fields.getlist("kept_file")[:_MOST_FILES], fields.get("kind") == NOTE, bool(fields.get("quotes"))
     details = _details(cc, fields.get("predefined", ""), kept, noting=noting, quotes=quotes)
     return _writing(*texts, details, beginning, key.nonce if key else "")
 
@@ -130,10 +130,11 @@ def _number(name: str) -> int:
 
 
 def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: dict[str, Any], *, say: Callable[..., str]) -> AnswerForm:
-    kept, errors = bring_back(desk, [str(one) for one in details.get("kept", ())], now)
-    told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
-    # Those of a reply that was taken back, which lie in the file store already.
+    # Those of a reply that was taken back lie in the file store already; like any other they may be gone by now.
     stored = [StoredFile(name, kind, size, bytes.fromhex(sha256), key) for name, kind, size, sha256, key in details.get("files", ())]
+    references = [*(str(one) for one in details.get("kept", ())), *(one.reference for one in kept_again(stored, now))]
+    kept, errors = bring_back(desk, references, now)
+    told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
     return AnswerForm(
         FormKey.new(now),
         text=reply,
@@ -141,7 +142,7 @@ def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: di
         cc=str(details.get("cc", "")),
         noting=bool(details.get("noting")),
         predefined=str(details.get("predefined", "")),
-        kept=(*kept, *kept_again(stored, now)),
+        kept=kept,
         quotes=bool(details.get("quotes")),
         errors={"file": told} if told else {},
     )
