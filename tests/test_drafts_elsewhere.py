@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from cs_plugin.store.drafts import Kept, Writing
 from cs_plugin.store.models import Blob, Draft, Merge
 from tests.hosts.store import MARIE, Store
 from tests.hosts.writing import begin, do, look
+from tests.test_answer_box import patient, release
 from tests.test_drafts import kept, save, write
 from tests.test_merging import merge, two
 from tests.test_releases import A_FILE, hold
-from tests.test_thread_page import Opened, received
+from tests.test_thread_page import LIST, Opened, received
 
+__all__ = ["patient"]
 ANOTHER_FILE = StoredFile("bill.pdf", "application/pdf", 5, b"e" * 32, "l" * 32)
 STORED = ["label.pdf", "application/pdf", 5, (b"d" * 32).hex(), "k" * 32]
 
@@ -129,3 +132,35 @@ def test_what_is_typed_on_a_page_whose_thread_was_merged_meanwhile_is_kept_in_th
     assert save(other, second, text="Something else", draft_turn="1").status_code == 409
     assert kept(store, first) == ("Dear Jan, it", "")
     assert look(store, lambda session: session.query(Draft).filter_by(thread_id=second).count()) == 0
+
+
+@pytest.mark.shows("5.4", "5.5", "5.7")
+def test_what_is_sent_from_the_page_of_a_merged_thread_leaves_the_draft_of_the_kept_one_and_can_be_undone(patient: Store) -> None:
+    """Its words stood in both; the button beside what was sent takes it back where it stands."""
+    first, second = two(patient)
+    patient.clock.forward(seconds=10)
+    release(patient)
+    page = Opened.of(patient, second)
+    save(page, second, text="It is on its way.", draft_turn="1")
+    merge(patient, first, second, kept=first)
+    assert kept(patient, first) == ("It is on its way.", "")
+    opened = page.send(text="It is on its way.", then="keep")
+    assert kept(patient, first) is None
+    undo = re.search(rf'class="cs-undo" method="post" action="{LIST}{first}/(messages/\d+/undo)', opened.html)
+    assert undo
+    assert f"{LIST}{second}/messages" not in opened.html
+    assert Opened(page.client, f"{LIST}{first}/", 200, opened.html).change(undo[1]).field("text") == "It is on its way."
+
+
+@pytest.mark.shows("5.5", "5.7")
+def test_other_words_in_the_draft_of_the_kept_thread_stay_when_something_is_sent_from_the_merged_one(store: Store) -> None:
+    """However many times the merged one's draft had been saved."""
+    first, second = two(store)
+    write(store, first, Writing("To the first", ""))
+    page = Opened.of(store, second)
+    for turn in ("1", "2", "3"):
+        page_saved = save(page, second, text=f"To the second {turn}", draft_turn=turn)
+    merge(store, first, second, kept=first)
+    html = page.html.replace('name="draft_version" value="0"', f'name="draft_version" value="{page_saved.json["version"]}"')
+    Opened(page.client, page.address, 200, html).send(text="To the second 3", then="keep")
+    assert kept(store, first) == ("To the first\n\nTo the second 3", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import request
@@ -95,9 +95,13 @@ def discard(here: Visit, thread_id: int) -> None:
     committed(session, lambda: drafts.clear(session, employee_id, thread_id))
 
 
-def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm) -> None:
-    """Take out of the draft what is being sent, in its very transaction."""
-    drafts.sent(bench.session, actor.employee.id, thread_id, posted_writing(form), bench.now, noted=form.then == NOTE)
+def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm, *, into: int) -> None:
+    """Take out of the draft what is being sent, in its very transaction; and out of that in the thread `into` which this one has been merged."""
+    writing, noted = posted_writing(form), form.then == NOTE
+    drafts.sent(bench.session, actor.employee.id, thread_id, writing, bench.now, noted=noted)
+    if into != thread_id:
+        # Of the draft there its page knows nothing: only the very words go.
+        drafts.sent(bench.session, actor.employee.id, into, replace(writing, version=0), bench.now, noted=noted)
 
 
 def posted_writing(form: AnswerForm, beginning: str = "") -> Writing:
