@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -11,15 +12,19 @@ from sqlalchemy.orm import Session
 
 from cs_plugin import desk
 from cs_plugin.desk import Bench, VettedMail
-from cs_plugin.rules.incoming import IncomingMail, Landed, Outcome
+from cs_plugin.desk.receiving import Blocked
+from cs_plugin.desk.receiving_mail import carry_out, plan_of
+from cs_plugin.desk.receiving_mail import take as take_by_itself
+from cs_plugin.rules.incoming import Correspondent, IncomingMail, Landed, Outcome
 from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.status import Folder
 from cs_plugin.store import tally
 from cs_plugin.store.locking import committed
-from cs_plugin.store.models import BlockedSender, Message, OutboxItem, Thread, ThreadAlias
+from cs_plugin.store.mail_clues import read_clues
+from cs_plugin.store.models import BlockedSender, Message, OutboxItem, Thread, ThreadAlias, ThreadEvent
 from tests.hosts.mailing import arrived, bounce_of, mail, take
 from tests.hosts.store import Store
-from tests.hosts.writing import look, messages_of
+from tests.hosts.writing import do, look, messages_of
 
 Receiving = Callable[[Bench, Sequence[VettedMail]], Sequence[Landed]]
 
@@ -170,3 +175,63 @@ def test_forty_mails_cost_few_statements(store: Store) -> None:
         event.remove(store.desk.engine, "before_cursor_execute", count)
     assert look(store, lambda session: len(session.scalars(select(Message.id)).all())) == 40
     assert several <= 4 * 40
+
+
+def test_mails_of_a_batch_do_to_their_threads_what_they_do_by_themselves(any_store: Store) -> None:
+    """A reply that waits is held, a merged thread and a moved message lead on, and an address for answers elsewhere and oddities are told."""
+    store = any_store
+    single, together = (surrounded(store, who, how) for who, how in (("single", one_by_one), ("together", desk.receive_mails)))
+    assert together == single
+    assert {"reply_held", "answers_elsewhere"} <= {kind for events in together[1] for kind in events}
+    assert any(one[1] is not None for one in together[0])
+
+
+def surrounded(store: Store, who: str, how: Receiving) -> tuple[list[tuple[object, ...]], list[list[str]], list[tuple[object, ...]]]:
+    """Receive mails that lead to a thread with a held reply, to a merged one and to a message that was moved; tell what became of all."""
+    by = f"{who}@example.com"
+    firsts = [mail(text, by=by) for text in ("Waits", "Kept", "Merged", "Split", "Stays")]
+    waits, kept, merged, split, _stays = (take(store, one).thread_id or 0 for one in firsts)
+    moved = take(store, mail("To be moved", by=by, in_reply_to=(firsts[3].message_id or "",), message_id=f"<{who}-moved@mail.example>"))
+    actor = store.actor()
+    later = desk.Answer("Not yet", release_at=store.clock() + dt.timedelta(hours=1), later=True)
+    do(store, lambda bench: desk.reply(bench, actor, waits, later))
+    do(store, lambda bench: desk.merge(bench, actor, [kept, merged], kept))
+    new = do(store, lambda bench: desk.split(bench, actor, split, moved.message_id or 0))
+    elsewhere = Correspondent(f"{who}-boss@example.com")
+    mails = [
+        mail("To what waits", by=by, in_reply_to=(firsts[0].message_id or "",)),
+        mail("To the merged one", by=by, in_reply_to=(firsts[2].message_id or "",), oddities=("same-id",)),
+        mail("To the moved one", by=by, in_reply_to=(f"<{who}-moved@mail.example>",)),
+        mail("Not the customer", by=f"{who}-other@example.com", in_reply_to=(firsts[4].message_id or "",)),
+        mail("New, answers elsewhere", by=by, reply_to=(elsewhere,)),
+    ]
+    landed = received(store, mails, how)
+    ids = [waits, kept, merged, split, new, *(one.thread_id or 0 for one in landed)]
+    order = list(dict.fromkeys(ids))
+    said = [
+        (message.text, message.signs, message.matched_by, order.index(message.thread_id), order.index(message.home_thread_id), message.delivery)
+        for number in order
+        for message in messages_of(store, number)
+    ]
+    events = [
+        look(store, lambda session, number=number: list(session.scalars(select(ThreadEvent.kind).where(ThreadEvent.thread_id == number).order_by(ThreadEvent.id))))
+        for number in order
+    ]
+    return said, events, look(store, partial(kept_of, order))
+
+
+def test_a_mail_of_a_batch_whose_thread_was_merged_after_it_was_planned_is_taken_by_itself(store: Store) -> None:
+    """Nothing is written into a thread that nobody opens any more."""
+    first, other = mail("One"), mail("Other")
+    merged, kept = (take(store, one).thread_id or 0 for one in (first, other))
+    vetted = desk.vet_mail(store.desk.host, arrived(mail("And?", in_reply_to=(first.message_id or "",)), store), store.desk.host.employees())
+
+    def work(bench: Bench) -> tuple[int | None, Sequence[Landed | None]]:
+        clues = read_clues(bench.session, vetted.scope, bench.signer, vetted.arrived.mail, None)
+        plan = plan_of(bench, vetted, clues, Blocked(frozenset()))
+        assert plan is not None
+        desk.merge(bench, store.actor(), [merged, kept], kept)
+        written = carry_out(bench, [(vetted, plan)])
+        return take_by_itself(bench, vetted, clues).thread_id, written
+
+    assert do(store, work) == (kept, [None])

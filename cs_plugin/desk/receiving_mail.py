@@ -258,7 +258,7 @@ def carry_out(bench: Bench, planned: Sequence[tuple[VettedMail, Plan]]) -> list[
             sayings.append(_Saying(vetted, Opening(next(begun), True, plan.reason)))
             continue
         thread = locked.get(plan.found.id)
-        goes_on = thread is not None and thread.folder is not Folder.BIN and thread.status is not Status.CLOSED
+        goes_on = thread is not None and thread.folder not in (Folder.BIN, Folder.MERGED) and thread.status is not Status.CLOSED
         sayings.append(_Saying(vetted, Opening(thread, False, plan.reason), plan.found.home_id) if thread is not None and goes_on else None)
     messages = iter(_say_several(bench, [one for one in sayings if one is not None]))
     return [_landed(one, next(messages)) if one is not None else None for one in sayings]

@@ -95,7 +95,7 @@ def take_back(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> Ta
     if before is not None and before.reply.strip() and before.reply.strip() != text:
         text = f"{text}\n\n{before.reply}"
     note, details = (before.note, before.details) if before is not None else ("", {})
-    kept = {**details, **taken.details}
+    kept = {**drafts.put_together(details, taken.details), "noting": False}
     drafts.keep(bench.session, actor.employee.id, thread.id, reply=text, note=note, details=kept, now=bench.now)
     return taken
 
@@ -116,5 +116,5 @@ def _held(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> tuple[
 
 
 def _remove(bench: Bench, thread: Thread, message: Message) -> None:
-    held.remove(bench.session, message)
+    held.remove(bench.session, message, bench.now)
     threads.recompute(bench.session, [thread.id])

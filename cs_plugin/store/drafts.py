@@ -67,6 +67,15 @@ def latest(session: Session, employee_id: str, thread_id: int) -> Draft | None:
     return row
 
 
+def put_together(details: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rest of a draft into which another one is put: with the copies and the files of both, and no window's own any more."""
+    cc = [piece.strip() for one in (details, more) for piece in str(one.get("cc", "")).split(",")]
+    lists = {name: [*details.get(name, ()), *more.get(name, ())] for name in ("kept", "files")}
+    left = {name: value for name, value in details.items() if name not in (_FORM, _TURN)}
+    joined = {"cc": ", ".join(dict.fromkeys(filter(None, cc))), "quotes": any(one.get("quotes") for one in (details, more)), **lists}
+    return left | {name: value for name, value in joined.items() if value}
+
+
 def has_words(row: Draft) -> bool:
     """Say whether there is anything in a draft that somebody could miss."""
     return bool(row.reply.strip() or row.note.strip() or any(row.details.get(name) for name in ("cc", "kept", "files")))
@@ -74,7 +83,7 @@ def has_words(row: Draft) -> bool:
 
 def keep(session: Session, employee_id: str, thread_id: int, *, reply: str, note: str, details: Mapping[str, Any], now: dt.datetime) -> Draft:
     """Keep a draft in the place of any other of that employee in that thread."""
-    row = _locked(session, employee_id, thread_id, now)
+    row = locked(session, employee_id, thread_id, now)
     _write(row, reply, note, dict(details), now)
     session.flush()
     return row
@@ -87,7 +96,7 @@ def keep_unless_newer(
 
     Return the draft as it stands then, and what became of this one.
     """
-    row = _locked(session, employee_id, thread_id, now)
+    row = locked(session, employee_id, thread_id, now)
     own = bool(writing.form) and row.details.get(_FORM) == writing.form
     if writing.form and writing.form in row.details.get(_SENT, ()):
         return row, Kept.SENT
@@ -108,7 +117,7 @@ def sent(session: Session, employee_id: str, thread_id: int, writing: Writing, n
 
     So does what another window has kept since, unless its words are those that are sent. From now on nothing of that form is kept any more.
     """
-    row = _locked(session, employee_id, thread_id, now)
+    row = locked(session, employee_id, thread_id, now)
     details = dict(row.details)
     known = row.version <= writing.version or (bool(writing.form) and details.get(_FORM) == writing.form)
     reply, note = row.reply, row.note
@@ -152,7 +161,7 @@ def _of(employee_id: str, thread_id: int) -> Select[Any]:
     return select(Draft).where(Draft.employee_id == employee_id, Draft.thread_id == thread_id)
 
 
-def _locked(session: Session, employee_id: str, thread_id: int, now: dt.datetime) -> Draft:
+def locked(session: Session, employee_id: str, thread_id: int, now: dt.datetime) -> Draft:
     """Return the row of an employee in a thread, locked, as it is now; an empty one where there was none."""
     key = {"employee_id": employee_id, "thread_id": thread_id}
     # Looked for without a lock: on MariaDB a lock on what is not there keeps others from beginning theirs.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.store import search
 from cs_plugin.store.locking import locking
-from cs_plugin.store.models import Attachment, Delivery, Message, Thread, ThreadEvent
+from cs_plugin.store.models import Attachment, Blob, Delivery, Message, Thread, ThreadEvent
 from cs_plugin.store.types import can_be_id
 
 _QUIET = {"synchronize_session": False}
@@ -68,9 +68,12 @@ def put_last(session: Session, message: Message, now: dt.datetime) -> Message:
     return last
 
 
-def remove(session: Session, message: Message) -> None:
+def remove(session: Session, message: Message, now: dt.datetime) -> None:
     """Take a held reply of a locked thread away, as if it had not been written; the bytes of its files stay until they are swept."""
     session.flush()
+    # A draft may hold them from now on: they are as new as what was just uploaded, however long the reply has waited.
+    theirs = session.scalars(select(Attachment.blob_id).where(Attachment.message_id == message.id)).all()
+    session.execute(update(Blob).where(Blob.id.in_(theirs)).values(created_at=now), execution_options=_QUIET)
     session.execute(delete(Attachment).where(Attachment.message_id == message.id), execution_options=_QUIET)
     _let_events_name(session, message, None)
     _delete(session, message)

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from cs_plugin.store.locking import insert_if_absent
+from cs_plugin.store import drafts
+from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Draft, Message, NoticeOpened, NoticeRung, Thread
 from cs_plugin.store.notices import NEWS_LASTS, is_news, seen_until
 
@@ -85,20 +86,17 @@ def _see(session: Session, employee_id: str, thread_id: int, until: int, now: dt
 
 def join_drafts(session: Session, kept: Thread, merged: Thread, now: dt.datetime) -> dict[str, Any]:
     """Let what is being written in a locked thread go on in the one that it is merged into; the merged one keeps its own for an undo."""
-    own = {one.employee_id: one for one in session.scalars(select(Draft).where(Draft.thread_id == kept.id))}
     joined = {}
-    for one in session.scalars(select(Draft).where(Draft.thread_id == merged.id).order_by(Draft.id)).all():
-        there = own.get(one.employee_id)
-        if not one.reply.strip() and not one.note.strip():
+    # Whoever writes saves beside this, and waits for nobody's lock of a thread.
+    ids = session.scalars(select(Draft.id).where(Draft.thread_id == merged.id)).all()
+    for one in session.scalars(locking(session, select(Draft).where(Draft.id.in_(ids)).order_by(Draft.id))).all():
+        if not drafts.has_words(one):
             continue
-        if there is None:
-            there = Draft(employee_id=one.employee_id, thread_id=kept.id, version=1, reply="", note="", details={}, changed_at=now)
-            session.add(there)
-            earlier = None
-        else:
-            earlier = [there.reply, there.note]
-            there.version += 1
+        there = drafts.locked(session, one.employee_id, kept.id, now)
+        earlier = [there.reply, there.note, there.details] if there.version else None
+        there.version += 1
         there.reply, there.note, there.changed_at = _both(there.reply, one.reply), _both(there.note, one.note), now
+        there.details = drafts.put_together(there.details, one.details)
         joined[one.employee_id] = [earlier, there.version]
     session.flush()
     return {"drafts": joined} if joined else {}
@@ -119,4 +117,5 @@ def part_drafts(session: Session, kept: Thread, before: Mapping[str, Any], now: 
             session.delete(row)
         else:
             row.reply, row.note, row.version, row.changed_at = earlier[0], earlier[1], row.version + 1, now
+            row.details = drafts.put_together(earlier[2] if len(earlier) > 2 else row.details, {})
     session.flush()

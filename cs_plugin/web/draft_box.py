@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import request
@@ -95,9 +95,13 @@ def discard(here: Visit, thread_id: int) -> None:
     committed(session, lambda: drafts.clear(session, employee_id, thread_id))
 
 
-def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm) -> None:
-    """Take out of the draft what is being sent, in its very transaction."""
-    drafts.sent(bench.session, actor.employee.id, thread_id, posted_writing(form), bench.now, noted=form.then == NOTE)
+def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm, *, into: int) -> None:
+    """Take out of the draft what is being sent, in its very transaction; and out of that in the thread `into` which this one has been merged."""
+    writing, noted = posted_writing(form), form.then == NOTE
+    drafts.sent(bench.session, actor.employee.id, thread_id, writing, bench.now, noted=noted)
+    if into != thread_id:
+        # Of the draft there its page knows nothing: only the very words go.
+        drafts.sent(bench.session, actor.employee.id, into, replace(writing, version=0), bench.now, noted=noted)
 
 
 def posted_writing(form: AnswerForm, beginning: str = "") -> Writing:
@@ -110,7 +114,7 @@ def scripted_writing(texts: tuple[str, str], cc: str, beginning: str = "") -> Wr
     """Return likewise what a script has sent of the box, while it is being written."""
     fields = request.form
     key = FormKey.read(fields.get("post_key", ""))
-    kept, noting, quotes = fields.getlist("kept_file")[:_MOST_FILES], fields.get("kind") == NOTE, bool(fields.get("quote"))
+    kept, noting, quotes = fields.getlist("kept_file")[:_MOST_FILES], fields.get("kind") == NOTE, bool(fields.get("quotes"))
     details = _details(cc, fields.get("predefined", ""), kept, noting=noting, quotes=quotes)
     return _writing(*texts, details, beginning, key.nonce if key else "")
 
@@ -130,10 +134,11 @@ def _number(name: str) -> int:
 
 
 def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: dict[str, Any], *, say: Callable[..., str]) -> AnswerForm:
-    kept, errors = bring_back(desk, [str(one) for one in details.get("kept", ())], now)
-    told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
-    # Those of a reply that was taken back, which lie in the file store already.
+    # Those of a reply that was taken back lie in the file store already; like any other they may be gone by now.
     stored = [StoredFile(name, kind, size, bytes.fromhex(sha256), key) for name, kind, size, sha256, key in details.get("files", ())]
+    references = [*(str(one) for one in details.get("kept", ())), *(one.reference for one in kept_again(stored, now))]
+    kept, errors = bring_back(desk, references, now)
+    told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
     return AnswerForm(
         FormKey.new(now),
         text=reply,
@@ -141,7 +146,7 @@ def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: di
         cc=str(details.get("cc", "")),
         noting=bool(details.get("noting")),
         predefined=str(details.get("predefined", "")),
-        kept=(*kept, *kept_again(stored, now)),
+        kept=kept,
         quotes=bool(details.get("quotes")),
         errors={"file": told} if told else {},
     )

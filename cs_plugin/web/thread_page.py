@@ -270,7 +270,8 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return self._opened(number, form=replace(form, errors={form.field_of(error): self.say_error(error)}))
         except NewerMessagesError:
             return self._opened(number, form=replace(form, held=True), code=409)
-        return self._sent(number, form, came)
+        # What was sent from the page of a thread that has been merged meanwhile stands in the kept one.
+        return self._sent(self._kept_instead(number), form, came)
 
     def _with_values(self, number: int, form: AnswerForm) -> AnswerForm:
         """Return an answer with the values of its variables. Raise InvalidInputError where one has none."""
@@ -550,13 +551,13 @@ def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm, moment: Mom
     if posts.claim(bench.session, digest("answer", actor.employee.id, str(number), key), bench.now) is not None:
         return Came(mailed=not noted)
     if noted:
-        desk.add_note(bench, actor, number, form.note, tuple(kept.file for kept in form.kept))
-        draft_box.sent(bench, actor, number, form)
+        note = desk.add_note(bench, actor, number, form.note, tuple(kept.file for kept in form.kept))
+        draft_box.sent(bench, actor, number, form, into=note.thread_id)
         return Came()
     if remembers:
         set_preference(bench.session, actor.employee.id, _GOES_NEXT, form.goes_next, bench.now)
     message = desk.reply(bench, actor, number, form.answer(moment))
-    draft_box.sent(bench, actor, number, form)
+    draft_box.sent(bench, actor, number, form, into=message.thread_id)
     if message.delivery is not Delivery.HELD:
         return Came(mailed=message.delivery is not Delivery.NONE)
     return Came(desk.is_mailed(bench, number), message.id, moment.at, moment.later)

@@ -16,10 +16,10 @@
   function snapshot() {
     const reply = text.value.trim() === (text.dataset.beginning ?? "").trim() ? "" : text.value;
     const kept = [...form.querySelectorAll("[name=kept_file]:checked")].map((box) => box.value);
-    return { text: reply, note: note.value, cc: cc?.value ?? "", kind: form.querySelector("[name=kind]:checked")?.value ?? "reply", kept };
+    return { text: reply, note: note.value, cc: cc?.value ?? "", kind: form.querySelector("[name=kind]:checked")?.value ?? "reply", quotes: Boolean(field("quotes")?.checked), kept };
   }
   const same = (one, other) => one.text.trim() === other.text.trim() && one.note.trim() === other.note.trim() && one.cc.trim() === other.cc.trim()
-    && one.kind === other.kind && one.kept.join() === other.kept.join();
+    && one.kind === other.kind && Boolean(one.quotes) === Boolean(other.quotes) && one.kept.join() === other.kept.join();
   const empty = (one) => !one.text.trim() && !one.note.trim() && !one.cc.trim() && !one.kept.length;
   // Which of the two the box stands at is kept with words, and not by itself.
   const unsaved = () => { const now = snapshot(); return !same(now, saved) && !(empty(now) && empty(saved)); };
@@ -28,6 +28,7 @@
     text.value = one.text || text.dataset.beginning || "";
     note.value = one.note;
     if (cc) { cc.value = one.cc; if (one.cc) cc.closest("details").open = true; }
+    if (field("quotes")) field("quotes").checked = Boolean(one.quotes);
     form.querySelector(`[name=kind][value=${one.kind === "note" ? "note" : "reply"}]`).checked = true;
     [text, note].forEach((area) => area.dispatchEvent(new Event("input", { bubbles: true })));
   }
@@ -78,6 +79,7 @@
     ["text", "note", "cc", "kind"].forEach((name) => data.set(name, sent[name]));
     ["csrf_token", "post_key", "draft_version", "employee"].forEach((name) => data.set(name, field(name).value));
     data.set("predefined", field("predefined")?.value ?? "");
+    if (sent.quotes) data.set("quotes", "yes");
     sent.kept.forEach((one) => data.append("kept_file", one));
     data.set("draft_turn", String(++turn));
     Object.entries(extra).forEach(([name, value]) => data.set(name, value));

@@ -99,7 +99,13 @@
       if (before?.classList.contains("cs-is-new")) mark(made);
       return made;
     });
+    if (next.length === old.children.length && next.every((one, place_) => one === old.children[place_])) return;
+    const active = old.contains(document.activeElement) ? document.activeElement : null, within = active?.closest(".cs-message")?.id;
     old.replaceChildren(...next);
+    // Whoever walks through the conversation by keyboard goes on where they were.
+    const again = active && (active.isConnected ? active : document.getElementById(within));
+    if (again && again !== active) again.tabIndex = -1;
+    again?.focus({ preventScroll: true });
     const news = came.filter((one) => Number(one.id.replace("message-", "")) > Number(answer?.elements.seen.value ?? 0));
     if (!news.length) return;
     if (begun()) { news.forEach(mark); tell(news, seen); return; }
@@ -153,6 +159,7 @@
     typed = Date.now();
     if (!said && !asking) plan(SOON);
   });
+  document.addEventListener("cs-stale", () => { if (place.dataset.follows !== undefined) follow().catch(() => {}); });
   document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(timer); else { wait = OFTEN; ask(); } });
   addEventListener("focus", () => { if (out) { wait = OFTEN; ask(); } });
   addEventListener("pageshow", (event) => { if (event.persisted) ask(); });

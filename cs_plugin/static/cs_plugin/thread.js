@@ -58,6 +58,8 @@
 
   // What leaves by itself moves the thread too: the page is fetched anew when its time has come.
   document.addEventListener("cs-stale", async () => {
+    // Where presence.js follows the conversation, it does this, and tells what has come in besides.
+    if (page.querySelector("[data-presence][data-follows]")) return;
     try {
       const response = await fetch(location.href);
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
