@@ -213,11 +213,13 @@ def surrounded(store: Store, who: str, how: Receiving) -> tuple[list[tuple[objec
         for number in order
         for message in messages_of(store, number)
     ]
-    events = [
-        look(store, lambda session, number=number: list(session.scalars(select(ThreadEvent.kind).where(ThreadEvent.thread_id == number).order_by(ThreadEvent.id))))
-        for number in order
-    ]
+    events = [look(store, partial(kinds_of, number)) for number in order]
     return said, events, look(store, partial(kept_of, order))
+
+
+def kinds_of(thread_id: int, session: Session) -> list[str]:
+    """Return the kinds of the events of a thread."""
+    return list(session.scalars(select(ThreadEvent.kind).where(ThreadEvent.thread_id == thread_id).order_by(ThreadEvent.id)))
 
 
 def test_a_mail_of_a_batch_whose_thread_was_merged_after_it_was_planned_is_taken_by_itself(store: Store) -> None:
