@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.hosts.store import PARIS, Store
+from tests.hosts.store import MARIE, PARIS, Store
 
 
 def mails_after_a_post(store: Store, address: str) -> str:
@@ -46,3 +46,12 @@ def test_a_developers_own_machine_names_itself(store: Store) -> None:
     """On localhost, without any configuration, the link works for whoever tries the store out."""
     store.answers.shops = [replace(PARIS, url="")]
     assert "http://localhost:5000/customer-service/thread/" in mails_after_a_post(store, "http://localhost:5000").replace("=\n", "")
+
+
+def test_what_is_mailed_later_on_a_developers_own_machine_leads_to_where_it_was_asked_for(store: Store) -> None:
+    """A reply is mailed seconds after the request, by what works beside requests; a visitor's made-up host is never remembered."""
+    store.answers.shops = [replace(PARIS, url="")]
+    client = store.client(employee=MARIE)
+    assert client.get("/cs-admin/customer-service/", base_url="http://127.0.0.1:5000").status_code == 200
+    assert client.get("/cs-admin/customer-service/", base_url="https://evil.example").status_code == 200
+    assert store.desk.storefront(store.answers.shops[0]) == "http://127.0.0.1:5000/customer-service"

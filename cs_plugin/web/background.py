@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from typing import cast
 
 from flask import Flask
 
@@ -109,6 +110,7 @@ def mount(app: Flask) -> None:
     """Start the thread at the first request of each process, unless CS_BACKGROUND is off then."""
     background = app.extensions[BACKGROUND] = Background(app)
     app.before_request(background.start_once)
+    app.before_request(lambda: cast(Mounted, app.extensions[EXTENSION]).remember_address())
 
 
 def deliver_without_worker(here: Mounted, *, stopping: rounds.Stopping = rounds.never) -> Delivered | None:

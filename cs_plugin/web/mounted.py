@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -65,6 +66,8 @@ class Mounted:
     reach: Reach = field(default_factory=Reach)
     oauth: Mapping[str, OAuthClient] = field(default_factory=dict)
     clock: Callable[[], dt.datetime] = utc_now
+    # Under which address a developer's own machine was asked for last; empty on every other.
+    own_address: str = ""
 
     def session(self) -> Session:
         """Return the host's session of this request, in which pages and host-fired hooks work."""
@@ -153,7 +156,7 @@ class Mounted:
         """Return the configured address, else the origin of the shop's own URL, else that of SERVER_NAME; never that of a request from outside.
 
         Whoever posts a form with a made-up Host header would have links to a page of their own mailed to anybody. On a developer's own machine, which
-        names itself, there is nobody to be misled.
+        names itself, there is nobody to be misled; what is mailed there outside a request leads to where the last one came.
         """
         if configured:
             return configured.rstrip("/")
@@ -163,9 +166,18 @@ class Mounted:
             return f"{parts.scheme}://{parts.netloc}{root}"
         if config["SERVER_NAME"]:
             return f"{config['PREFERRED_URL_SCHEME']}://{config['SERVER_NAME']}{root}"
-        if has_request_context() and urlsplit(request.url_root).hostname in _OWN_MACHINE:
-            return request.url_root.rstrip("/")
-        return ""
+        if not has_request_context():
+            return self.own_address
+        self.remember_address()
+        return self.own_address if request.url_root.rstrip("/") == self.own_address else ""
+
+    def remember_address(self) -> None:
+        """Remember the address of this request where it is a developer's own machine: an answer is mailed seconds later, outside of any request."""
+        root = request.url_root.rstrip("/")
+        # What a visitor writes there need not be an address at all.
+        with suppress(ValueError):
+            if root != self.own_address and urlsplit(root).hostname in _OWN_MACHINE:
+                self.own_address = root
 
 
 def mounted() -> Mounted:
