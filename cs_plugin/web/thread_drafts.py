@@ -107,9 +107,11 @@ class ThreadDrafts(ThreadPages):
             draft_box.discard(here, number)
             say_good(self.say(_("The draft was discarded.")))
             return redirect(self._url(number), 303)
-        place = self._placed(number, draft_box.posted_writing(form))
-        if not wrong and draft_box.keep(here, *place, overwrites=action == "overwrite")[1] is not Kept.NEWER:
-            return redirect(self._url(number), 303)
+        if not wrong:
+            # Only here: of a post that was too large nothing more is read.
+            place = self._placed(number, draft_box.posted_writing(form))
+            if draft_box.keep(here, *place, overwrites=action == "overwrite")[1] is not Kept.NEWER:
+                return redirect(self._url(number), 303)
         return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422 if wrong else 409)
 
     def _placed(self, number: int, writing: Writing) -> tuple[int, Writing]:
