@@ -130,7 +130,7 @@ def test_only_who_answers_in_all_shops_blocks_in_all(store: Store) -> None:
 def test_a_link_by_hand_verifies_nobody(store: Store) -> None:
     """The account is named, its customer does not find the thread, and the link is taken back whole."""
     number = begin(store, sender=Sender(JAN.email, "J", "K"))
-    do(store, lambda bench: desk.link_customer(bench, store.actor(), number))
+    do(store, lambda bench: desk.link_customer(bench, store.actor(), number, JAN))
     thread = thread_of(store, number)
     assert (thread.customer_id, thread.customer_verified) == (JAN.id, False)
     do(store, lambda bench: desk.unlink_customer(bench, store.actor(), number))
@@ -142,7 +142,7 @@ def test_an_address_that_no_account_has_is_linked_to_nobody(store: Store) -> Non
     """And neither is a verified customer's thread."""
     for number in (begin(store), receive(store, "Mine", sender=JAN_SIGNED_IN).thread_id):
         with pytest.raises(InvalidInputError):
-            do(store, lambda bench, number=number: desk.link_customer(bench, store.actor(), number))  # type: ignore[misc]
+            do(store, lambda bench, number=number: desk.link_customer(bench, store.actor(), number, JAN))  # type: ignore[misc]
 
 
 @pytest.mark.shows("5.2")

@@ -13,7 +13,7 @@ from cs_plugin.desk import Answer
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.rules.inquiry import Channel, Sender
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import matching, notices, tally, threads
+from cs_plugin.store import matching, merges, notices, tally, threads
 from cs_plugin.store.models import Draft, Message, NoticeOpened, OutboxItem, SearchText, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING
 from tests.hosts.mailing import bounce_of, mail, take
@@ -410,3 +410,14 @@ def test_a_circle_of_merges_ends(store: Store) -> None:
     do(store, lambda bench: bench.session.execute(update(Thread).where(Thread.id == thread_id).values(merged_into_id=thread_id)))
     with pytest.raises(NotFoundError):
         do(store, lambda bench: desk.reply(bench, store.actor(), thread_id, desk.Answer("Hello")))
+    with pytest.raises(NotFoundError):
+        do(store, lambda bench: desk.merge(bench, store.actor(), [thread_id, begin(store, "Another")]))
+
+
+def test_threads_of_the_same_order_are_suggested_first(store: Store) -> None:
+    """Then the newest; of another customer's nothing is."""
+    wanted, same_order, newest = (begin(store, text, sender=JAN_SIGNED_IN) for text in ("Where is it?", "And the bill?", "Something else"))
+    begin(store, "Not theirs", sender=Sender("eva@example.com", "Eva", "Novak"))
+    do(store, lambda bench: bench.session.execute(update(Thread).where(Thread.id.in_([wanted, same_order])).values(order_id="15")))
+    found = look(store, lambda session: [one.id for one in merges.suggested(session, EVERYTHING, session.get_one(Thread, wanted), limit=5)])
+    assert found == [same_order, newest]

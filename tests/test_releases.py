@@ -337,18 +337,30 @@ def test_deleting_a_thread_holds_its_replies_for_good(store: Store) -> None:
 
 
 @pytest.mark.shows("5.7")
-def test_a_merge_holds_the_replies_of_the_thread_that_goes(any_store: Store) -> None:
-    """They were written for another conversation: in the kept one somebody looks at them first, and nothing leaves by itself."""
+def test_a_merge_holds_the_replies_of_both_threads(any_store: Store) -> None:
+    """They were written for other conversations than the one that there is now: somebody looks at them first, and nothing leaves by itself."""
     kept, merged = begin(any_store), begin(any_store, "And the other parcel?")
-    message = hold(any_store, merged, "It came back to us.")
+    message, other = hold(any_store, merged, "It came back to us."), hold(any_store, kept)
     do(any_store, lambda bench: desk.merge(bench, any_store.actor(), [kept, merged], kept_id=kept))
     any_store.clock.forward(minutes=5)
     round_of_work(any_store)
     (found,) = [one for one in messages_of(any_store, kept) if one.id == message]
     assert (found.delivery, found.released_at, found.release["because"]) == (Delivery.HELD, None, "merged")
+    assert next(one for one in messages_of(any_store, kept) if one.id == other).release_due_at is None
     assert not replies(any_store)
     do(any_store, lambda bench: desk.send_now(bench, any_store.actor(), kept, message))
     assert [one.thread_id for one in replies(any_store)] == [kept]
+
+
+@pytest.mark.shows("5.3", "5.4")
+def test_a_customers_message_that_is_moved_into_a_thread_holds_what_waits_there(store: Store) -> None:
+    """Whoever wrote the reply has not read it."""
+    there, from_there = begin(store), begin(store, "About my parcel")
+    write(store, from_there, "I have it now, thank you")
+    message, moved = hold(store, there), messages_of(store, from_there)[-1].id
+    do(store, lambda bench: desk.move_message(bench, store.actor(), from_there, moved, there))
+    (held_there,) = [one for one in messages_of(store, there) if one.id == message]
+    assert (held_there.release_due_at, held_there.release["because"]) == (None, "customer")
 
 
 @pytest.mark.shows("5.3")

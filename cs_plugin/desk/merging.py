@@ -87,7 +87,8 @@ def _merge_one(bench: Bench, actor: Actor, kept: Thread, merged: Thread) -> None
     before: dict[str, Any] = {"status": kept.status.value, "newest": newest_of(session, [kept.id, merged.id])}
     before |= join_notices(session, kept, merged, bench.now) | join_drafts(session, kept, merged, bench.now)
     # They were written for a conversation that looks otherwise now.
-    hold_replies(bench, merged, HELD_BY_MERGE)
+    for one in (kept, merged):
+        hold_replies(bench, one, HELD_BY_MERGE)
     before["mails"] = merges.mails_without_message(session, merged.id)
     merges.relocate_mails(session, before["mails"], merged.id, kept.id)
     merges.relocate(session, merges.messages_in(session, merged.id), merged.id, kept.id)

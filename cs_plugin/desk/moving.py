@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.desk.bench import Bench
 from cs_plugin.desk.handling import move
+from cs_plugin.desk.holding import CUSTOMER, hold_replies
 from cs_plugin.desk.merging import MERGE, MOVE, SPLIT, UNDONE, check_one_customer, has_news, in_the_list, newest_event, newest_of, undo_one
 from cs_plugin.errors import InvalidInputError, NotFoundError
 from cs_plugin.i18n import marked as _
@@ -70,7 +71,11 @@ def move_message(bench: Bench, actor: Actor, thread_id: int, message_id: int, ta
         raise InvalidInputError("to", _NOT_THEIRS) from error
     before = target.status
     row = _moved(bench, actor, MOVE, taken, source, target)
-    waits = taken[0].author_kind is AuthorKind.CUSTOMER and not taken[0].private and _waits_for(target, taken[0])
+    by_customer = taken[0].author_kind is AuthorKind.CUSTOMER and not taken[0].private
+    if by_customer:
+        # Whoever wrote a reply that waits there has not read it.
+        hold_replies(bench, target, CUSTOMER)
+    waits = by_customer and _waits_for(target, taken[0])
     move(bench, actor, target, status_of_target(before, waits=waits))
     bench.session.flush()
     row.before = {**row.before, "status": before.value, "made": target.status.value, "events": newest_event(bench.session, target.id)}

@@ -32,7 +32,7 @@ RANGE = 5_000   # ids of threads that are counted together
 _ONLY_READS = "cs_plugin.only_reads"
 _EVERYBODYS = table(VERSION_TABLE, column("version_num"))
 # A thread that was merged into one that was merged, and so on; a circle, which only a hand in the database draws, ends here.
-_MOST_MERGES = 50
+MOST_MERGES = 50
 
 
 def only_reads(session: Session) -> Session:
@@ -98,7 +98,7 @@ def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None
     """Lock one thread and return it as it is now, or the one that it has been merged into; None where it does not exist in the scope."""
     thread = next(iter(lock_threads(session, scope, [thread_id])), None)
     # It may have been merged since it was found. Two who lock in opposite orders for it are told of a deadlock, and one of them does it again.
-    for _step in range(_MOST_MERGES):
+    for _step in range(MOST_MERGES):
         if thread is None or thread.merged_into_id is None:
             return thread
         thread = next(iter(lock_threads(session, scope, [thread.merged_into_id])), None)

@@ -15,6 +15,7 @@ from cs_plugin.rules.inquiry import address_key
 from cs_plugin.rules.mail_matching import Clues, FoundThread, Key
 from cs_plugin.rules.merging import MOVED_BY_HAND
 from cs_plugin.rules.signing import Signer, Tag, TagKind, nonce_of_employee, tags_in_addresses, tags_in_message_ids, tags_in_subject
+from cs_plugin.store.locking import MOST_MERGES
 from cs_plugin.store.matching import message_id_key
 from cs_plugin.store.models import Attachment, Blob, Message, Participant, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
@@ -23,8 +24,6 @@ from cs_plugin.store.types import can_be_id
 # Of a mail that names more, the newest are looked up: those behind have been answered by them.
 _MOST_REFERENCES = 100
 _MOST_TAGS = 20
-# A thread that was merged into one that was merged, and so on; a circle ends here.
-_MOST_MERGES = 10
 _AT_ONCE = 500   # digests in one query
 
 _OURS = (Key.SENT.value, Key.FORWARDED.value, Key.COPIED.value)
@@ -162,7 +161,7 @@ def _threads(session: Session, scope: Scope, ids: Collection[int]) -> dict[int, 
     """Return these threads and those that they were merged into, by id."""
     found: dict[int, Any] = {}
     wanted = {one for one in ids if can_be_id(one)}
-    for _time in range(_MOST_MERGES):
+    for _time in range(MOST_MERGES):
         wanted -= found.keys()
         if not wanted:
             break
@@ -283,7 +282,7 @@ class _Found:
         number: int | None = thread_id
         while number is not None:
             row = self.threads.get(number)
-            if row is None or len(line) >= _MOST_MERGES:
+            if row is None or len(line) >= MOST_MERGES:
                 return []
             line.append(row)
             number = row.merged_into_id

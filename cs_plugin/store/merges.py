@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.merging import Owner
 from cs_plugin.rules.status import Folder
-from cs_plugin.store.locking import lock_threads, locking
+from cs_plugin.store.locking import MOST_MERGES, lock_threads, locking
 from cs_plugin.store.models import Merge, Message, OutboxItem, SearchText, SurveyAnswer, Thread, ThreadAlias
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
 _IDS = 1_000      # ids in one statement
-_MOST_STEPS = 100  # of a thread merged into one that was merged, and so on; a circle ends here
 _QUIET = {"synchronize_session": False}
 
 
@@ -34,7 +33,7 @@ def kept_of(session: Session, scope: Scope, thread_id: int) -> Thread | None:
     """Return the thread of the scope that this one has been merged into, however often; itself where it has not been."""
     number: int | None = thread_id
     thread = None
-    for _time in range(_MOST_STEPS):
+    for _time in range(MOST_MERGES):
         if number is None or not can_be_id(number):
             break
         thread = session.scalars(select(Thread).where(Thread.id == number, scope.covers(Thread.shop_id))).one_or_none()
@@ -78,18 +77,20 @@ def lock_lines(session: Session, scope: Scope, thread_ids: Collection[int]) -> M
 
 
 def top_of(locked: Mapping[int, Thread], thread_id: int) -> Thread | None:
-    """Return the thread among locked ones that this one has been merged into; None where one on the way is not among them."""
+    """Return the thread among locked ones that this one has been merged into; None where one on the way is not among them, or in a circle."""
     thread = locked.get(thread_id)
-    while thread is not None and thread.merged_into_id is not None:
+    for _step in range(MOST_MERGES):
+        if thread is None or thread.merged_into_id is None:
+            return thread
         thread = locked.get(thread.merged_into_id)
-    return thread
+    return None
 
 
 # --- What can be merged -----------------------------------------------------------------------------------------------------------------------------
 
 
 def suggested(session: Session, scope: Scope, thread: Thread, *, limit: int) -> list[Thread]:
-    """Return other threads in the list that may be of the same customer, the newest first: by account, by address, or where one refers to the other.
+    """Return other threads in the list that may be of the same customer, by account or by address: those of the same order first, then the newest.
 
     Whether they are is for `rules.merging.is_one_customer` to say. One query.
     """
@@ -100,8 +101,9 @@ def suggested(session: Session, scope: Scope, thread: Thread, *, limit: int) -> 
         theirs.append(and_(Thread.customer_id == thread.customer_id, Thread.customer_verified))
     if not theirs:
         return []
+    of_order = [case((Thread.order_id == thread.order_id, 0), else_=1)] if thread.order_id is not None else []
     listed = Thread.folder == Folder.LIST, Thread.shop_id == thread.shop_id, scope.covers(Thread.shop_id), Thread.id != thread.id
-    return list(session.scalars(select(Thread).where(or_(*theirs), *listed).order_by(Thread.id.desc()).limit(limit)))
+    return list(session.scalars(select(Thread).where(or_(*theirs), *listed).order_by(*of_order, Thread.id.desc()).limit(limit)))
 
 
 def merges_among(session: Session, scope: Scope, ids: Collection[int]) -> set[int]:

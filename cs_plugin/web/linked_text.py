@@ -33,11 +33,11 @@ _LINK = Markup('<a href="{0}" target="_blank" rel="noopener noreferrer nofollow"
 
 def _trimmed(address: str) -> str:
     """Return an address without what ends the sentence that it stands in."""
-    while address:
-        last = address[-1]
-        opening = _CLOSING.get(last)
-        if last in _AFTER or (opening is not None and address.count(opening) < address.count(last)):
-            address = address[:-1]
-        else:
-            break
-    return address
+    # Counted once: a hostile one ends with thousands of brackets.
+    surplus = {closing: address.count(closing) - address.count(opening) for closing, opening in _CLOSING.items()}
+    end = len(address)
+    while end and (address[end - 1] in _AFTER or surplus.get(address[end - 1], 0) > 0):
+        end -= 1
+        if address[end] in surplus:
+            surplus[address[end]] -= 1
+    return address[:end]

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from cs_plugin import desk
 from cs_plugin.desk import Answer, Bench, Target
 from cs_plugin.rules.incoming import IncomingMail
+from cs_plugin.rules.people import Customer
 from cs_plugin.rules.periods import Period
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.signing import TagKind
@@ -1033,6 +1034,11 @@ WRITERS: Mapping[str, Any] = {"let_threads_go": contacts, "keep": figures, "open
 
 # --- The desk's verbs, for whatever edge calls them -------------------------------------------------------------------------------------------------
 
+def _of_its_address(bench: Bench, thread_id: int) -> Customer | None:
+    thread = bench.session.get(Thread, thread_id)
+    return bench.host.find_customer(email=thread.address, shop_id=thread.shop_id) if thread is not None else None
+
+
 VERBS: Mapping[str, Callable[[Bench, Actor, int], object]] = {
     "reply": lambda bench, actor, one: desk.reply(bench, actor, one, Answer("changed")),
     "merge": lambda bench, actor, one: desk.merge(bench, actor, [one]),
@@ -1052,7 +1058,7 @@ VERBS: Mapping[str, Callable[[Bench, Actor, int], object]] = {
     "mark_spam": lambda bench, actor, one: desk.mark_spam(bench, actor, [one]),
     "block_senders": lambda bench, actor, one: desk.block_senders(bench, actor, [one]),
     "unblock_senders": lambda bench, actor, one: desk.unblock_senders(bench, actor, [one]),
-    "link_customer": lambda bench, actor, one: desk.link_customer(bench, actor, one),
+    "link_customer": lambda bench, actor, one: desk.link_customer(bench, actor, one, _of_its_address(bench, one)),
     "unlink_customer": lambda bench, actor, one: desk.unlink_customer(bench, actor, one),
 }
 
