@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +11,11 @@ from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.rules.outgoing import OutgoingMail
+from cs_plugin.rules.signing import without_tags
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.models import Blob, OutboxFile, OutboxItem, OutboxState, Thread
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
-
-# A tag as `rules.signing` writes it: the customer's key to their conversation. Whoever reads a mail here must not be able to write as the customer.
-_KEY = re.compile(r"[a-z2-7]{26}-[0-9]{1,19}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +36,12 @@ class UndeliveredMail:
     @property
     def subject(self) -> str:
         """Return the subject, without the key in it; empty where the mail cannot be read."""
-        return _KEY.sub("…", self.mail.subject) if self.mail else ""
+        return without_tags(self.mail.subject) if self.mail else ""
 
     @property
     def text(self) -> str:
         """Return the text part, without the keys in it; empty where the mail cannot be read."""
-        return _KEY.sub("…", self.mail.text) if self.mail else ""
+        return without_tags(self.mail.text) if self.mail else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,7 @@ def _read(item: OutboxItem) -> UndeliveredMail:
         since=item.created_at,
         attempts=item.attempts,
         # A server repeats the address that it refuses, and the sender's may be the tagged one.
-        words=_KEY.sub("…", item.last_error),
+        words=without_tags(item.last_error),
         code=item.last_code,
     )
 
