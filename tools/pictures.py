@@ -29,6 +29,7 @@ ATTEMPTS = 60               # a second each
 OWN_LANGUAGE = "en"         # of the employees who look in others
 NO_SUCH_USER = "550 5.1.1 <%s>: Recipient address rejected: User unknown"
 LIST, CONTACT = "/admin/customer-service/?shop=all", "/customer-service/contact"
+NEW_MESSAGE = "/admin/customer-service/new"
 OPTIONS, PERMISSIONS = "/admin/customer-service-options/", "/admin/customer-service-permissions/"
 SQL = "/admin/customer-service-sql-manager/"
 QUESTION = re.compile(r"https?://[^/\s]+(/\S*/question/\S+)")
@@ -92,6 +93,12 @@ PICTURES = (
     Picture("predefined-messages-1280-light", "/admin/customer-service-predefined-messages/?shop=all", 1280, employee="marie"),
     Picture("failed-mails-1280-light", "/admin/customer-service-failed-mails/?shop=all", 1280, employee="marie"),
     Picture("failed-mails-390-dark", "/admin/customer-service-failed-mails/?shop=all", 390, "dark", employee="marie"),
+    Picture("figures-1280-light", "/admin/customer-service-figures/?shop=all", 1280, employee="marie"),
+    Picture("figures-390-dark", "/admin/customer-service-figures/?shop=all", 390, "dark", employee="marie"),
+    Picture("new-message-1280-light", NEW_MESSAGE, 1280, employee="marie"),
+    Picture("new-message-390-dark", NEW_MESSAGE, 390, "dark", employee="marie"),
+    Picture("new-message-1280-arabic", NEW_MESSAGE, 1280, employee="marie", language="ar"),
+    Picture("send-later-1280-light", "{thread}", 1280, employee="marie", whole=False, opens=".cs-send-later > summary"),
     Picture("order-panel-1280-light", "/admin/orders/details/?id={order}", 1280, employee="marie"),
     Picture("order-panel-390-dark", "/admin/orders/details/?id={order}", 390, "dark", employee="marie"),
     Picture("order-of-customer-1280-light", "/paris/orders/{reference}", 1280, customer=CUSTOMER),
@@ -255,7 +262,7 @@ def let_mails_fail(shop: Demo, browser: Browser, server: SMTPServer) -> None:
         threads = [link.get_attribute("href") for link in page.locator("tr.cs-thread .cs-thread-id a").all()][-FAILED:]
         for thread in threads:
             page.goto(f"{shop.address}{thread}")
-            address = page.locator(".cs-answer-to bdi").inner_text()
+            address = page.locator(".cs-answer-to bdi").last.inner_text()
             server.refuse_recipient(address, NO_SUCH_USER % address)
             page.locator("#cs-text").fill("Thank you for your message. We look into it and write again tomorrow.")
             page.get_by_role("button", name="Reply and close").click()
