@@ -27,7 +27,7 @@ def hold_replies(bench: Bench, thread: Thread, because: str) -> None:
 
 def hold(bench: Bench, thread: Thread, message: Message, because: str) -> None:
     """Hold one reply of a locked thread until somebody sends, changes or discards it, and let it ring for its author and the assignee."""
-    message.release_due_at, message.release = None, {**(message.release or {}), "because": because}
+    message.release_due_at, message.release = None, {**(message.release or {}), **held.chosen_moment(message), "because": because}
     bench.session.flush()
     bench.note_event(thread, "reply_held", None, because=because)
     notices.ring(bench.session, thread, {one for one in (message.author_id, thread.assignee_id) if one}, bench.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from cs_plugin.desk import answering
@@ -11,7 +12,7 @@ from cs_plugin.desk.holding import DELETED, FAILED, LEFT, MERGED, SPAM, hold
 from cs_plugin.errors import InvalidInputError, NotFoundError
 from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.rules.permissions import Actor, Permission
-from cs_plugin.rules.status import Folder
+from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import drafts, files, held, threads
 from cs_plugin.store.held import Due
 from cs_plugin.store.locking import lock_thread
@@ -21,18 +22,28 @@ from cs_plugin.store.scope import EVERYTHING
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What a reply held that was taken back."""
+    """What a reply held that was taken back. `then` is the status that it was to give its thread, None where it was to keep its own.
+
+    `leaves_at` is when it was to leave, None where nobody had chosen a moment.
+    """
 
     text: str
     cc: tuple[str, ...]
     files: tuple[StoredFile, ...]
     quotes: bool = False
+    then: Status | None = None
+    leaves_at: dt.datetime | None = None
 
     @property
     def details(self) -> dict[str, object]:
         """Return what a draft keeps besides the text: the copies as they are typed, and the files."""
         stored = [[one.name, one.content_type, one.size, one.sha256.hex(), one.key] for one in self.files]
         return {"cc": ", ".join(self.cc), "files": stored, "quotes": self.quotes}
+
+    @property
+    def chosen(self) -> dict[str, object]:
+        """Return what a draft keeps of how the reply was to be sent."""
+        return drafts.chosen(self.then.value if self.then else drafts.KEEP, self.leaves_at)
 
 
 def release_due(bench: Bench, author: Actor | None, due: Due) -> bool:
@@ -88,16 +99,29 @@ def take_back(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> Ta
     Raise NotFoundError where it has been released, or somebody else has taken it.
     """
     thread, message = _held(bench, actor, thread_id, message_id)
-    taken = TakenBack(message.text, tuple(message.cc or ()), files.stored_files(bench.session, message.id), message.quoted is not None)
+    taken = _taken_back(bench, message)
     _remove(bench, thread, message)
     before = drafts.read(bench.session, actor.employee.id, thread.id)
     text = taken.text
     if before is not None and before.reply.strip() and before.reply.strip() != text:
         text = f"{text}\n\n{before.reply}"
     note, details = (before.note, before.details) if before is not None else ("", {})
-    kept = {**drafts.put_together(details, taken.details), "noting": False}
+    # How it was to be sent was chosen later than whatever stands there.
+    kept = {**drafts.put_together(drafts.without_choice(details), taken.details), "noting": False, **taken.chosen}
     drafts.keep(bench.session, actor.employee.id, thread.id, reply=text, note=note, details=kept, now=bench.now)
     return taken
+
+
+def _taken_back(bench: Bench, message: Message) -> TakenBack:
+    wanted = (message.release or {}).get("then")
+    return TakenBack(
+        message.text,
+        tuple(message.cc or ()),
+        files.stored_files(bench.session, message.id),
+        message.quoted is not None,
+        Status(wanted) if wanted else None,
+        held.leaves_at(message),
+    )
 
 
 def discard(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> None:

@@ -11,11 +11,12 @@ _DAYS_OF_WEEK = 7
 
 
 class Preset(StrEnum):
-    """A moment that has a button of its own; AT is the one that was typed."""
+    """A moment that has a button of its own; AT is the one that was typed, CHOSEN that of a reply which was taken back."""
 
     TOMORROW = "tomorrow"
     MONDAY = "monday"
     AT = "at"
+    CHOSEN = "chosen"
 
 
 def preset(which: Preset, now: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
@@ -36,4 +37,13 @@ def typed(text: str, zone: dt.tzinfo) -> dt.datetime | None:
     try:
         return local.replace(tzinfo=zone).astimezone(dt.UTC)
     except OverflowError:
+        return None
+
+
+def stamped(text: str) -> dt.datetime | None:
+    """Read a moment as a page of ours writes it, with its distance from UTC; None for anything else."""
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        return moment.astimezone(dt.UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None

@@ -23,7 +23,10 @@ KEPT_FOR = dt.timedelta(days=90)
 _MOST_SENT = 5   # forms that are remembered as sent
 _FORM, _TURN, _SENT = "form", "turn", "sent"
 # `files` are those of a reply that was taken back, which no form has shown yet; `kept` those of a form.
-_OF_REPLY = ("cc", "predefined", "kept", "files", "quotes")
+_OF_REPLY = ("cc", "predefined", "kept", "files", "quotes", "then", "leaves_at")
+# How a reply was to be sent that was taken back: the status that its thread was to get, or to KEEP, and when it was to leave.
+_THEN, _LEAVES_AT = "then", "leaves_at"
+KEEP = "keep"
 
 
 class Kept(StrEnum):
@@ -72,8 +75,27 @@ def put_together(details: Mapping[str, Any], more: Mapping[str, Any]) -> dict[st
     cc = [piece.strip() for one in (details, more) for piece in str(one.get("cc", "")).split(",")]
     lists = {name: [*details.get(name, ()), *more.get(name, ())] for name in ("kept", "files")}
     left = {name: value for name, value in details.items() if name not in (_FORM, _TURN)}
+    if _THEN not in left and _LEAVES_AT not in left:
+        left |= chosen(*choice_in(more))
     joined = {"cc": ", ".join(dict.fromkeys(filter(None, cc))), "quotes": any(one.get("quotes") for one in (details, more)), **lists}
     return left | {name: value for name, value in joined.items() if value}
+
+
+def chosen(then: str, leaves_at: dt.datetime | None) -> dict[str, Any]:
+    """Return the rest of a draft as far as it tells how a reply was to be sent; `then` is a status, KEEP, or empty where nobody had chosen."""
+    at = leaves_at.isoformat() if leaves_at is not None else ""
+    return {name: value for name, value in ((_THEN, then), (_LEAVES_AT, at)) if value}
+
+
+def choice_in(details: Mapping[str, Any]) -> tuple[str, dt.datetime | None]:
+    """Return how the reply of a draft was to be sent, as `chosen` was told."""
+    at = details.get(_LEAVES_AT)
+    return str(details.get(_THEN, "")), dt.datetime.fromisoformat(at) if at else None
+
+
+def without_choice(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rest of a draft without what it tells of how a reply was to be sent."""
+    return {name: value for name, value in details.items() if name not in (_THEN, _LEAVES_AT)}
 
 
 def has_words(row: Draft) -> bool:

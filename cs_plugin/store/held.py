@@ -16,6 +16,7 @@ from cs_plugin.store.models import Attachment, Blob, Delivery, Message, Thread, 
 from cs_plugin.store.types import can_be_id
 
 _QUIET = {"synchronize_session": False}
+_AT = "at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,18 @@ def held_message(session: Session, thread: Thread, message_id: int) -> Message |
         return None
     chosen = Message.id == message_id, Message.thread_id == thread.id, Message.delivery == Delivery.HELD
     return session.scalars(locking(session, select(Message).where(*chosen))).one_or_none()
+
+
+def chosen_moment(message: Message) -> dict[str, str]:
+    """Return the moment that somebody chose for a reply to leave, as `release` keeps it once it does not leave by itself; nothing where nobody did."""
+    is_chosen = (message.release or {}).get("later") and message.release_due_at is not None
+    return {_AT: message.release_due_at.isoformat()} if is_chosen and message.release_due_at is not None else {}
+
+
+def leaves_at(message: Message) -> dt.datetime | None:
+    """Return the moment that somebody chose for a held reply to leave, though it may not leave by itself any more; None where nobody did."""
+    kept = {**(message.release or {}), **chosen_moment(message)}.get(_AT)
+    return dt.datetime.fromisoformat(kept) if kept else None
 
 
 def waiting_in(session: Session, thread: Thread) -> Sequence[Message]:

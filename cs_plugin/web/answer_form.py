@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
@@ -12,6 +13,7 @@ from cs_plugin.desk.receiving import checked_address
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line, clean_text
+from cs_plugin.rules.later import Preset, stamped
 from cs_plugin.rules.status import Status
 from cs_plugin.web.posting import FormKey, KeptFile, Posting
 from cs_plugin.web.predefined_choice import Offered, used
@@ -36,7 +38,8 @@ class AnswerForm:
     that the box stands at its private note. `predefined` is the id of the chosen predefined message, `use` the button beside it where that was
     pressed, `asks` says that it would overwrite what stands there. `errors` holds a sentence in the employee's language for each field; `held` says
     that newer messages have held the answer. `later` is the button by which it is sent later, at the typed moment `later_at`; `quotes` puts the
-    customer's last message below it, and `goes_next` leads to the next unanswered message afterwards.
+    customer's last message below it, and `goes_next` leads to the next unanswered message afterwards. `way` is the button by which a reply had been
+    sent that was taken back, empty where there was none, and `chosen_at` the moment at which it was to leave.
     """
 
     key: FormKey
@@ -56,6 +59,8 @@ class AnswerForm:
     later_at: str = ""
     quotes: bool = False
     goes_next: bool = False
+    way: str = ""
+    chosen_at: dt.datetime | None = None
 
     @property
     def copies(self) -> tuple[str, ...]:
@@ -122,12 +127,21 @@ def beginning(default_message: str, signature: str) -> str:
     return "\n\n".join(part for part in (default_message, signature) if part.strip())
 
 
+def way_of(text: str) -> str:
+    """Return the button that sends a reply so: `text` is its value, a status, or "keep"; empty for anything else."""
+    if text == KEEP:
+        return KEEP
+    status = THEN.get(text)
+    return "" if status is None else "close" if status is Status.CLOSED else status.value
+
+
 def form_of(posting: Posting, key: FormKey) -> AnswerForm:
     """Read the answer box out of a post."""
     fields = posting.fields
     seen = fields.get("seen", "")
     later = fields.get("later", "")
-    then = fields.get("later_then", "") if later else fields.get("then", "")
+    way = way_of(fields.get("way", ""))
+    then = (way if later == Preset.CHOSEN else fields.get("later_then", "")) if later else fields.get("then", "")
     return AnswerForm(
         key=key,
         text=clean_text(fields.get("text", "")),
@@ -144,4 +158,6 @@ def form_of(posting: Posting, key: FormKey) -> AnswerForm:
         later_at=fields.get("later_at", "")[:_LONGEST_MOMENT],
         quotes=bool(fields.get("quotes")),
         goes_next=bool(fields.get("goes_next")),
+        way=way,
+        chosen_at=stamped(fields.get("chosen_at", "")),
     )

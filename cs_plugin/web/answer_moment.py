@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cs_plugin.errors import InvalidInputError
@@ -19,6 +20,13 @@ class Moment:
     later: bool = False
 
 
+# What stands in the form itself.
+_OF_FORM: Mapping[Preset, Callable[[AnswerForm, dt.tzinfo], dt.datetime | None]] = {
+    Preset.AT: lambda form, zone: typed(form.later_at, zone),
+    Preset.CHOSEN: lambda form, _zone: form.chosen_at,
+}
+
+
 def moment_of(form: AnswerForm, now: dt.datetime, zone: dt.tzinfo, undo: dt.timedelta) -> Moment:
     """Return when an answer is to leave. Raise InvalidInputError for a moment that cannot be read, has passed, or is more than a year away."""
     if not form.later:
@@ -26,7 +34,7 @@ def moment_of(form: AnswerForm, now: dt.datetime, zone: dt.tzinfo, undo: dt.time
     if form.later not in set(Preset):
         raise InvalidInputError("later", _("Choose when to send it."))
     chosen = Preset(form.later)
-    at = typed(form.later_at, zone) if chosen is Preset.AT else preset(chosen, now, zone)
+    at = _OF_FORM[chosen](form, zone) if chosen in _OF_FORM else preset(chosen, now, zone)
     if at is None:
         raise InvalidInputError("later", _("Choose a date and an hour."))
     if at <= now:

@@ -12,12 +12,13 @@ from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from cs_plugin.desk import Bench
 from cs_plugin.rules.inquiry import StoredFile
+from cs_plugin.rules.later import stamped
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.store import drafts
 from cs_plugin.store.drafts import Kept, Writing
 from cs_plugin.store.locking import committed, let_go
 from cs_plugin.store.models import Draft
-from cs_plugin.web.answer_form import NOTE, AnswerForm
+from cs_plugin.web.answer_form import NOTE, AnswerForm, way_of
 from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.posting import FormKey, bring_back, kept_again, sentences
 from cs_plugin.web.reading import Visit, form_is_genuine
@@ -107,7 +108,8 @@ def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm, *, into: 
 def posted_writing(form: AnswerForm, beginning: str = "") -> Writing:
     """Return what an answer form of this request holds for its draft; what every answer begins with is nobody's words."""
     kept = [one.reference for one in form.kept]
-    return _writing(form.text, form.note, _details(form.cc, form.predefined, kept, noting=form.noting, quotes=form.quotes), beginning, form.key.nonce)
+    details = _details(form.cc, form.predefined, kept, noting=form.noting, quotes=form.quotes)
+    return _writing(form.text, form.note, {**details, **drafts.chosen(form.way, form.chosen_at)}, beginning, form.key.nonce)
 
 
 def scripted_writing(texts: tuple[str, str], cc: str, beginning: str = "") -> Writing:
@@ -116,7 +118,8 @@ def scripted_writing(texts: tuple[str, str], cc: str, beginning: str = "") -> Wr
     key = FormKey.read(fields.get("post_key", ""))
     kept, noting, quotes = fields.getlist("kept_file")[:_MOST_FILES], fields.get("kind") == NOTE, bool(fields.get("quotes"))
     details = _details(cc, fields.get("predefined", ""), kept, noting=noting, quotes=quotes)
-    return _writing(*texts, details, beginning, key.nonce if key else "")
+    choice = drafts.chosen(way_of(fields.get("way", "")), stamped(fields.get("chosen_at", "")))
+    return _writing(*texts, {**details, **choice}, beginning, key.nonce if key else "")
 
 
 def _details(cc: str, predefined: str, kept: list[str], *, noting: bool, quotes: bool) -> dict[str, Any]:
@@ -139,6 +142,7 @@ def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: di
     references = [*(str(one) for one in details.get("kept", ())), *(one.reference for one in kept_again(stored, now))]
     kept, errors = bring_back(desk, references, now)
     told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
+    then, leaves_at = drafts.choice_in(details)
     return AnswerForm(
         FormKey.new(now),
         text=reply,
@@ -149,5 +153,7 @@ def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: di
         kept=kept,
         quotes=bool(details.get("quotes")),
         errors={"file": told} if told else {},
+        way=way_of(then),
+        chosen_at=leaves_at,
     )
 

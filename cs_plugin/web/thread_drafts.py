@@ -30,7 +30,7 @@ from cs_plugin.web.thread_page import ThreadPages, number_of
 
 JSON = "application/json"
 # What a page carries on for whoever signs in again: everything of the box but the button, and not the token, which belongs to the old sign-in.
-_CARRIED = ("post_key", "seen", "draft_version", "kind", "cc", "predefined", "kept_file", "quotes")
+_CARRIED = ("post_key", "seen", "draft_version", "kind", "cc", "predefined", "kept_file", "quotes", "way", "chosen_at")
 
 
 class ThreadDrafts(ThreadPages):

@@ -308,7 +308,8 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return redirect(_address("next_unanswered", {**self._kept(), "besides": number}) if goes_next else self._url(number), 303)
         # The other text field holds something too, which stays where it is.
         key = FormKey.new(self.here.now)
-        left = AnswerForm(key, text=form.text, cc=form.cc) if noted else AnswerForm(key, note=form.note, noting=True)
+        reply = AnswerForm(key, text=form.text, cc=form.cc, quotes=form.quotes, way=form.way, chosen_at=form.chosen_at)
+        left = reply if noted else AnswerForm(key, note=form.note, noting=True)
         return self._opened(number, left=left)
 
     def _say_what_came(self, number: int, came: Came, *, noted: bool) -> None:
@@ -408,6 +409,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         employees = self._employees(sheet)
         limits = UploadLimits.of(sheet.options)
         language = i18n.locale_of(here.employee_language)
+        leaves_at = form.chosen_at if form.chosen_at is not None and form.chosen_at > here.now else None
         return self.page(
             "thread.html",
             **beside,
@@ -437,7 +439,10 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             overwrite=self.say(OVERWRITE),
             accept=",".join(f".{one}" for one in sorted(limits.types)),
             closes=sheet.options["after_reply"] == "close",
-            soonest=(here.now + dt.timedelta(minutes=1)).astimezone(here.zone).strftime("%Y-%m-%dT%H:%M"),
+            # How a reply was to be sent that was taken back; a moment that has passed meanwhile is none any more.
+            leaves_at=leaves_at,
+            leaves_at_here=_on_clock(leaves_at, here.zone) if leaves_at is not None else "",
+            soonest=_on_clock(here.now + dt.timedelta(minutes=1), here.zone),
             quotable=sheet.has_customer_text,
             statuses=list(Status),
             status_words=STATUS_WORDS,
@@ -525,6 +530,11 @@ def shown_id(text: str) -> int | None:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 20 and str(int(text)) == text and can_be_id(int(text))
+
+
+def _on_clock(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """Return a moment as a `datetime-local` field holds it."""
+    return moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
 def _forward(bench: Bench, actor: Actor, number: int, form: ForwardForm, target: desk.Target, reference: str) -> None:

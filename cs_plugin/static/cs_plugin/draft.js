@@ -33,6 +33,15 @@
     [text, note].forEach((area) => area.dispatchEvent(new Event("input", { bubbles: true })));
   }
 
+  // How a reply was to be sent that was taken back goes with its words; it returns how it was until then.
+  function chooses(chosen) {
+    const before = Object.fromEntries(Object.keys(chosen).map((name) => [name, field(name).value]));
+    Object.entries(chosen).forEach(([name, value]) => (field(name).value = value));
+    const again = form.querySelector("[data-as-chosen]");
+    if (again) again.hidden = !chosen.way && !chosen.chosen_at;
+    return before;
+  }
+
   // --- In this browser: a browser that keeps nothing, or is full, costs only this ---
 
   function readLocal() {
@@ -78,6 +87,7 @@
     const sent = snapshot(), data = new URLSearchParams();
     ["text", "note", "cc", "kind"].forEach((name) => data.set(name, sent[name]));
     ["csrf_token", "post_key", "draft_version", "employee"].forEach((name) => data.set(name, field(name).value));
+    ["way", "chosen_at"].forEach((name) => data.set(name, field(name).value));
     data.set("predefined", field("predefined")?.value ?? "");
     if (sent.quotes) data.set("quotes", "yes");
     sent.kept.forEach((one) => data.append("kept_file", one));
@@ -188,6 +198,7 @@
     kept.forEach((box) => (box.checked = false));
     put({ text: "", note: "", cc: "", kind: undo.kind });
     undo.boxes = kept;
+    undo.chosen = chooses({ way: "", chosen_at: "" });
     saved = snapshot();
     dropLocal();
     shows("");
@@ -206,7 +217,7 @@
     if (draftLocal !== undefined) { const local = readLocal(); say(""); if (local) put(local); save(); }
     if (draftOverwrite !== undefined) { if (newest) field("draft_version").value = newest; say(""); save({ draft: "overwrite" }); }
     if (draftRetry !== undefined) save();
-    if (draftUndo !== undefined && undo) { undo.boxes.forEach((box) => (box.checked = true)); say(""); put(undo); save(); }
+    if (draftUndo !== undefined && undo) { undo.boxes.forEach((box) => (box.checked = true)); chooses(undo.chosen); say(""); put(undo); save(); }
     text.focus();
   });
 
