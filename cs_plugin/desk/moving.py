@@ -21,6 +21,7 @@ from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import merges, search, threads
 from cs_plugin.store.locking import locking
+from cs_plugin.store.merged_notices import carry_notices, give_back_notices
 from cs_plugin.store.models import Delivery, Merge, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
@@ -156,6 +157,7 @@ def _moved(bench: Bench, actor: Actor, kind: str, taken: Sequence[Message], sour
     came_from = {str(one.id): [one.home_thread_id, one.matched_by] for one in taken}
     row = Merge(kind=kind, kept_thread_id=target.id, merged_thread_id=source.id, employee_id=actor.employee.id, created_at=bench.now)
     row.before = {"messages": came_from, "newest": newest_of(session, [source.id, target.id])}
+    row.before |= carry_notices(session, ids, source, target, bench.now)
     session.add(row)
     session.flush()
     for home in sorted({source.id, *(one.home_thread_id for one in taken)}):
@@ -215,7 +217,9 @@ def _undo_move(bench: Bench, actor: Actor, row: Merge, locked: Mapping[int, Thre
     row.undone_at = bench.now
     session.flush()
     for home, reason in sorted({(home, reason) for home, reason in came_from.values()}):
-        _bring_back(session, [one for one in ids if came_from[str(one)] == [home, reason]], target, top, home, reason, locked)
+        _bring_back(bench, [one for one in ids if came_from[str(one)] == [home, reason]], target, top, home, reason, locked)
+    if target is top:
+        give_back_notices(session, target, row.before)
     source = in_the_list(actor, locked, row.merged_thread_id)
     bench.note_event(source, MOVED_BACK, actor, other=target.id, number=len(ids))
     bench.note_event(top, MOVED_BACK_FROM, actor, other=source.id, number=len(ids))
@@ -229,11 +233,13 @@ def _belonging(top: Thread, target: Thread) -> Any:
     return select(Message).where(Message.thread_id == top.id, Message.home_thread_id == target.id).order_by(Message.id)
 
 
-def _bring_back(session: Session, ids: Sequence[int], target: Thread, top: Thread, home: int, reason: str, locked: Mapping[int, Thread]) -> None:
+def _bring_back(bench: Bench, ids: Sequence[int], target: Thread, top: Thread, home: int, reason: str, locked: Mapping[int, Thread]) -> None:
+    session = bench.session
     for led_to in sorted({target.id, top.id}):
         merges.lead_keys(session, ids, led_to, home)
     back = merges.top_of(locked, home)
     if back is not None and back is not top:
+        carry_notices(session, ids, top, back, bench.now)
         merges.relocate(session, ids, top.id, back.id)
     _belong(session, ids, home, reason)
 

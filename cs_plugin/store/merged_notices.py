@@ -1,16 +1,16 @@
-"""What each employee has seen, has been rung for and is writing in threads that are merged, and in those that a merge is undone for.
+"""What each employee has seen, has been rung for and is writing in threads that are merged, or between which messages move, and in those of an undo.
 
 Whoever had nothing new in either has nothing new in the one that is kept, and whoever had rings on. What is being written in the merged one goes on
-in the kept one, beside what was written there.
+in the kept one, beside what was written there. A message that moves stays as new to each as it was.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.store import drafts
@@ -19,6 +19,7 @@ from cs_plugin.store.models import Draft, Message, NoticeOpened, NoticeRung, Thr
 from cs_plugin.store.notices import NEWS_LASTS, is_news, seen_until
 
 _QUIET = {"synchronize_session": False}
+_IDS = 1_000   # ids in one statement
 
 
 def join_notices(session: Session, kept: Thread, merged: Thread, now: dt.datetime) -> dict[str, Any]:
@@ -36,10 +37,55 @@ def join_notices(session: Session, kept: Thread, merged: Thread, now: dt.datetim
 
 def _seen_of_both(session: Session, kept: Thread, merged: Thread, employee_id: str, seen: Mapping[int, int], now: dt.datetime) -> int:
     """Return up to which message an employee has seen two threads that become one: up to the first that rings, else up to the last of all."""
-    fresh = Message.thread_id.in_([kept.id, merged.id]), Message.created_at > seen_until(employee_id, kept.shop_id, now - NEWS_LASTS)
-    news = session.execute(select(Message.id, Message.thread_id).where(*fresh, is_news(Message, employee_id, now))).all()
+    news = _news(session, Message.thread_id.in_([kept.id, merged.id]), kept.shop_id, employee_id, now)
+    return _seen_of_all(news, seen, max(seen.values()))
+
+
+def _news(session: Session, which: ColumnElement[bool], shop_id: str, employee_id: str, now: dt.datetime) -> Sequence[tuple[int, int]]:
+    """Return which of these messages are news to an employee unless they have opened their thread, each with its thread."""
+    fresh = Message.created_at > seen_until(employee_id, shop_id, now - NEWS_LASTS)
+    found = session.execute(select(Message.id, Message.thread_id).where(which, fresh, is_news(Message, employee_id, now)))
+    return [(message_id, thread_id) for message_id, thread_id in found]
+
+
+def _seen_of_all(news: Sequence[tuple[int, int]], seen: Mapping[int, int], until: int) -> int:
+    """Return up to which message news of several threads have been seen: up to the first that rings, else up to the last, `until` at least."""
     ringing = [message_id for message_id, thread_id in news if message_id > seen.get(thread_id, 0)]
-    return min(ringing) - 1 if ringing else max((*seen.values(), *(message_id for message_id, _thread_id in news)))
+    return min(ringing) - 1 if ringing else max((until, *(message_id for message_id, _thread_id in news)))
+
+
+def carry_notices(session: Session, message_ids: Sequence[int], source: Thread, target: Thread, now: dt.datetime) -> dict[str, Any]:
+    """Let messages be as new in a locked thread that they move into as where they come from; return what an undo needs. Call it before they go."""
+    seen: dict[str, dict[int, int]] = {}
+    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id.in_([source.id, target.id])).order_by(NoticeOpened.id)):
+        seen.setdefault(row.employee_id, {})[row.thread_id] = row.seen_message_id
+    opened = {}
+    for employee_id, of in sorted(seen.items()):
+        there = _news(session, Message.thread_id == target.id, target.shop_id, employee_id, now)
+        coming = [
+            one for start in range(0, len(message_ids), _IDS)
+            for one in _news(session, Message.id.in_(message_ids[start : start + _IDS]), target.shop_id, employee_id, now)
+        ]
+        before = of.get(target.id)
+        until = _seen_of_all((*there, *coming), of, before or 0) if coming else before
+        if until is not None and until != before:
+            _see(session, employee_id, target.id, until, now)
+            opened[employee_id] = [before, until]
+    return {"opened": opened} if opened else {}
+
+
+def give_back_notices(session: Session, thread: Thread, before: Mapping[str, Any]) -> None:
+    """Let what employees had seen in a locked thread count again once the messages that had moved into it are gone, unless they have opened it since."""
+    opened: Mapping[str, Any] = before.get("opened", {})
+    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == thread.id).order_by(NoticeOpened.id)).all():
+        earlier, then = opened.get(row.employee_id, (None, None))
+        if row.seen_message_id != then:
+            continue
+        if earlier is None:
+            session.delete(row)
+        else:
+            row.seen_message_id = earlier
+    session.flush()
 
 
 def _move_rings(session: Session, kept: Thread, merged: Thread) -> list[int]:
