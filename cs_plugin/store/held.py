@@ -44,9 +44,9 @@ def held_message(session: Session, thread: Thread, message_id: int) -> Message |
 
 
 def chosen_moment(message: Message) -> dict[str, str]:
-    """Return the moment that somebody chose for a reply to leave, as `release` keeps it once it does not leave by itself; nothing where nobody did."""
-    is_chosen = (message.release or {}).get("later") and message.release_due_at is not None
-    return {_AT: message.release_due_at.isoformat()} if is_chosen and message.release_due_at is not None else {}
+    """Return the moment that somebody chose for a reply to leave, as `release` keeps it for one that waits for somebody; nothing without one."""
+    due = message.release_due_at
+    return {_AT: due.isoformat()} if due is not None and (message.release or {}).get("later") else {}
 
 
 def leaves_at(message: Message) -> dt.datetime | None:

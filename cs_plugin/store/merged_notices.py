@@ -75,7 +75,7 @@ def carry_notices(session: Session, message_ids: Sequence[int], source: Thread, 
 
 
 def give_back_notices(session: Session, thread: Thread, before: Mapping[str, Any]) -> None:
-    """Let what employees had seen in a locked thread count again once the messages that had moved into it are gone, unless they have opened it since."""
+    """Let what employees had seen in a locked thread count again, once what had moved into it is gone, unless they have opened it since."""
     opened: Mapping[str, Any] = before.get("opened", {})
     for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == thread.id).order_by(NoticeOpened.id)).all():
         earlier, then = opened.get(row.employee_id, (None, None))

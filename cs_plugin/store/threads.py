@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -245,47 +245,42 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
 @lru_cache(maxsize=1)
 def _recomputing() -> tuple[Update, tuple[str, ...]]:
     """Return the statement and the names of what it writes; it is kept, since putting it together takes longer than the database does."""
-    of_thread = Message.thread_id == Thread.id
-    public_one = Message.private.is_(False)
-    by_customer = and_(of_thread, public_one, Message.author_kind == AuthorKind.CUSTOMER)
-    by_employee = and_(of_thread, public_one, Message.author_kind == AuthorKind.EMPLOYEE, Message.released_at.is_not(None))
-    note = and_(of_thread, Message.private.is_(True))
+
+    def by_customer(row: Any) -> ColumnElement[bool]:
+        return and_(row.thread_id == Thread.id, row.private.is_(False), row.author_kind == AuthorKind.CUSTOMER)
+
+    def by_employee(row: Any) -> ColumnElement[bool]:
+        return and_(row.thread_id == Thread.id, row.private.is_(False), row.author_kind == AuthorKind.EMPLOYEE, row.released_at.is_not(None))
+
+    def note(row: Any) -> ColumnElement[bool]:
+        return and_(row.thread_id == Thread.id, row.private.is_(True))
 
     def one(column: Any, *clauses: Any) -> Any:
         return select(column).where(*clauses).correlate(Thread).scalar_subquery()
 
-    last_id = one(func.max(Message.id), by_customer)
-    last = aliased(Message)
-    answered = aliased(Message)
-    # By id, not by time: a message that waited for the lock behind an answer is older than it, and was not what it answered.
-    last_answer = (
-        select(func.max(answered.id))
-        .where(
-            answered.thread_id == Thread.id,
-            answered.private.is_(False),
-            answered.author_kind == AuthorKind.EMPLOYEE,
-            answered.released_at.is_not(None),
-        )
-        .correlate(Thread)
-        .scalar_subquery()
-    )
+    def last(name: str, which: Callable[[Any], ColumnElement[bool]]) -> Any:
+        # From the newest backwards to the first that is meant, by the index of the thread; the highest of all would be found by reading each of them.
+        row = aliased(Message)
+        newest = select(getattr(row, name)).where(which(row)).order_by(row.thread_id.desc(), row.id.desc()).limit(1)
+        return newest.correlate(Thread).scalar_subquery()
 
-    def of_last(column: Any) -> Any:
-        return select(column).where(last.id == last_id).correlate(Thread).scalar_subquery()
+    last_id = last("id", by_customer)
+    # By id, not by time: a message that waited for the lock behind an answer is older than it, and was not what it answered.
+    unanswered = Message.id > func.coalesce(last("id", by_employee), 0)
 
     kept: dict[str, Any] = {
         "version": Thread.version + 1,
         "last_customer_message_id": last_id,
-        "last_customer_at": of_last(last.created_at),
-        "last_customer_sort": func.coalesce(of_last(last.created_at), NEVER),
-        "last_customer_text": func.coalesce(of_last(last.preview), ""),
+        "last_customer_at": last("created_at", by_customer),
+        "last_customer_sort": func.coalesce(last("created_at", by_customer), NEVER),
+        "last_customer_text": func.coalesce(last("preview", by_customer), ""),
         "message_sort": func.coalesce(one(func.substr(SearchText.words, 1, _SORTED), SearchText.message_id == last_id), ""),
-        "newest_note_id": one(func.max(Message.id), note),
-        "private": exists().where(note).correlate(Thread),
-        "customer_messages": one(func.count(), by_customer),
-        "employee_messages": one(func.count(), by_employee),
-        "waiting_since": one(func.min(Message.created_at), by_customer, or_(last_answer.is_(None), Message.id > last_answer)),
+        "newest_note_id": last("id", note),
+        "private": exists().where(note(Message)).correlate(Thread),
+        "customer_messages": one(func.count(), by_customer(Message)),
+        "employee_messages": one(func.count(), by_employee(Message)),
+        "waiting_since": one(func.min(Message.created_at), by_customer(Message), unanswered),
         # What a machine sends is no activity: a thread that only answers itself comes to rest.
-        "last_activity_at": one(func.max(Message.created_at), of_thread, Message.author_kind != AuthorKind.MACHINE),
+        "last_activity_at": one(func.max(Message.created_at), Message.thread_id == Thread.id, Message.author_kind != AuthorKind.MACHINE),
     }
     return update(Thread).where(Thread.id.in_(bindparam("ids", expanding=True))).values(**kept), tuple(kept)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import func, inspect, select, update
+from sqlalchemy import inspect, select
 
 from cs_plugin import desk
 from cs_plugin.desk import Answer, Opened, Target
@@ -18,15 +18,15 @@ from cs_plugin.rules.opinions import Opinion
 from cs_plugin.rules.people import Customer, Employee
 from cs_plugin.rules.permissions import ALL
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import drafts, held, notices, tally
+from cs_plugin.store import drafts, notices, tally
 from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.held import Due
 from cs_plugin.store.locking import committed, lock_threads
-from cs_plugin.store.models import BlockedSender, Contact, Delivery, Draft, Merge, Message, NoticeOpened, NoticeRung, Thread
+from cs_plugin.store.models import BlockedSender, Contact, Delivery, Draft, Merge, Message, Thread
 from cs_plugin.store.options import set_option
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.web import bulk_job, releases, rounds
-from tests.hosts.mailing import EVERY_SHOP, arrived, bounce_of, mail, take
+from tests.hosts.mailing import arrived, bounce_of, mail, take
 from tests.hosts.store import JAN, JOHN, MARIE
 from tests.hosts.writing import JAN_SIGNED_IN, contact_id, do, look, receive
 from tests.verbs.world import BOTH, NOTHING_BECOMES, Becomes, Gone, Seen, World, deed, pick
@@ -76,7 +76,8 @@ def a_customer_writes_by_the_link(world: World, seen: Seen, a: int, b: int) -> B
 
 def answering(world: World, a: int) -> tuple[str, ...]:
     """Return the Message-ID of a mail that has come, or has left."""
-    known = [one for (one,) in look(world.store, lambda session: session.execute(select(Message.message_id).where(Message.message_id.is_not(None))).all())]
+    query = select(Message.message_id).where(Message.message_id.is_not(None)).order_by(Message.id)
+    known = [str(one) for one in look(world.store, lambda session: session.scalars(query).all())]
     known += [str(one.message["Message-ID"]) for one in world.store.desk.transport.sent]  # type: ignore[attr-defined]
     found = pick(known, a)
     return (found,) if found else ()
@@ -227,7 +228,8 @@ def _wanted(message: Message, thread: Thread) -> Status:
 def what_is_due_is_released(world: World, seen: Seen, _a: int, b: int) -> Becomes | None:
     store = world.store
     now = world.pass_time(seconds=10) if b % 2 else world.pass_time(hours=2)
-    due = sorted((one for one in seen.messages if one.release_due_at is not None and one.release_due_at <= now), key=lambda one: (one.release_due_at, one.id))
+    due = [one for one in seen.messages if one.release_due_at is not None and one.release_due_at <= now]
+    due.sort(key=lambda one: (one.release_due_at, one.id))
     becomes: dict[int, set[Status]] = {}
     there = {one.id for one in store.answers.employees.values() if one.active}
     for one in due:
@@ -626,7 +628,11 @@ def rows_of(world: World, ids: Collection[int]) -> dict[Any, dict[str, Any]]:
     aside = {"version", "release", "release_due_at"}
     seen = world.look()
     rows: list[Any] = [*(one for one in seen.threads.values() if one.id in ids), *(one for one in seen.messages if one.thread_id in ids)]
-    return {(type(one), one.id): {name.key: getattr(one, name.key) for name in inspect(type(one)).column_attrs if name.key not in aside} for one in rows}
+
+    def columns(one: Any) -> dict[str, Any]:
+        return {name.key: getattr(one, name.key) for name in inspect(type(one)).column_attrs if name.key not in aside}
+
+    return {(type(one), one.id): columns(one) for one in rows}
 
 
 def ringing(world: World) -> set[tuple[str, int]]:

@@ -155,7 +155,7 @@ def _counts(world: World, seen: Seen) -> None:
     contacts = {one.id for one in world.rows(Contact)}
     counts = look(world.store, lambda session: tally.counts_by_contact(session, EVERYTHING))
     for number in {0, *contacts}:
-        own = [one for one in listed if (one.contact_id if one.contact_id in contacts else 0 or 0) == number or (number == 0 and one.contact_id is None)]
+        own = [one for one in listed if (one.contact_id if one.contact_id in contacts else 0) == number]
         found = counts.get(number, tally.NONE)
         statuses = Counter(one.status for one in own)
         assert (found.threads, found.open, found.pending, found.closed) == (
@@ -166,7 +166,8 @@ def _counts(world: World, seen: Seen) -> None:
     assert total.customer_messages == sum(_by_customer(one) for one in written)
     assert total.employee_messages == sum(not _by_customer(one) for one in written)
     waits = [one for one in seen.lying() if one.status is Status.OPEN]
-    first = min((one for one in waits if one.waiting_since), key=lambda one: (one.waiting_since, one.id), default=min(waits, key=lambda one: one.id, default=None))
+    oldest = min(waits, key=lambda one: one.id, default=None)
+    first = min((one for one in waits if one.waiting_since), key=lambda one: (one.waiting_since, one.id), default=oldest)
     assert look(world.store, lambda session: threads.longest_waiting(session, EVERYTHING)) == (first.id if first else None)
 
 

@@ -137,7 +137,7 @@ def _empty(session: Any) -> None:
     if session.get_bind(Thread).dialect.name == "sqlite":
         # Its indexes over words are tables of their own, and nothing empties them with those whose words they hold.
         for name in (fulltext.MESSAGES, fulltext.THREADS):
-            session.execute(text(f"INSERT INTO {name} ({name}) VALUES ('delete-all')"), bind_arguments={"mapper": Thread})  # noqa: S608 - names of ours
+            session.execute(text(f"INSERT INTO {name} ({name}) VALUES ('delete-all')"), bind_arguments={"mapper": Thread})
 
 
 # What a step makes of the statuses of threads that were there: each thread that is named has one of these afterwards, and no other has changed.
