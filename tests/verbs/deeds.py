@@ -533,7 +533,9 @@ def the_bell_is_read(world: World, seen: Seen, _a: int, b: int) -> Becomes | Non
     store, who = world.store, employee(b).id
     bell = look(store, lambda session: notices.bell_of(session, EVERYTHING, {"1", "2", "3"}, who, store.clock()))
     do(store, lambda bench: notices.clear(bench.session, EVERYTHING, {"1", "2", "3"}, who, bell.shown, bench.now))
-    world.is_shown(who, {one.id for one in seen.messages if seen.threads[one.thread_id].folder is Folder.LIST})
+    # What is older is taken for seen wherever it lies: the bell marks a moment, and rings for nothing from before it that comes back into the list.
+    until = store.clock() - notices.SETTLES
+    world.is_shown(who, {one.id for one in seen.messages if one.created_at <= until or seen.threads[one.thread_id].folder is Folder.LIST})
     return NOTHING_BECOMES if bell.number else None
 
 
