@@ -14,7 +14,6 @@ from sqlalchemy import select
 
 from cs_plugin import desk
 from cs_plugin.desk import Answer
-from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.rules.status import Status
 from cs_plugin.store import reindexing, tally
 from cs_plugin.store.locking import only_reads
@@ -25,6 +24,7 @@ from tests.hosts.served import environment, process, worker
 from tests.hosts.store import Store, make_store
 from tests.hosts.writing import begin, do, kept_columns, look, messages_of, thread_of, worked_out
 from tests.servers.processes import wait_until
+from tests.test_forwarding import kept
 
 REPLIES, SEED = 12, 20261128
 WORK = ("flask", "--app", RELEASING, "cs", "work")
@@ -45,7 +45,7 @@ def waits(store: Store, number: int) -> int:
     """Let a reply with a file wait in a thread of its own, every second with a note behind it; return the thread."""
     thread_id = begin(store, f"Question {number}")
     store.clock.forward(seconds=1)
-    file = StoredFile(f"{number}.pdf", "application/pdf", 5, bytes([number]) * 32, f"{number:032x}")
+    file = kept(store, f"{number}.pdf", f"%PDF-1.4 {number}".encode())
     answer = Answer(f"Answer {number}", (file,), release_at=store.clock() + dt.timedelta(minutes=5), later=number % 3 == 0, **WAYS[number % 3][0])
     do(store, lambda bench: desk.reply(bench, store.actor(), thread_id, answer).id)
     if number % 2:
