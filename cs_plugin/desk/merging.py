@@ -167,7 +167,7 @@ def undo_one(bench: Bench, actor: Actor, row: Merge, locked: Mapping[int, Thread
     homes = merges.members_of(session, [merged.id], locks=True)
     going = merges.messages_in(session, top.id, homes)
     merges.relocate(session, going, top.id, merged.id)
-    merges.lead_keys(session, going, top.id, merged.id)
+    merges.lead_keys(session, going, {*merges.members_of(session, [top.id])} - {*homes}, merged.id)
     merges.relocate_mails(session, before.get("mails", ()), top.id, merged.id)
     merged.folder, merged.merged_into_id, row.undone_at = Folder.LIST, None, bench.now
     session.flush()

@@ -160,8 +160,7 @@ def _moved(bench: Bench, actor: Actor, kind: str, taken: Sequence[Message], sour
     row.before |= carry_notices(session, ids, source, target, bench.now)
     session.add(row)
     session.flush()
-    for home in sorted({source.id, *(one.home_thread_id for one in taken)}):
-        merges.lead_keys(session, ids, home, target.id)
+    merges.lead_keys(session, ids, merges.members_of(session, [source.id]), target.id)
     merges.relocate(session, ids, source.id, target.id)
     _belong(session, ids, target.id, MOVED_BY_HAND)
     number = len(ids)
@@ -235,8 +234,7 @@ def _belonging(top: Thread, target: Thread) -> Any:
 
 def _bring_back(bench: Bench, ids: Sequence[int], target: Thread, top: Thread, home: int, reason: str, locked: Mapping[int, Thread]) -> None:
     session = bench.session
-    for led_to in sorted({target.id, top.id}):
-        merges.lead_keys(session, ids, led_to, home)
+    merges.lead_keys(session, ids, {target.id, *merges.members_of(session, [top.id])} - {home}, home)
     back = merges.top_of(locked, home)
     if back is not None and back is not top:
         carry_notices(session, ids, top, back, bench.now)

@@ -153,10 +153,13 @@ def relocate(session: Session, message_ids: Sequence[int], source: int, target: 
     forget_read(session, message_ids)
 
 
-def lead_keys(session: Session, message_ids: Sequence[int], source: int, target: int) -> None:
-    """Let the Message-IDs of messages that lead to one thread lead to another."""
+def lead_keys(session: Session, message_ids: Sequence[int], sources: Collection[int], target: int) -> None:
+    """Let the Message-IDs of messages that lead to some threads lead to another.
+
+    A key leads to the thread that its message stood in when it came, which may have been merged since, and again: any of them is to be named.
+    """
     for start in range(0, len(message_ids), _IDS):
-        named = ThreadAlias.thread_id == source, ThreadAlias.message_id.in_(message_ids[start : start + _IDS])
+        named = ThreadAlias.thread_id.in_(sorted(sources)), ThreadAlias.message_id.in_(message_ids[start : start + _IDS])
         session.execute(update(ThreadAlias).where(*named).values(thread_id=target), execution_options=_QUIET)
 
 
