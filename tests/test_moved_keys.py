@@ -29,7 +29,7 @@ def merge(store: Store, kept: int | None, other: int | None) -> int:
 
 @pytest.fixture
 def twice(any_store: Store) -> tuple[Store, Landed, Landed, int]:
-    """A store, two mails, the second of which answered the first once that one's thread had been merged, and that merge: it was merged again since."""
+    """A store, two mails, the second an answer to the first, whose thread had been merged then, and that merge; it was merged again since."""
     first, other = come(any_store, "One"), come(any_store, "Two")
     earlier = merge(any_store, other.thread_id, first.thread_id)
     second = come(any_store, "Three", answers=first)
