@@ -76,7 +76,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         found = threads.messages(session, here.granted, number_of(thread_id), newest=1, before=message_number + 1)
         row = attachment_of(session, message_number, number_of(attachment_id)) if found and found[0].id == message_number else None
         if row is None:
-            abort(404)
+            return self._where_it_stands(number_of(thread_id), message_number)
         for one in row:
             session.expunge(one)
         let_go(session)
@@ -92,7 +92,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         scope = Scope(here.grants.shops(Permission.REPLY))
         blob = original_of(session, scope, number_of(thread_id), number_of(message_id))
         if blob is None:
-            abort(404)
+            return self._where_it_stands(number_of(thread_id), number_of(message_id))
         session.expunge(blob)
         let_go(session)
         name = f"{number_of(thread_id)}-{number_of(message_id)}.eml"
@@ -100,6 +100,17 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return send_original(here.desk, blob, name)
         except FileGoneError:
             return self.page("file_gone.html", name=name, back=url_for(".thread_page", thread_id=number_of(thread_id))), 404
+
+    def _where_it_stands(self, number: int, message_number: int) -> ResponseReturnValue:
+        """Lead from what belongs to a message to where that stands now, if threads were merged or it was moved; nothing else is there."""
+        session = self.here.desk.session()
+        now = merges.stands_in(session, self.here.granted, number, message_number)
+        let_go(session)
+        if now is None or now == number:
+            abort(404)
+        # Whether they may have it is asked there.
+        pictures = {"pictures": request.args["pictures"]} if "pictures" in request.args else {}
+        return redirect(_address((request.endpoint or "").rpartition(".")[2], {**pictures, **(request.view_args or {}), "thread_id": now}))
 
     @expose("/unanswered")
     def next_unanswered(self) -> ResponseReturnValue:
