@@ -22,7 +22,8 @@ from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import merges, search, threads
 from cs_plugin.store.employees import employees_by_id
 from cs_plugin.store.locking import locking
-from cs_plugin.store.merged_notices import join_drafts, join_notices, part_drafts, part_notices
+from cs_plugin.store.merged_drafts import join_drafts, part_drafts
+from cs_plugin.store.merged_notices import join_notices, part_notices
 from cs_plugin.store.models import Merge, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 

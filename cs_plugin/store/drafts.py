@@ -22,6 +22,7 @@ from cs_plugin.store.models import Draft
 KEPT_FOR = dt.timedelta(days=90)
 _MOST_SENT = 5   # forms that are remembered as sent
 _FORM, _TURN, _SENT = "form", "turn", "sent"
+_POSTED = 1_000   # saves of a script that may be on their way when its form is posted
 # `files` are those of a reply that was taken back, which no form has shown yet; `kept` those of a form.
 _OF_REPLY = ("cc", "predefined", "kept", "files", "quotes")
 
@@ -38,8 +39,8 @@ class Kept(StrEnum):
 class Writing:
     """What stands in an answer box: the texts, and in `details` the rest of it (what JSON can hold).
 
-    `form` names the form that it stands in, and `turn` counts its saves, so that one that was overtaken is passed over; `version` is the draft that
-    the form knows of, 0 for none.
+    `form` names the form that it stands in, and `turn` counts its saves by a script, so that one that was overtaken is passed over; 0 is the form as
+    it was posted, which none that is on its way overtakes. `version` is the draft that the form knows of, 0 for none.
     """
 
     reply: str
@@ -100,13 +101,14 @@ def keep_unless_newer(
     own = bool(writing.form) and row.details.get(_FORM) == writing.form
     if writing.form and writing.form in row.details.get(_SENT, ()):
         return row, Kept.SENT
-    if own and writing.turn < row.details.get(_TURN, 0):
+    turn = writing.turn or (turn_of(row) if own else 0) + _POSTED
+    if own and turn < turn_of(row):
         return row, Kept.KEPT
     same = (row.reply.strip(), row.note.strip()) == writing.texts
     if not own and not overwrites and row.version > writing.version and has_words(row) and not same:
         return row, Kept.NEWER
     sent = row.details.get(_SENT, [])
-    details = {**writing.details, _FORM: writing.form, _TURN: writing.turn, **({_SENT: sent} if sent else {})}
+    details = {**writing.details, _FORM: writing.form, _TURN: turn, **({_SENT: sent} if sent else {})}
     _write(row, writing.reply, writing.note, details, now)
     session.flush()
     return row, Kept.KEPT
@@ -147,6 +149,11 @@ def clear(session: Session, employee_id: str, thread_id: int) -> None:
 def sent_forms(row: Draft | None) -> tuple[str, ...]:
     """Return the forms of an employee in a thread that were sent last."""
     return tuple(row.details.get(_SENT, ())) if row is not None else ()
+
+
+def turn_of(row: Draft | None) -> int:
+    """Return how often the form that wrote a draft last has saved; its page counts on from there."""
+    return int(row.details.get(_TURN, 0)) if row is not None else 0
 
 
 def forget(session: Session, before: dt.datetime, *, most: int = 500) -> int:

@@ -927,7 +927,8 @@ class Draft(Base):
     """An answer or a note that is being written, per employee and thread."""
 
     __tablename__ = "cs_draft"
-    indexes = (UniqueConstraint("employee_id", "thread_id"),)
+    # By its thread a merge finds all that is written in it, and locks nothing else.
+    indexes = (UniqueConstraint("employee_id", "thread_id"), Index("ix_cs_draft_thread", "thread_id"))
 
     id: Mapped[int] = _id()
     employee_id: Mapped[str] = mapped_column(HostId)

@@ -17,7 +17,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line, clean_text
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
-from cs_plugin.store.drafts import Kept, Writing
+from cs_plugin.store.drafts import Kept
 from cs_plugin.web import draft_box
 from cs_plugin.web.answer_form import LONGEST_CC, form_of
 from cs_plugin.web.desk_view import guarded
@@ -74,7 +74,7 @@ class ThreadDrafts(ThreadPages):
             return self._as_json(200)
         texts = clean_text(fields.get("text", "")), clean_text(fields.get("note", ""))
         writing = draft_box.scripted_writing(texts, clean_line(fields.get("cc", "").replace("\n", ","), LONGEST_CC))
-        box, became = draft_box.keep(here, *self._placed(number, writing), overwrites=fields.get("draft") == "overwrite")
+        box, became = draft_box.keep(here, number, writing, overwrites=fields.get("draft") == "overwrite")
         if became is Kept.NEWER:
             return self._as_json(409, version=box.version, at=self._at(box))
         return self._as_json(200, version=box.version, said=self._saved_words(box), sent=became is Kept.SENT)
@@ -109,18 +109,9 @@ class ThreadDrafts(ThreadPages):
             return redirect(self._url(number), 303)
         if not wrong:
             # Only here: of a post that was too large nothing more is read.
-            place = self._placed(number, draft_box.posted_writing(form))
-            if draft_box.keep(here, *place, overwrites=action == "overwrite")[1] is not Kept.NEWER:
+            if draft_box.keep(here, number, draft_box.posted_writing(form), overwrites=action == "overwrite")[1] is not Kept.NEWER:
                 return redirect(self._url(number), 303)
         return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422 if wrong else 409)
-
-    def _placed(self, number: int, writing: Writing) -> tuple[int, Writing]:
-        """Return the thread in which what a page of a thread holds is kept, and what is kept of it there.
-
-        A page of a thread that has been merged knows nothing of the draft in the kept one, into which its own went.
-        """
-        kept = self._kept_instead(number)
-        return (number, writing) if kept == number else (kept, replace(writing, version=0))
 
     # --- Without a sign-in ----------------------------------------------------------------------------------------------------------------------
 

@@ -282,7 +282,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         except NewerMessagesError:
             return self._opened(number, form=replace(form, held=True), code=409)
         # What was sent from the page of a thread that has been merged meanwhile stands in the kept one.
-        return self._sent(self._kept_instead(number), form, came)
+        return self._sent(self._kept_instead(number), form, came, page=number)
 
     def _with_values(self, number: int, form: AnswerForm) -> AnswerForm:
         """Return an answer with the values of its variables. Raise InvalidInputError where one has none."""
@@ -310,7 +310,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             wrong["file"] = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in file_sentences(posting, self.say))
         return wrong
 
-    def _sent(self, number: int, form: AnswerForm, came: Came) -> ResponseReturnValue:
+    def _sent(self, number: int, form: AnswerForm, came: Came, *, page: int) -> ResponseReturnValue:
         noted = form.then == NOTE
         self._say_what_came(number, came, noted=noted)
         other = form.text if noted else form.note
@@ -320,7 +320,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         # The other text field holds something too, which stays where it is.
         key = FormKey.new(self.here.now)
         left = AnswerForm(key, text=form.text, cc=form.cc) if noted else AnswerForm(key, note=form.note, noting=True)
-        return self._opened(number, left=left)
+        return self._opened(number, left=left, page=page)
 
     def _say_what_came(self, number: int, came: Came, *, noted: bool) -> None:
         here = self.here
@@ -353,8 +353,12 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         forward: ForwardForm | None = None,
         problem: dict[str, str] | None = None,
         code: int = 422,
+        page: int | None = None,
     ) -> ResponseReturnValue:
-        """Show the thread: as it is; with the answer box as it was posted (`form`) or what is left in it (`left`); or with a `problem` at a field."""
+        """Show the thread: as it is; with the answer box as it was posted (`form`) or what is left in it (`left`); or with a `problem` at a field.
+
+        `page` is the thread on whose page it was posted, where that has been merged into this one.
+        """
         here = self.here
         refused = form is not None or problem is not None
         # What was posted is shown again wherever the employee may see the thread, also outside the context.
@@ -372,7 +376,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             if not refused:
                 say_good(self.say(_("Thread #%(number)s was merged into this one."), number=number))
                 return redirect(self._url(kept), 303)
-            return self._opened(kept, form=form, forward=forward, problem=problem, code=code)
+            return self._opened(kept, form=form, forward=forward, problem=problem, code=code, page=page or number)
         presence.arrive(here, number, around)
         if request.method == "GET" and sheet.shows_newest:
             thread_opened(here, number, sheet.newest_id)
@@ -384,11 +388,11 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return redirect(self._url(number), 303)
         posted = form.with_predefined(sheet.offered, sheet.beginning) if form else left
         draft, left_off = draft_box.beside(here, number, self.say) if not posted else (
-            draft_box.beside_posted(here, number, posted, sheet.beginning, UploadLimits.of(sheet.options)), None
+            draft_box.beside_posted(here, number, posted, sheet.beginning, UploadLimits.of(sheet.options), page=page or number), None
         )
         answer = posted if posted and form else _fresh(sheet, left or self._left_off(left_off))
-        page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {}, around=around, draft=draft)
-        return page, code if refused else 200
+        drawn = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {}, around=around, draft=draft)
+        return drawn, code if refused else 200
 
     def _left_off(self, kept: AnswerForm | None) -> AnswerForm:
         """Return the answer box as the employee has left it, which may be empty."""
