@@ -43,7 +43,7 @@ from cs_plugin.rules.matching import (
     reopened_for,
 )
 from cs_plugin.rules.orders import Order
-from cs_plugin.rules.signing import read_tag
+from cs_plugin.rules.signing import read_tag, without_tags
 from cs_plugin.rules.status import AFTER, Folder, Happening, Status
 from cs_plugin.store import files, posts, reopening, search, threads
 from cs_plugin.store.contacts import ContactWords, contact_of, list_contacts
@@ -466,8 +466,11 @@ def _key_of_form(post_key: str) -> bytes:
 
 
 def _checked(host: Host, inquiry: Inquiry) -> tuple[Inquiry, Order | None]:
-    """Return an inquiry that every database and every header can hold, and its order. Raise InvalidInputError for what cannot be mended."""
-    text = clean_text(inquiry.text).strip()
+    """Return an inquiry that every database and every header can hold, and its order. Raise InvalidInputError for what cannot be mended.
+
+    A link to their conversation that a customer pastes goes no further, as none that a mail quotes does: whoever reads it could write in their name.
+    """
+    text = without_tags(clean_text(inquiry.text)).strip()
     if not text and inquiry.channel is not Channel.MAIL:
         raise InvalidInputError("text", _("The message cannot be blank."))
     if len(text) > MAX_TEXT and inquiry.channel is not Channel.MAIL:
@@ -487,7 +490,7 @@ def _checked(host: Host, inquiry: Inquiry) -> tuple[Inquiry, Order | None]:
         contact_id=inquiry.contact_id if inquiry.contact_id is not None and can_be_id(inquiry.contact_id) else None,
         order_id=order.id if order else None,
         product_id=clean_line(inquiry.product_id, 64) if inquiry.product_id else None,
-        subject=clean_line(inquiry.subject, MAX_SUBJECT),
+        subject=clean_line(without_tags(inquiry.subject), MAX_SUBJECT),
         product_name=clean_line(inquiry.product_name, 255),
         agent=clean_line(inquiry.agent, 255),
         network=clean_line(inquiry.network, 64),

@@ -69,7 +69,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
 
     @expose("/<thread_id>/files/<message_id>/<attachment_id>")
     def thread_file(self, thread_id: str, message_id: str, attachment_id: str) -> ResponseReturnValue:
-        """Send a file of a message."""
+        """Send a file of a message; what opens the conversation as its customer stands in it only for whoever may answer."""
         here, session = self.here, self.here.desk.session()
         message_number = number_of(message_id)
         # The newest message up to that id is that very message, where this thread has it.
@@ -79,9 +79,10 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return self._where_it_stands(number_of(thread_id), message_number)
         for one in row:
             session.expunge(one)
+        keys = here.grants.allow(Permission.REPLY, found[0].shop_id)
         let_go(session)
         try:
-            return send_attachment(here.desk, *row)
+            return send_attachment(here.desk, *row, keys=keys)
         except FileGoneError:
             return self.page("file_gone.html", name=row[0].name, back=url_for(".thread_page", thread_id=number_of(thread_id))), 404
 
