@@ -1,4 +1,4 @@
-"""A blocked sender writes by a link, on an order or from outside into a thread of the list: it lands in spam, rings nobody, and one click frees it."""
+"""A blocked sender writes by a link or on an order into a thread of the list: it lands in spam, rings nobody, and one click frees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of files and mails of messages that were merged, moved or given back: they lead to where the message stands now, and are checked there."""
+"""Addresses of files and mails of messages that were merged or moved: they lead to where the message stands now, and are checked there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from cs_plugin.store.models import Attachment, Message, Thread
 from cs_plugin.store.scope import EVERYTHING
 from tests.hosts.mailing import mail, take
 from tests.hosts.store import JAN, LAYLA, MARIE, Store
-from tests.hosts.visitor import Visitor
 from tests.hosts.writing import do, look, messages_of, thread_of, token_of
 from tests.test_merging import merge, merge_ids, undo
 from tests.test_thread_page import LIST, received

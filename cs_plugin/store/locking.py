@@ -108,7 +108,7 @@ def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None
 def standing_in(session: Session, thread_id: int) -> int:
     """Return the thread that one has been merged into, itself where it has not been; neither is merged, nor parted, until the transaction ends.
 
-    It is for whoever writes beside a thread and changes nothing of it: such writers do not wait for each other where the database can tell them apart.
+    It is for whoever writes beside a thread and changes nothing of it: such writers do not wait for each other where locks can be shared.
     """
     above: int | None = thread_id
     for _step in range(MOST_MERGES):

@@ -35,8 +35,8 @@ class DraftBox:
     """What a page knows of the draft that stands in its answer box.
 
     `version` is the one that it knows of, 0 for none; `saved_at` is None where nothing is kept. `newer` says that another window has kept something
-    else since, and `unkept` that what stands in the box is kept nowhere yet. `sent` are the forms that were sent last, and `turn` is how often the form
-    that wrote it last has saved.
+    else since, and `unkept` that what stands in the box is kept nowhere yet. `sent` are the forms that were sent last, and `turn` is how often the
+    form that wrote it last has saved.
     """
 
     version: int = 0
@@ -85,7 +85,7 @@ def beside_posted(here: Visit, thread_id: int, form: AnswerForm, beginning: str,
 
 
 def _beside_in_kept(here: Visit, thread_id: int, writing: Writing, became: Kept) -> DraftBox:
-    """Return the draft beside what was posted on the page of a thread that has been merged into this one, where it was kept beside what stood there."""
+    """Return the draft beside what was posted on the page of a thread that has been merged into this one: it was kept beside what stood there."""
     session = here.desk.session()
     row = drafts.latest(session, here.actor().employee.id, thread_id)
     box = DraftBox.of(row)

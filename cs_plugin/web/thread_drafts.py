@@ -107,10 +107,10 @@ class ThreadDrafts(ThreadPages):
             draft_box.discard(here, number)
             say_good(self.say(_("The draft was discarded.")))
             return redirect(self._url(number), 303)
-        if not wrong:
-            # Only here: of a post that was too large nothing more is read.
-            if draft_box.keep(here, number, draft_box.posted_writing(form), overwrites=action == "overwrite")[1] is not Kept.NEWER:
-                return redirect(self._url(number), 303)
+        # Only then: of a post that was too large nothing more is read.
+        overwrites = action == "overwrite"
+        if not wrong and draft_box.keep(here, number, draft_box.posted_writing(form), overwrites=overwrites)[1] is not Kept.NEWER:
+            return redirect(self._url(number), 303)
         return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422 if wrong else 409)
 
     # --- Without a sign-in ----------------------------------------------------------------------------------------------------------------------

@@ -976,7 +976,8 @@ READERS: Mapping[str, Reader] = {
         merges, "thread", lambda session, scope, world: _each(world, "thread", lambda one: one in _suggested(session, scope, one)), _listed
     ),
     "stands_in": Reader(
-        merges, "file", lambda session, scope, world: {one.id for one in world.of("file") if merges.stands_in(session, scope, one.thread, one.message)}
+        merges, "file",
+        lambda session, scope, world: {one.id for one in world.of("file") if merges.stands_in(session, scope, one.thread, one.message)},
     ),
     "merges_among": Reader(merges, "thread", lambda session, scope, world: _merged(session, scope, world)),
     "merge_named": Reader(merges, "thread", lambda session, scope, world: _merged_one_by_one(session, scope, world)),
