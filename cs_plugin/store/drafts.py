@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
+from cs_plugin.store.draft_files import hold
 from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Draft
 
@@ -23,7 +24,7 @@ KEPT_FOR = dt.timedelta(days=90)
 _MOST_SENT = 5   # forms that are remembered as sent
 _FORM, _TURN, _SENT = "form", "turn", "sent"
 _POSTED = 1_000   # saves of a script that may be on their way when its form is posted
-# `files` are those of a reply that was taken back, which no form has shown yet; `kept` those of a form.
+# `files` are those that a draft holds (`store.draft_files`); `kept` are those of a form, as drafts named them before.
 _OF_REPLY = ("cc", "predefined", "kept", "files", "quotes")
 
 
@@ -86,7 +87,7 @@ def keep(session: Session, employee_id: str, thread_id: int, *, reply: str, note
     """Keep a draft in the place of any other of that employee in that thread."""
     row = locked(session, employee_id, thread_id, now)
     _write(row, reply, note, dict(details), now)
-    session.flush()
+    hold(session, row, now)
     return row
 
 
@@ -110,7 +111,7 @@ def keep_unless_newer(
     sent = row.details.get(_SENT, [])
     details = {**writing.details, _FORM: writing.form, _TURN: turn, **({_SENT: sent} if sent else {})}
     _write(row, writing.reply, writing.note, details, now)
-    session.flush()
+    hold(session, row, now)
     return row, Kept.KEPT
 
 
@@ -125,17 +126,19 @@ def sent(session: Session, employee_id: str, thread_id: int, writing: Writing, n
     reply, note = row.reply, row.note
     if noted and (known or note.strip() == writing.note.strip()):
         note = ""
+        # They went along with it.
         details.pop("kept", None)
+        details.pop("files", None)
     if not noted and (known or reply.strip() == writing.reply.strip()):
         reply = ""
         details = {name: value for name, value in details.items() if name not in _OF_REPLY}
     if writing.form:
         details[_SENT] = [*details.get(_SENT, ()), writing.form][-_MOST_SENT:]
     _write(row, reply, note, details, now)
-    session.flush()
+    hold(session, row, now)
 
 
-def clear(session: Session, employee_id: str, thread_id: int) -> None:
+def clear(session: Session, employee_id: str, thread_id: int, now: dt.datetime) -> None:
     """Forget the draft of an employee in a thread."""
     row: Draft | None = session.scalars(locking(session, _of(employee_id, thread_id))).one_or_none()
     if row is None:
@@ -143,7 +146,7 @@ def clear(session: Session, employee_id: str, thread_id: int) -> None:
     # What was sent stays known, and the version goes on: a window that still shows the old words is told of what was written since.
     row.reply, row.note, row.version = "", "", row.version + 1
     row.details = {_SENT: row.details[_SENT]} if row.details.get(_SENT) else {}
-    session.flush()
+    hold(session, row, now)
 
 
 def sent_forms(row: Draft | None) -> tuple[str, ...]:

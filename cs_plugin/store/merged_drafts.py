@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cs_plugin.store import drafts
+from cs_plugin.store.draft_files import hold
 from cs_plugin.store.locking import locking
 from cs_plugin.store.models import Draft, Thread
 
@@ -33,6 +34,7 @@ def join_drafts(session: Session, kept: Thread, merged: Thread, now: dt.datetime
         there.version += 1
         there.reply, there.note, there.changed_at = _both(there.reply, one.reply), _both(there.note, one.note), now
         there.details = drafts.put_together(there.details, one.details)
+        hold(session, there, now)
         joined[one.employee_id] = [earlier, there.version]
     session.flush()
     return {"drafts": joined} if joined else {}
@@ -50,6 +52,7 @@ def part_drafts(session: Session, kept: Thread, before: Mapping[str, Any], now: 
         else:
             row.reply, row.note, row.version, row.changed_at = earlier[0], earlier[1], row.version + 1, now
             row.details = drafts.put_together(earlier[2] if len(earlier) > 2 else row.details, {})
+            hold(session, row, now)
     session.flush()
 
 
@@ -73,6 +76,7 @@ def followed(session: Session, employee_id: str, merged_id: int, kept_id: int, n
     if texts != (there.reply, there.note) or details != there.details:
         there.reply, there.note, there.details = *texts, drafts.put_together(details, {})
         there.version, there.changed_at = there.version + 1, now
+        hold(session, there, now)
     session.flush()
 
 

@@ -940,6 +940,17 @@ class Draft(Base):
     changed_at: Mapped[dt.datetime] = _moment()
 
 
+class DraftFile(Base):
+    """A file that a draft names, and that stays for as long as it does."""
+
+    __tablename__ = "cs_draft_file"
+    indexes = (UniqueConstraint("draft_id", "blob_id"), Index("ix_cs_draft_file_blob", "blob_id"))
+
+    id: Mapped[int] = _id()
+    draft_id: Mapped[int] = mapped_column(Id)
+    blob_id: Mapped[int] = mapped_column(Id)
+
+
 class SavedView(Base):
     """A search and a sort under a name, an employee's own or shared."""
 

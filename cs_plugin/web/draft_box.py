@@ -14,13 +14,14 @@ from cs_plugin.desk import Bench
 from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.store import drafts
+from cs_plugin.store.draft_files import MOST_HELD, as_details, files_in, held_by
 from cs_plugin.store.drafts import Kept, Writing
 from cs_plugin.store.locking import committed, let_go, standing_in
 from cs_plugin.store.merged_drafts import followed
 from cs_plugin.store.models import Draft
 from cs_plugin.web.answer_form import NOTE, AnswerForm
 from cs_plugin.web.mounted import Mounted
-from cs_plugin.web.posting import FormKey, bring_back, kept_again, sentences
+from cs_plugin.web.posting import FormKey, bring_back, files_named, kept_again, sentences
 from cs_plugin.web.reading import Visit, form_is_genuine
 from cs_plugin.web.uploads import UploadLimits
 
@@ -118,9 +119,17 @@ def discard(here: Visit, thread_id: int) -> None:
 
     def work() -> None:
         with followed(session, employee_id, thread_id, standing_in(session, thread_id), now):
-            drafts.clear(session, employee_id, thread_id)
+            drafts.clear(session, employee_id, thread_id, now)
 
     committed(session, work)
+
+
+def has_room(here: Visit, size: int) -> bool:
+    """Say whether the employee's drafts may hold so many bytes more."""
+    session = here.desk.session()
+    held = held_by(session, here.actor().employee.id)
+    let_go(session)
+    return held + size <= MOST_HELD
 
 
 def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm, *, into: int) -> None:
@@ -135,7 +144,7 @@ def sent(bench: Bench, actor: Actor, thread_id: int, form: AnswerForm, *, into: 
 
 def posted_writing(form: AnswerForm, beginning: str = "") -> Writing:
     """Return what an answer form of this request holds for its draft; what every answer begins with is nobody's words."""
-    kept = [one.reference for one in form.kept]
+    kept = [one.file for one in form.kept]
     return _writing(form.text, form.note, _details(form.cc, form.predefined, kept, noting=form.noting, quotes=form.quotes), beginning, form.key.nonce)
 
 
@@ -143,13 +152,14 @@ def scripted_writing(texts: tuple[str, str], cc: str, beginning: str = "") -> Wr
     """Return likewise what a script has sent of the box, while it is being written."""
     fields = request.form
     key = FormKey.read(fields.get("post_key", ""))
-    kept, noting, quotes = fields.getlist("kept_file")[:_MOST_FILES], fields.get("kind") == NOTE, bool(fields.get("quotes"))
+    kept = files_named(fields.getlist("kept_file")[:_MOST_FILES])
+    noting, quotes = fields.get("kind") == NOTE, bool(fields.get("quotes"))
     details = _details(cc, fields.get("predefined", ""), kept, noting=noting, quotes=quotes)
     return _writing(*texts, details, beginning, key.nonce if key else "")
 
 
-def _details(cc: str, predefined: str, kept: list[str], *, noting: bool, quotes: bool) -> dict[str, Any]:
-    return {"cc": cc, "noting": noting, "predefined": predefined[:20], "kept": kept, "quotes": quotes}
+def _details(cc: str, predefined: str, kept: Sequence[StoredFile], *, noting: bool, quotes: bool) -> dict[str, Any]:
+    return {"cc": cc, "noting": noting, "predefined": predefined[:20], "files": as_details(kept), "quotes": quotes}
 
 
 def _writing(text: str, note: str, details: dict[str, Any], beginning: str, form: str) -> Writing:
@@ -163,9 +173,8 @@ def _number(name: str) -> int:
 
 
 def _form_of(desk: Mounted, now: dt.datetime, reply: str, note: str, details: dict[str, Any], *, say: Callable[..., str]) -> AnswerForm:
-    # Those of a reply that was taken back lie in the file store already; like any other they may be gone by now.
-    stored = [StoredFile(name, kind, size, bytes.fromhex(sha256), key) for name, kind, size, sha256, key in details.get("files", ())]
-    references = [*(str(one) for one in details.get("kept", ())), *(one.reference for one in kept_again(stored, now))]
+    # The draft holds them, whenever they came; a file store may have lost them all the same.
+    references = [*(str(one) for one in details.get("kept", ())), *(one.reference for one in kept_again(files_in(details), now))]
     kept, errors = bring_back(desk, references, now)
     told = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in sentences(errors, say))
     return AnswerForm(

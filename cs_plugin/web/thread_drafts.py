@@ -50,7 +50,7 @@ class ThreadDrafts(ThreadPages):
         """Keep what stands in the answer box, or discard the draft."""
         number = number_of(thread_id)
         if by_script():
-            return self._kept_for_script(number)
+            return self._files_for_script(number) if "files" in request.args else self._kept_for_script(number)
         shop = guarded(lambda: self._shop(number, Permission.REPLY))
         return self._kept_for_form(number, shop)
 
@@ -78,6 +78,29 @@ class ThreadDrafts(ThreadPages):
         if became is Kept.NEWER:
             return self._as_json(409, version=box.version, at=self._at(box))
         return self._as_json(200, version=box.version, said=self._saved_words(box), sent=became is Kept.SENT)
+
+    def _files_for_script(self, number: int) -> ResponseReturnValue:
+        """Keep files as they are chosen, and return the references under which the form, and with it the draft, names them."""
+        here = self.here
+        try:
+            limits = self._limits(self._shop(number, Permission.REPLY))
+            genuine = form_is_genuine(limits, lasts=LASTS)
+        except (NotFoundError, NotPermittedError):
+            return self._as_json(404)
+        except (RequestEntityTooLarge, LengthRequired):
+            return self._as_json(413, said=self.say(_("The file is too large.")))
+        if not genuine:
+            return self._as_json(400)
+        if request.form.get("employee", "") != here.actor().employee.id:
+            return self._as_json(403)
+        if not draft_box.has_room(here, request.content_length or 0):
+            return self._as_json(413, said=self.say(_("Your drafts hold too many files: send or discard some of them first.")))
+        posting = read_posting(here.desk, limits, here.now, of_employee=True)
+        before = set(posting.fields.getlist("kept_file"))
+        new = [one for one in posting.kept if one.reference not in before]
+        shown = [{"reference": one.reference, "name": one.file.name} for one in new]
+        wrong = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in file_sentences(posting, self.say))
+        return self._as_json(200, kept=shown, said=wrong)
 
     def _as_json(self, code: int, **words: Any) -> ResponseReturnValue:
         answer = jsonify(token=csrf_token(), **words)
