@@ -18,7 +18,8 @@
     // Those that the server has are named by a box in the form; it is no longer ticked where the draft was discarded.
     let chosen = [], pasted = 0, sending = Promise.resolve();
     const boxes = new Map(), here = (file) => !boxes.has(file) || boxes.get(file).checked;
-    const add = (some) => { chosen = [...chosen, ...some]; keep(); some.forEach((file) => { sending = sending.then(() => send(file)); }); };
+    const add = (some) => { chosen = [...chosen, ...some]; keep(); sendRest(); };
+    const sendRest = () => chosen.forEach((file) => { if (!boxes.has(file)) sending = sending.then(() => send(file)); });
     const keep = () => {
       const basket = new DataTransfer();
       chosen.filter((file) => !boxes.has(file)).forEach((file) => basket.items.add(file));
@@ -40,7 +41,7 @@
         away.className = "cs-file-away";
         away.setAttribute("aria-label", answer.dataset.remove.replace("%(name)s", () => file.name));
         away.innerHTML = '<svg aria-hidden="true"><use href="#cs-i-cross"/></svg>';
-        away.addEventListener("click", () => { chosen.splice(place, 1); keep(); input.focus(); told(); });
+        away.addEventListener("click", () => { chosen.splice(place, 1); keep(); input.focus(); told(); sendRest(); });
         chip.append(name, weight, away);
         if (boxes.has(file)) chip.append(boxes.get(file));
         shelf.append(chip);
@@ -50,7 +51,7 @@
     const told = () => answer.dispatchEvent(new Event("change"));
     const send = async (file) => {
       const place = answer.querySelector("[data-draft-files]");
-      if (!place || !chosen.includes(file) || wrong()) return;
+      if (!place || boxes.has(file) || !chosen.includes(file) || wrong()) return;
       const once = async () => {
         const data = new FormData();
         ["csrf_token", "post_key", "employee"].forEach((name) => data.set(name, answer.elements.namedItem(name).value));
