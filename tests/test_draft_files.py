@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from cs_plugin import desk
 from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.store import draft_files, drafts, files
 from cs_plugin.store.files import Content
@@ -148,3 +151,27 @@ def test_a_draft_holds_its_files_until_it_is_gone(any_store: Store) -> None:
     do(store, lambda bench: bench.session.query(Draft).delete() and None)
     sweep(store)
     assert look(store, lambda session: (session.query(DraftFile).count(), session.query(Blob).count())) == (0, 0)
+
+
+@pytest.mark.shows("5.5")
+def test_a_draft_that_is_saved_while_its_reply_is_sent_breaks_neither(any_store: Store) -> None:
+    """Both make the row of the file, at the same moment: on every database there is one, and both are kept."""
+    store = any_store
+    threads = [begin(store, f"Question {number}") for number in range(2)]
+    stored = store.desk.files.keep_several([Content(f"{number}.pdf", "application/pdf", PDF) for number in range(6)])
+    for one in stored:
+        details = {"files": draft_files.as_details([one])}
+        together = Barrier(2)
+
+        def hold(together: Barrier = together, details: dict[str, Any] = details) -> None:
+            together.wait(timeout=60)
+            do(store, lambda bench: drafts.keep(bench.session, JOHN.id, threads[0], reply="x", note="", details=details, now=bench.now) and None)
+
+        def send(together: Barrier = together, one: StoredFile = one) -> None:
+            together.wait(timeout=60)
+            do(store, lambda bench: desk.add_note(bench, store.actor(), threads[1], "Here", (one,)) and None)
+
+        with ThreadPoolExecutor(2) as pool:
+            for came in [pool.submit(hold), pool.submit(send)]:
+                came.result()
+    assert look(store, lambda session: sorted(blob.key for blob in session.query(Blob))) == sorted(one.key for one in stored)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import StoredFile
-from cs_plugin.store.files import blobs_of
+from cs_plugin.store.files import blob_of
 from cs_plugin.store.models import Blob, Draft, DraftFile
 
 # Bytes that all drafts of one employee hold at most.
@@ -31,7 +31,7 @@ def files_in(details: Mapping[str, Any]) -> tuple[StoredFile, ...]:
 def hold(session: Session, row: Draft, now: dt.datetime) -> None:
     """Let a locked draft hold the files that it names, and no others; what it holds no longer is as new as what was just uploaded."""
     session.flush()
-    named = {one.id for one in blobs_of(session, files_in(row.details), now).values()} if row.details.get("files") else set[int]()
+    named = {blob_of(session, one, now).id for one in files_in(row.details)}
     held = set(session.scalars(select(DraftFile.blob_id).where(DraftFile.draft_id == row.id)))
     if named == held:
         return

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
-from cs_plugin.store.locking import insert_rows
+from cs_plugin.store.locking import insert_if_absent, insert_rows, locking
 from cs_plugin.store.models import Attachment, Blob, Draft, DraftFile, Message, OutboxFile, SetAsideMail
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
@@ -381,12 +381,12 @@ PROOFS: dict[str, Callable[[Path], bool]] = {
 
 
 def blob_of(session: Session, stored: StoredFile, now: dt.datetime) -> Blob:
-    """Return the row of a stored file, made if it is new."""
-    blob = session.scalars(select(Blob).where(Blob.key == stored.key)).one_or_none()
+    """Return the row of a stored file, made if it is new: a draft may make it at the moment at which its reply is sent."""
+    theirs = select(Blob).where(Blob.key == stored.key)
+    blob = session.scalars(theirs).one_or_none()
     if blob is None:
-        blob = Blob(sha256=stored.sha256, size=stored.size, key=stored.key, created_at=now)
-        session.add(blob)
-        session.flush()
+        insert_if_absent(session, Blob, ["key"], {"sha256": stored.sha256, "size": stored.size, "key": stored.key, "created_at": now})
+        blob = session.scalars(locking(session, theirs)).one()
     return blob
 
 

@@ -15,7 +15,7 @@ __all__ = ["thread"]
 
 
 @pytest.mark.shows("5.5")
-def test_a_chosen_file_is_there_when_the_page_is_opened_again(store: Store, browser: Browser, thread: int) -> None:  # noqa: F811 - the fixture
+def test_a_chosen_file_is_there_when_the_page_is_opened_again(store: Store, browser: Browser, thread: int) -> None:
     """Chosen, it is in the draft before anything is typed or sent; opened again, it stands in the box, can be taken off, and is sent once."""
     with looking(store, browser) as shown:
         page = shown.open(thread)
@@ -33,7 +33,7 @@ def test_a_chosen_file_is_there_when_the_page_is_opened_again(store: Store, brow
 
 
 @pytest.mark.shows("5.5")
-def test_a_file_of_a_discarded_draft_is_gone_and_comes_back_with_it(store: Store, browser: Browser, thread: int) -> None:  # noqa: F811 - as above
+def test_a_file_of_a_discarded_draft_is_gone_and_comes_back_with_it(store: Store, browser: Browser, thread: int) -> None:
     """Its chip as well; taken off, it is in no draft."""
     with looking(store, browser) as shown:
         page = shown.open(thread)
