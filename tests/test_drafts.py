@@ -54,8 +54,8 @@ def test_a_draft_is_kept_read_and_cleared_for_its_employee_and_thread_alone(any_
     assert kept(store, one) == ("Dear Jan,", "Ask")
     assert kept(store, one, JOHN.id) is None
     assert kept(store, other) is None
-    do(store, lambda bench: drafts.clear(bench.session, MARIE.id, one))
-    do(store, lambda bench: drafts.clear(bench.session, MARIE.id, other))
+    do(store, lambda bench: drafts.clear(bench.session, MARIE.id, one, bench.now))
+    do(store, lambda bench: drafts.clear(bench.session, MARIE.id, other, bench.now))
     assert kept(store, one) is None
 
 

@@ -1085,6 +1085,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "kept_of": lambda world: leaks_of_readers(world, ("kept_of",)),
     "lock_lines": lambda world: leaks_of_verbs(world, ("merge",)),
     "suggested": lambda world: leaks_of_readers(world, ("suggested",)),
+    "stands_in": lambda world: leaks_of_readers(world, ("stands_in",)),
     "merges_among": lambda world: leaks_of_readers(world, ("merges_among",)),
     "merge_named": lambda world: leaks_of_readers(world, ("merge_named",)),
     "read_clues": lambda world: leaks_of_readers(world, ("read_clues",)),

@@ -22,7 +22,8 @@ from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import merges, search, threads
 from cs_plugin.store.employees import employees_by_id
 from cs_plugin.store.locking import locking
-from cs_plugin.store.merged_notices import join_drafts, join_notices, part_drafts, part_notices
+from cs_plugin.store.merged_drafts import join_drafts, part_drafts
+from cs_plugin.store.merged_notices import join_notices, part_notices
 from cs_plugin.store.models import Merge, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 
@@ -85,10 +86,10 @@ def _merge_one(bench: Bench, actor: Actor, kept: Thread, merged: Thread) -> None
     row = Merge(kind=MERGE, kept_thread_id=kept.id, merged_thread_id=merged.id, employee_id=actor.employee.id, created_at=bench.now)
     session.add(row)
     before: dict[str, Any] = {"status": kept.status.value, "newest": newest_of(session, [kept.id, merged.id])}
-    before |= join_notices(session, kept, merged, bench.now) | join_drafts(session, kept, merged, bench.now)
-    # They were written for a conversation that looks otherwise now.
+    # They were written for a conversation that looks otherwise now. First, so that what rings for it rings where they stand from now on.
     for one in (kept, merged):
         hold_replies(bench, one, HELD_BY_MERGE)
+    before |= join_notices(session, kept, merged, bench.now) | join_drafts(session, kept, merged, bench.now)
     before["mails"] = merges.mails_without_message(session, merged.id)
     merges.relocate_mails(session, before["mails"], merged.id, kept.id)
     merges.relocate(session, merges.messages_in(session, merged.id), merged.id, kept.id)

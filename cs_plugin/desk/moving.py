@@ -21,6 +21,7 @@ from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import merges, search, threads
 from cs_plugin.store.locking import locking
+from cs_plugin.store.merged_drafts import join_drafts
 from cs_plugin.store.merged_notices import carry_notices, give_back_notices
 from cs_plugin.store.models import Delivery, Merge, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
@@ -249,6 +250,8 @@ def _lay_away(bench: Bench, target: Thread, source: Thread) -> None:
         return
     if is_one_customer(merges.owner_of(target), merges.owner_of(source)):
         target.folder, target.merged_into_id = Folder.MERGED, source.id
+        # Whoever was writing there finds it where the thread leads.
+        join_drafts(session, source, target, bench.now)
     else:
         target.folder, target.binned_at = Folder.BIN, bench.now
     session.flush()

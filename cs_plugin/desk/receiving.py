@@ -43,11 +43,11 @@ from cs_plugin.rules.matching import (
     reopened_for,
 )
 from cs_plugin.rules.orders import Order
-from cs_plugin.rules.signing import read_tag
+from cs_plugin.rules.signing import read_tag, without_tags
 from cs_plugin.rules.status import AFTER, Folder, Happening, Status
 from cs_plugin.store import files, posts, reopening, search, threads
 from cs_plugin.store.contacts import ContactWords, contact_of, list_contacts
-from cs_plugin.store.locking import lock_thread
+from cs_plugin.store.locking import lock_thread, locking
 from cs_plugin.store.matching import RECEIVED, StoredThreads, message_id_key, remember_message_id
 from cs_plugin.store.models import BlockedSender, Message, Post, Thread
 from cs_plugin.store.scope import Scope
@@ -56,6 +56,9 @@ from cs_plugin.store.types import can_be_id
 _CLOSED = _("This conversation is closed.")
 # Why a message stands in a thread that was not the one it was written to.
 GOES_ON = "goes_on_after_a_closed_thread"
+BLOCKED = "comes_from_a_blocked_sender"
+# The events by which a thread and another that refers to it know each other.
+REFERS, REFERRED_TO = "refers_to", "referred_to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +202,33 @@ def _place_for(bench: Bench, inquiry: Inquiry, decision: Decision, *, spam: bool
         if decision.thread_id is not None and inquiry.channel is Channel.LINK:
             raise InvalidInputError("text", _CLOSED)
         return Opening(begin(bench, inquiry, spam=spam), True, "begins_a_thread")
+    if wanted.folder is Folder.LIST and _is_kept_out(bench, inquiry, wanted):
+        return _beside(bench, wanted)
     place = reopened_or_continued(bench, wanted, decision.reason, spam=spam)
     if decision.reason == carries_a_thread_link.__name__ or inquiry.sender.verified:
         _know_customer(bench, place.thread, inquiry.sender)
     return place
+
+
+def _is_kept_out(bench: Bench, inquiry: Inquiry, thread: Thread) -> bool:
+    """Say whether somebody may not write into a thread of the list: their address is blocked, or the one of the thread that they write by."""
+    return not blocked_among(bench.session, [inquiry.sender.address, *([thread.address] if thread.address else [])]).is_free(thread.shop_id)
+
+
+def _beside(bench: Bench, thread: Thread) -> Opening:
+    """Return where a blocked sender's message goes that was written to a locked thread of the list: into one in spam that refers to it.
+
+    They go on in the same one, so that all of it is freed by one click.
+    """
+    laid = Thread.refers_to_id == thread.id, Thread.folder == Folder.SPAM, Thread.address_hash == thread.address_hash
+    earlier = bench.session.scalars(locking(bench.session, select(Thread).where(*laid).order_by(Thread.id.desc()).limit(1))).one_or_none()
+    found = lock_thread(bench.session, Scope(frozenset({thread.shop_id})), earlier.id) if earlier is not None else None
+    if found is not None and found.folder is Folder.SPAM:
+        return Opening(found, False, BLOCKED)
+    new = _begin_like(bench, thread, spam=True)
+    bench.note_event(new, REFERS, None, other=thread.id)
+    bench.note_event(thread, REFERRED_TO, None, other=new.id)
+    return Opening(new, True, BLOCKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +322,16 @@ def _rests(bench: Bench, thread: Thread) -> bool:
 
 
 def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
-    """Begin the thread in which one goes on that is not opened again: with the same customer, about the same, under a token of its own."""
+    """Begin the thread in which one goes on that is not opened again."""
+    new = _begin_like(bench, old, spam=spam)
+    reopening.copy_participants(bench.session, old, new)
+    bench.note_event(old, reopening.CONTINUED, None, other=new.id)
+    hold_replies(bench, old, CUSTOMER)
+    return new
+
+
+def _begin_like(bench: Bench, old: Thread, *, spam: bool) -> Thread:
+    """Begin a thread with the customer of another one, about the same, under a token of its own."""
     new = Thread(
         shop_id=old.shop_id,
         language=old.language,
@@ -319,9 +354,6 @@ def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     bench.session.add(new)
     bench.session.flush()
     search.index_thread(bench.session, new)
-    reopening.copy_participants(bench.session, old, new)
-    bench.note_event(old, reopening.CONTINUED, None, other=new.id)
-    hold_replies(bench, old, CUSTOMER)
     return new
 
 
@@ -405,6 +437,10 @@ class Blocked:
         key = address_key(address)
         return (key, "") in self.pairs or (key, shop_id) in self.pairs
 
+    def is_free(self, shop_id: str) -> bool:
+        """Say whether none of them is blocked in a shop or in all."""
+        return all(where not in ("", shop_id) for _key, where in self.pairs)
+
 
 def blocked_among(session: Session, addresses: Collection[str]) -> Blocked:
     """Return which of these addresses somebody has blocked."""
@@ -430,8 +466,11 @@ def _key_of_form(post_key: str) -> bytes:
 
 
 def _checked(host: Host, inquiry: Inquiry) -> tuple[Inquiry, Order | None]:
-    """Return an inquiry that every database and every header can hold, and its order. Raise InvalidInputError for what cannot be mended."""
-    text = clean_text(inquiry.text).strip()
+    """Return an inquiry that every database and every header can hold, and its order. Raise InvalidInputError for what cannot be mended.
+
+    A link to their conversation that a customer pastes goes no further, as none that a mail quotes does: whoever reads it could write in their name.
+    """
+    text = without_tags(clean_text(inquiry.text)).strip()
     if not text and inquiry.channel is not Channel.MAIL:
         raise InvalidInputError("text", _("The message cannot be blank."))
     if len(text) > MAX_TEXT and inquiry.channel is not Channel.MAIL:
@@ -451,7 +490,7 @@ def _checked(host: Host, inquiry: Inquiry) -> tuple[Inquiry, Order | None]:
         contact_id=inquiry.contact_id if inquiry.contact_id is not None and can_be_id(inquiry.contact_id) else None,
         order_id=order.id if order else None,
         product_id=clean_line(inquiry.product_id, 64) if inquiry.product_id else None,
-        subject=clean_line(inquiry.subject, MAX_SUBJECT),
+        subject=clean_line(without_tags(inquiry.subject), MAX_SUBJECT),
         product_name=clean_line(inquiry.product_name, 255),
         agent=clean_line(inquiry.agent, 255),
         network=clean_line(inquiry.network, 64),

@@ -13,7 +13,10 @@ from cs_plugin.desk.bench import Bench, facts_of_message, facts_of_thread
 from cs_plugin.desk.bounced import take_bounce
 from cs_plugin.desk.mail_messages import Author, Writing, all_files, keep_originals, machine, subject_of, text_of, write_mail, write_mails
 from cs_plugin.desk.receiving import (
+    BLOCKED,
     GOES_ON,
+    REFERRED_TO,
+    REFERS,
     Beginning,
     Blocked,
     Opening,
@@ -47,11 +50,10 @@ from cs_plugin.store.scope import Scope
 # Mails that came longer ago than this are announced to nobody, and confirmed to nobody.
 _NEWS = dt.timedelta(days=3)
 
-# Events: of the thread that a stranger's mail began, of the one that it leads to, and of a mail that asks for answers elsewhere.
-REFERS, REFERRED_TO, ANSWERS_ELSEWHERE = "refers_to", "referred_to", "answers_elsewhere"
+# The event of a mail that asks for answers elsewhere.
+ANSWERS_ELSEWHERE = "answers_elsewhere"
 
 # Why a mail is where it is, besides the names of the rules (`rules.mail_matching`).
-BLOCKED = "comes_from_a_blocked_sender"
 FROM_OURSELVES = "comes_from_an_address_of_ours"
 CAME_BEFORE = "came_before"
 UNRECOGNISED = "belongs_to_no_thread"
@@ -410,6 +412,8 @@ def _noted(bench: Bench, vetted: VettedMail, place: Place, _clues: Clues | None 
 def _from_an_outsider(bench: Bench, vetted: VettedMail, place: Place, _clues: Clues, _party: Party) -> Landed:
     """Keep the answer of somebody to whom the thread was forwarded as a private note; it rings for whoever forwarded it and for the assignee."""
     found, sender = _thread(place), vetted.sender
+    if _is_blocked(bench, vetted, found.shop_id):
+        return _begin_one(bench, vetted, BLOCKED, refers_to=found, spam=True)
     author = Author(AuthorKind.OUTSIDER, sender.name or sender.address, sender.address, private=True)
     landed = _note(bench, vetted, place, found, author)
     thread = bench.session.get_one(Thread, landed.thread_id)

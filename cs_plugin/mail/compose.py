@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 from cs_plugin import i18n
 from cs_plugin.errors import UndeliverableError
 from cs_plugin.mail import headers
+from cs_plugin.mail.files_without_keys import without_keys
 from cs_plugin.rules.inquiry import StoredFile, clean_line, clean_text
 from cs_plugin.rules.languages import direction
 from cs_plugin.rules.outgoing import Mailbox, OutgoingMail
@@ -167,24 +168,28 @@ def to_message(mail: OutgoingMail, open_file: Callable[[str], IO[bytes]], now: d
     message.set_content(clean_text(mail.text), cte="quoted-printable")
     message.add_alternative(clean_text(mail.html), subtype="html", cte="quoted-printable")
     for stored in mail.files:
-        _attach(message, stored, open_file)
+        # Whoever a discussion is forwarded to gets no key to it: neither a link of ours, nor one that a file quotes.
+        _attach(message, stored, open_file, keys=mail.kind != "forward")
     # Last: whatever begins with "Content-" moves into the first part when a second one is added.
     language = mail.language.replace("_", "-")
     headers.add_token(message, "Content-Language", language if _LANGUAGE.fullmatch(language) else "")
     return message
 
 
-def _attach(message: EmailMessage, stored: StoredFile, open_file: Callable[[str], IO[bytes]]) -> None:
+def _attach(message: EmailMessage, stored: StoredFile, open_file: Callable[[str], IO[bytes]], *, keys: bool) -> None:
     # Some programs decode what looks like an encoded word (RFC 2047) even here, where none may stand, and some take a name's own quotes or angle
     # brackets for the header's; no file of Windows has them.
     name = clean_line(stored.name.replace("\\", "/").rpartition("/")[2], 200).replace("=?", "=_").translate(_NO_MARKS) or "file"
     content_type = stored.content_type.lower()
-    main, _, sub = (content_type if _TYPE.fullmatch(content_type) else "application/octet-stream").partition("/")
     try:
         with open_file(stored.key) as reading:
             content = reading.read()
     except FileNotFoundError as error:
         raise UndeliverableError(f"The file {name} is no longer there.", permanent=True) from error
+    if not keys:
+        given = without_keys(content, name, content_type)
+        name, content_type, content = given.name, given.content_type, given.content
+    main, _, sub = (content_type if _TYPE.fullmatch(content_type) else "application/octet-stream").partition("/")
     message.add_attachment(content, maintype=main, subtype=sub, filename=name)
 
 

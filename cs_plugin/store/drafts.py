@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
+from cs_plugin.store.draft_files import hold
 from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Draft
 
@@ -22,7 +23,8 @@ from cs_plugin.store.models import Draft
 KEPT_FOR = dt.timedelta(days=90)
 _MOST_SENT = 5   # forms that are remembered as sent
 _FORM, _TURN, _SENT = "form", "turn", "sent"
-# `files` are those of a reply that was taken back, which no form has shown yet; `kept` those of a form.
+_POSTED = 1_000   # saves of a script that may be on their way when its form is posted
+# `files` are those that a draft holds (`store.draft_files`); `kept` are those of a form, as drafts named them before.
 _OF_REPLY = ("cc", "predefined", "kept", "files", "quotes", "then", "leaves_at")
 # How a reply was to be sent that was taken back: the status that its thread was to get, or to KEEP, and when it was to leave.
 _THEN, _LEAVES_AT = "then", "leaves_at"
@@ -41,8 +43,8 @@ class Kept(StrEnum):
 class Writing:
     """What stands in an answer box: the texts, and in `details` the rest of it (what JSON can hold).
 
-    `form` names the form that it stands in, and `turn` counts its saves, so that one that was overtaken is passed over; `version` is the draft that
-    the form knows of, 0 for none.
+    `form` names the form that it stands in, and `turn` counts its saves by a script, so that one that was overtaken is passed over; 0 is the form as
+    it was posted, which none that is on its way overtakes. `version` is the draft that the form knows of, 0 for none.
     """
 
     reply: str
@@ -107,7 +109,7 @@ def keep(session: Session, employee_id: str, thread_id: int, *, reply: str, note
     """Keep a draft in the place of any other of that employee in that thread."""
     row = locked(session, employee_id, thread_id, now)
     _write(row, reply, note, dict(details), now)
-    session.flush()
+    hold(session, row, now)
     return row
 
 
@@ -122,15 +124,16 @@ def keep_unless_newer(
     own = bool(writing.form) and row.details.get(_FORM) == writing.form
     if writing.form and writing.form in row.details.get(_SENT, ()):
         return row, Kept.SENT
-    if own and writing.turn < row.details.get(_TURN, 0):
+    turn = writing.turn or (turn_of(row) if own else 0) + _POSTED
+    if own and turn < turn_of(row):
         return row, Kept.KEPT
     same = (row.reply.strip(), row.note.strip()) == writing.texts
     if not own and not overwrites and row.version > writing.version and has_words(row) and not same:
         return row, Kept.NEWER
     sent = row.details.get(_SENT, [])
-    details = {**writing.details, _FORM: writing.form, _TURN: writing.turn, **({_SENT: sent} if sent else {})}
+    details = {**writing.details, _FORM: writing.form, _TURN: turn, **({_SENT: sent} if sent else {})}
     _write(row, writing.reply, writing.note, details, now)
-    session.flush()
+    hold(session, row, now)
     return row, Kept.KEPT
 
 
@@ -145,17 +148,19 @@ def sent(session: Session, employee_id: str, thread_id: int, writing: Writing, n
     reply, note = row.reply, row.note
     if noted and (known or note.strip() == writing.note.strip()):
         note = ""
+        # They went along with it.
         details.pop("kept", None)
+        details.pop("files", None)
     if not noted and (known or reply.strip() == writing.reply.strip()):
         reply = ""
         details = {name: value for name, value in details.items() if name not in _OF_REPLY}
     if writing.form:
         details[_SENT] = [*details.get(_SENT, ()), writing.form][-_MOST_SENT:]
     _write(row, reply, note, details, now)
-    session.flush()
+    hold(session, row, now)
 
 
-def clear(session: Session, employee_id: str, thread_id: int) -> None:
+def clear(session: Session, employee_id: str, thread_id: int, now: dt.datetime) -> None:
     """Forget the draft of an employee in a thread."""
     row: Draft | None = session.scalars(locking(session, _of(employee_id, thread_id))).one_or_none()
     if row is None:
@@ -163,12 +168,17 @@ def clear(session: Session, employee_id: str, thread_id: int) -> None:
     # What was sent stays known, and the version goes on: a window that still shows the old words is told of what was written since.
     row.reply, row.note, row.version = "", "", row.version + 1
     row.details = {_SENT: row.details[_SENT]} if row.details.get(_SENT) else {}
-    session.flush()
+    hold(session, row, now)
 
 
 def sent_forms(row: Draft | None) -> tuple[str, ...]:
     """Return the forms of an employee in a thread that were sent last."""
     return tuple(row.details.get(_SENT, ())) if row is not None else ()
+
+
+def turn_of(row: Draft | None) -> int:
+    """Return how often the form that wrote a draft last has saved; its page counts on from there."""
+    return int(row.details.get(_TURN, 0)) if row is not None else 0
 
 
 def forget(session: Session, before: dt.datetime, *, most: int = 500) -> int:

@@ -28,8 +28,8 @@ from sqlalchemy.orm import Session
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
-from cs_plugin.store.locking import insert_rows
-from cs_plugin.store.models import Attachment, Blob, Message, OutboxFile, SetAsideMail
+from cs_plugin.store.locking import insert_if_absent, insert_rows, locking
+from cs_plugin.store.models import Attachment, Blob, Draft, DraftFile, Message, OutboxFile, SetAsideMail
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -381,12 +381,12 @@ PROOFS: dict[str, Callable[[Path], bool]] = {
 
 
 def blob_of(session: Session, stored: StoredFile, now: dt.datetime) -> Blob:
-    """Return the row of a stored file, made if it is new."""
-    blob = session.scalars(select(Blob).where(Blob.key == stored.key)).one_or_none()
+    """Return the row of a stored file, made if it is new: a draft may make it at the moment at which its reply is sent."""
+    theirs = select(Blob).where(Blob.key == stored.key)
+    blob = session.scalars(theirs).one_or_none()
     if blob is None:
-        blob = Blob(sha256=stored.sha256, size=stored.size, key=stored.key, created_at=now)
-        session.add(blob)
-        session.flush()
+        insert_if_absent(session, Blob, ["key"], {"sha256": stored.sha256, "size": stored.size, "key": stored.key, "created_at": now})
+        blob = session.scalars(locking(session, theirs)).one()
     return blob
 
 
@@ -485,6 +485,9 @@ def sweep(
     swept = begun.files
     if not begun.after:
         _clear_uploads_cut_off()
+        # Drafts go with their thread, with their employee, and in time; what they held is nobody's then.
+        session.execute(delete(DraftFile).where(DraftFile.draft_id.not_in(select(Draft.id))), execution_options={"synchronize_session": False})
+        session.commit()
     while rows := session.execute(select(Blob.id, Blob.key).where(Blob.created_at < before, _unused()).limit(_ROWS_AT_ONCE)).all():
         ids = [row.id for row in rows]
         # Asked again by the very statement that deletes: somebody may have taken one of them into use meanwhile.
@@ -520,6 +523,6 @@ def _clear_uploads_cut_off() -> None:
 
 
 def _unused() -> ColumnElement[bool]:
-    """Match blobs that no attachment, queued mail, message or set-aside mail refers to."""
-    users = (Attachment.blob_id, OutboxFile.blob_id, Message.original_blob_id, Message.html_blob_id, SetAsideMail.blob_id)
+    """Match blobs that no attachment, queued mail, message, set-aside mail or draft refers to."""
+    users = (Attachment.blob_id, OutboxFile.blob_id, Message.original_blob_id, Message.html_blob_id, SetAsideMail.blob_id, DraftFile.blob_id)
     return and_(*(Blob.id.not_in(select(column).where(column.is_not(None))) for column in users))

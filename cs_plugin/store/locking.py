@@ -105,6 +105,27 @@ def lock_thread(session: Session, scope: Scope, thread_id: int) -> Thread | None
     return None
 
 
+def standing_in(session: Session, thread_id: int) -> int:
+    """Return the thread that one has been merged into, itself where it has not been; neither is merged, nor parted, until the transaction ends.
+
+    It is for whoever writes beside a thread and changes nothing of it: such writers do not wait for each other where locks can be shared.
+    """
+    above: int | None = thread_id
+    for _step in range(MOST_MERGES):
+        thread_id = above if above is not None else thread_id
+        query = select(Thread.merged_into_id).where(Thread.id == thread_id)
+        if _dialect(session) == "sqlite":
+            # It has one lock, which is taken by writing.
+            unchanged = update(Thread).where(Thread.id == thread_id).values(version=Thread.version)
+            session.execute(unchanged, execution_options={"synchronize_session": False})
+        else:
+            query = query.with_for_update(read=True)
+        above = session.scalar(query)
+        if above is None:
+            break
+    return thread_id
+
+
 def wait_for_turn(session: Session) -> None:
     """Begin a transaction that only one process has at a time: the others wait here, and then see what this one has written."""
     # A row that is there as soon as our tables are, and that nobody else writes.

@@ -1,7 +1,7 @@
-"""What each employee has seen, has been rung for and is writing in threads that are merged, or between which messages move, and in those of an undo.
+"""What each employee has seen and has been rung for in threads that are merged, or between which messages move, and in those of an undo.
 
-Whoever had nothing new in either has nothing new in the one that is kept, and whoever had rings on. What is being written in the merged one goes on
-in the kept one, beside what was written there. A message that moves stays as new to each as it was.
+Whoever had nothing new in either has nothing new in the one that is kept, and whoever had rings on. A message that moves stays as new to each as it
+was.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from cs_plugin.store import drafts
-from cs_plugin.store.locking import insert_if_absent, locking
-from cs_plugin.store.models import Draft, Message, NoticeOpened, NoticeRung, Thread
+from cs_plugin.store.locking import insert_if_absent
+from cs_plugin.store.models import Message, NoticeOpened, NoticeRung, Thread
 from cs_plugin.store.notices import NEWS_LASTS, is_news, seen_until
 
 _QUIET = {"synchronize_session": False}
@@ -125,43 +124,3 @@ def _see(session: Session, employee_id: str, thread_id: int, until: int, now: dt
         query = query.where(NoticeOpened.seen_message_id < until)
     # The session may hold the row as it was.
     session.execute(query, execution_options={"synchronize_session": "fetch"})
-
-
-# --- What is being written --------------------------------------------------------------------------------------------------------------------------
-
-
-def join_drafts(session: Session, kept: Thread, merged: Thread, now: dt.datetime) -> dict[str, Any]:
-    """Let what is being written in a locked thread go on in the one that it is merged into; the merged one keeps its own for an undo."""
-    joined = {}
-    # Whoever writes saves beside this, and waits for nobody's lock of a thread.
-    ids = session.scalars(select(Draft.id).where(Draft.thread_id == merged.id)).all()
-    for one in session.scalars(locking(session, select(Draft).where(Draft.id.in_(ids)).order_by(Draft.id))).all():
-        if not drafts.has_words(one):
-            continue
-        there = drafts.locked(session, one.employee_id, kept.id, now)
-        earlier = [there.reply, there.note, there.details] if there.version else None
-        there.version += 1
-        there.reply, there.note, there.changed_at = _both(there.reply, one.reply), _both(there.note, one.note), now
-        there.details = drafts.put_together(there.details, one.details)
-        joined[one.employee_id] = [earlier, there.version]
-    session.flush()
-    return {"drafts": joined} if joined else {}
-
-
-def _both(one: str, other: str) -> str:
-    return "\n\n".join(part for part in (one, other) if part.strip())
-
-
-def part_drafts(session: Session, kept: Thread, before: Mapping[str, Any], now: dt.datetime) -> None:
-    """Undo that; what has been written in the kept thread meanwhile stays as it is."""
-    joined: Mapping[str, Any] = before.get("drafts", {})
-    for row in session.scalars(select(Draft).where(Draft.thread_id == kept.id)).all():
-        earlier, version = joined.get(row.employee_id, (None, None))
-        if row.version != version:
-            continue
-        if earlier is None:
-            session.delete(row)
-        else:
-            row.reply, row.note, row.version, row.changed_at = earlier[0], earlier[1], row.version + 1, now
-            row.details = drafts.put_together(earlier[2] if len(earlier) > 2 else row.details, {})
-    session.flush()

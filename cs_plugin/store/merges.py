@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from cs_plugin.rules.merging import Owner
+from cs_plugin.rules.merging import MOVED_BY_HAND, Owner
 from cs_plugin.rules.status import Folder
 from cs_plugin.store.locking import MOST_MERGES, lock_threads, locking
 from cs_plugin.store.models import Merge, Message, OutboxItem, SearchText, SurveyAnswer, Thread, ThreadAlias
@@ -74,6 +74,44 @@ def lock_lines(session: Session, scope: Scope, thread_ids: Collection[int]) -> M
         if not above:
             return locked
         wanted |= above
+
+
+def stands_in(session: Session, scope: Scope, thread_id: int, message_id: int) -> int | None:
+    """Return the thread of the scope in which a message stands that has stood in this one; None where it has not, or is not there.
+
+    It has where threads were merged, or messages moved, between the two, whether or not that was undone since.
+    """
+    if not can_be_id(thread_id) or not can_be_id(message_id):
+        return None
+    now = session.scalar(select(Message.thread_id).where(Message.id == message_id, scope.covers(Message.shop_id)))
+    return now if now is not None and thread_id in _connected(session, now) else None
+
+
+def homes_of(session: Session, message: Message) -> set[int]:
+    """Return the thread to which a message belongs, and those to which it belonged before it was moved by hand."""
+    found, latest = {message.home_thread_id}, {message.home_thread_id}
+    key = str(message.id)
+    for _time in range(MOST_MERGES):
+        if message.matched_by != MOVED_BY_HAND or not latest:
+            break
+        into = Merge.kept_thread_id.in_(sorted(latest)), Merge.undone_at.is_(None)
+        taken = [before.get("messages", {}).get(key) for before in session.scalars(select(Merge.before).where(*into))]
+        latest = {one[0] for one in taken if one is not None} - found
+        found |= latest
+    return found
+
+
+def _connected(session: Session, thread_id: int) -> set[int]:
+    """Return a thread and all between which and it threads were ever merged, or messages moved."""
+    found, latest = {thread_id}, {thread_id}
+    for _time in range(MOST_MERGES):
+        if not latest:
+            break
+        touching = or_(Merge.kept_thread_id.in_(sorted(latest)), Merge.merged_thread_id.in_(sorted(latest)))
+        rows = session.execute(select(Merge.kept_thread_id, Merge.merged_thread_id).where(touching)).all()
+        latest = {one for row in rows for one in row} - found
+        found |= latest
+    return found
 
 
 def top_of(locked: Mapping[int, Thread], thread_id: int) -> Thread | None:

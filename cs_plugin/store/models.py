@@ -927,7 +927,8 @@ class Draft(Base):
     """An answer or a note that is being written, per employee and thread."""
 
     __tablename__ = "cs_draft"
-    indexes = (UniqueConstraint("employee_id", "thread_id"),)
+    # By its thread a merge finds all that is written in it, and locks nothing else.
+    indexes = (UniqueConstraint("employee_id", "thread_id"), Index("ix_cs_draft_thread", "thread_id"))
 
     id: Mapped[int] = _id()
     employee_id: Mapped[str] = mapped_column(HostId)
@@ -937,6 +938,17 @@ class Draft(Base):
     note: Mapped[str] = mapped_column(LongText, default="")
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     changed_at: Mapped[dt.datetime] = _moment()
+
+
+class DraftFile(Base):
+    """A file that a draft names, and that stays for as long as it does."""
+
+    __tablename__ = "cs_draft_file"
+    indexes = (UniqueConstraint("draft_id", "blob_id"), Index("ix_cs_draft_file_blob", "blob_id"))
+
+    id: Mapped[int] = _id()
+    draft_id: Mapped[int] = mapped_column(Id)
+    blob_id: Mapped[int] = mapped_column(Id)
 
 
 class SavedView(Base):

@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from cs_plugin.rules.inquiry import AuthorKind
+from cs_plugin.rules.merging import is_one_customer
 from cs_plugin.rules.opinions import KeptOpinion, Opinion
 from cs_plugin.rules.signing import Signer, TagKind, read_tag
 from cs_plugin.rules.status import Folder
+from cs_plugin.store import merges
 from cs_plugin.store.locking import insert_if_absent, locking
 from cs_plugin.store.models import Message, SurveyAnswer, Thread
 from cs_plugin.store.scope import Scope
@@ -36,16 +38,23 @@ def asked_with(session: Session, signer: Signer, token: str, now: dt.datetime) -
 def still_asked(session: Session, signer: Signer, token: str, thread: Thread | None, message: Message | None) -> bool:
     """Say whether a question's token holds for an answer and its thread as they are now.
 
-    It was signed for the thread that the answer was written in, which may have been merged into this one since.
+    It was signed for the thread that the answer was written in, from which it may have been moved by hand, and which may have been merged into this
+    one since; it holds for that thread's customer alone.
     """
     tag = read_tag(token)
-    home = aliased(Thread)
-    moved = message is not None and thread is not None and message.home_thread_id != thread.id
-    nonce = session.scalar(select(home.token_nonce).where(home.id == message.home_thread_id)) if moved and message is not None else None
-    # Both are tried, whatever the first one says: how long it takes tells nothing.
-    nonces = (nonce or "none", thread.token_nonce if thread is not None else "none")
-    good = tag is not None and True in {signer.verify(TagKind.QUESTION, tag, one) for one in nonces}
+    signed_for = _signed_for(session, thread, message) if message is not None and thread is not None else []
+    # All are tried, whatever the first one says: how long it takes tells nothing.
+    nonces = {"none", *(one.token_nonce for one in signed_for)}
+    good = tag is not None and True in {signer.verify(TagKind.QUESTION, tag, one) for one in sorted(nonces)}
     return good and thread is not None and thread.folder is Folder.LIST
+
+
+def _signed_for(session: Session, thread: Thread, message: Message) -> list[Thread]:
+    """Return the threads of this one's customer in which an answer has its home, or had it before it was moved by hand; and this one itself."""
+    homes = merges.homes_of(session, message)
+    others = session.scalars(select(Thread).where(Thread.id.in_(sorted(homes - {thread.id})))).all()
+    whose = merges.owner_of(thread)
+    return [thread, *(one for one in others if is_one_customer(merges.owner_of(one), whose))]
 
 
 def opinion_on(session: Session, message: Message) -> KeptOpinion | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cs_plugin.errors import RefusedQueryError
 from cs_plugin.i18n import marked as _
+from cs_plugin.store.models import Delivery
 from cs_plugin.store.sql_views import COLUMNS, FUNCTIONS, HIDDEN, INDEXES, columns_of
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _checked(text: str, language: str, most_rows: int) -> Checked:
     tree = _tree(text, dialect)
     checker = _Checker(language)
     checker.check(tree)
-    tree = _bounded(_without_stars(tree), most_rows)
+    tree = _bounded(_without_unreleased(_without_stars(tree)), most_rows)
     return Checked(tree.sql(dialect, comments=False, unsupported_level=_raise_at_once()), frozenset(checker.given))
 
 
@@ -337,6 +338,27 @@ def _without_stars(tree: exp.Expression) -> exp.Expression:
             joins, alias = table.args.get("joins"), table.alias or table.name
             named = exp.TableAlias(this=exp.to_identifier(alias))
             table.replace(exp.Subquery(this=chosen.from_(exp.to_table(table.name)), alias=named, joins=joins))
+    return tree
+
+
+def _without_unreleased(tree: exp.Expression) -> exp.Expression:
+    """Let the views of messages and of their files hold no reply that is not released yet: it counts nowhere until then."""
+    from sqlglot import exp
+
+    held = exp.column("delivery").eq(exp.Literal.string(Delivery.HELD.value))
+    messages = exp.Select(expressions=[exp.column("id")]).from_(exp.to_table("cs_message")).where(held)
+    released: Mapping[str, exp.Expression] = {
+        "cs_message": exp.not_(held.copy()),
+        "cs_attachment": exp.not_(exp.In(this=exp.column("message_id"), query=exp.Subquery(this=messages))),
+    }
+    for table in list(tree.find_all(exp.Table)):
+        clause = released.get(table.name.lower())
+        if clause is None:
+            continue
+        chosen = exp.Select(expressions=[exp.column(name) for name in columns_of(table.name.lower())])
+        joins, alias = table.args.get("joins"), table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
+        plain = exp.to_table(table.name.lower())
+        table.replace(exp.Subquery(this=chosen.from_(plain).where(clause.copy()), alias=alias, joins=joins))
     return tree
 
 

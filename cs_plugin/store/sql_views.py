@@ -37,7 +37,7 @@ VIEWS: tuple[View, ...] = (
     ),
     View(
         "cs_message",
-        _("Messages and private notes"),
+        _("Messages and private notes, without replies that are not released yet"),
         (
             "id", "thread_id", "home_thread_id", "shop_id", "author_kind", "author_id", "author_name", "author_address", "private", "channel",
             "product_id", "product_name", "subject", "text", "preview", "language", "delivery", "delivered_at", "released_at", "response_seconds",

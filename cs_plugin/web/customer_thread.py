@@ -24,9 +24,11 @@ from cs_plugin.rules.status import Folder
 from cs_plugin.store.employees import employees_by_id
 from cs_plugin.store.files import attachment_of
 from cs_plugin.store.locking import let_go
+from cs_plugin.store.merges import stands_in
 from cs_plugin.store.models import Attachment, Blob, Message, Thread
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.reopening import beside, neighbours
+from cs_plugin.store.scope import Scope
 from cs_plugin.store.threads import public_message, public_messages
 from cs_plugin.web import contact_form, taking
 from cs_plugin.web.downloads import FileGoneError, send_attachment
@@ -199,13 +201,21 @@ def _author(message: Message, employees: Mapping[str, Employee], options: Option
     return name_for_customers(options, known, shop.name)
 
 
-def file_shown(here: Visit, found: Thread | None, message: str, attachment: str) -> tuple[Attachment, Blob] | None:
-    """Return a file of a message that the customer of this thread sees; None for any other, and where there is no thread."""
+def file_shown(
+    here: Visit, found: Thread | None, message: str, attachment: str, theirs: Callable[[int], Thread | None]
+) -> tuple[Attachment, Blob] | None:
+    """Return a file of a message that the customer of this thread sees; None for any other, and where there is no thread.
+
+    A message that has stood in it, and stands in another one now, is shown where that is among `theirs`: the threads that whoever asks may read.
+    """
     message_id, attachment_id = number_in(message), number_in(attachment)
     if found is None or found.folder is Folder.BIN or message_id is None or attachment_id is None:
         return None
     database = here.desk.session()
-    shown = public_message(database, found.id, message_id, here.now)
+    now = stands_in(database, Scope(frozenset({found.shop_id})), found.id, message_id)
+    other = theirs(now) if now is not None and now != found.id else None
+    thread = other if other is not None and other.folder is not Folder.BIN else found
+    shown = public_message(database, thread.id, message_id, here.now)
     return attachment_of(database, shown.id, attachment_id) if shown is not None else None
 
 

@@ -13,6 +13,7 @@ from cs_plugin.rules.signing import TagKind
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.matching import linked_thread
 from cs_plugin.store.models import Thread
+from cs_plugin.store.reopening import beside
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.web import customer_thread, floods
 from cs_plugin.web.customer_thread import Door
@@ -38,7 +39,12 @@ def file(token: str, message: str, attachment: str) -> ResponseReturnValue:
     flooded = floods.guessing(token)
     if flooded is not None:
         return customer_thread.too_many(here, flooded)
-    return customer_thread.send(here, customer_thread.file_shown(here, _opened_by(here, token), message, attachment))
+    found = _opened_by(here, token)
+
+    def theirs(other_id: int) -> Thread | None:
+        return beside(here.desk.session(), found.id, other_id) if found is not None else None
+
+    return customer_thread.send(here, customer_thread.file_shown(here, found, message, attachment, theirs))
 
 
 def _opened_by(here: Visit, token: str) -> Thread | None:

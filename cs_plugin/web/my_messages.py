@@ -89,8 +89,15 @@ def my_thread(thread_id: str) -> ResponseReturnValue:
 def my_file(thread_id: str, message: str, attachment: str) -> ResponseReturnValue:
     """Send a file of a message that their thread shows."""
     here = visit()
-    found = _theirs(here, here.customer, thread_id) if here.customer is not None else None
-    return customer_thread.send(here, customer_thread.file_shown(here, found, message, attachment))
+    customer = here.customer
+    if customer is None:
+        return customer_thread.nothing_there(here)
+    found = _theirs(here, customer, thread_id)
+
+    def theirs(other_id: int) -> Thread | None:
+        return thread_of_customer(here.desk.session(), customer.id, other_id)
+
+    return customer_thread.send(here, customer_thread.file_shown(here, found, message, attachment, theirs))
 
 
 def embedded() -> Markup:

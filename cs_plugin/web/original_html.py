@@ -10,7 +10,7 @@ import base64
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from flask import Response, abort, current_app, request
+from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from markupsafe import Markup
@@ -21,9 +21,8 @@ from cs_plugin.rules.permissions import Permission
 from cs_plugin.store.files import FileStore
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.mail_html import KeptHtml, KeptPicture, html_of
-from cs_plugin.web.desk_view import DeskView
 from cs_plugin.web.reading import page_words
-from cs_plugin.web.thread_page import number_of
+from cs_plugin.web.thread_page import ThreadPages, number_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ _SANDBOX = "sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors
 _POLICY = "default-src 'none'; img-src {images}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-class OriginalPages(DeskView):
+class OriginalPages(ThreadPages):
     """The HTML of a message, beside the pages of its thread."""
 
     @expose("/<thread_id>/messages/<message_id>/html")
@@ -50,7 +49,7 @@ class OriginalPages(DeskView):
         kept = html_of(session, here.granted, number_of(thread_id), number_of(message_id))
         let_go(session)
         if kept is None:
-            abort(404)
+            return self._where_it_stands(number_of(thread_id), number_of(message_id))
         remote = request.args.get("pictures") == "all"
         html, left_out = _read(here.desk.files, kept, remote=remote, keys=here.grants.allow(Permission.REPLY, kept.shop_id))
         policy = _POLICY.format(images="data: https:" if remote else "data:")

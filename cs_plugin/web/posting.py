@@ -38,6 +38,8 @@ _MOST_TOLD = 20   # files that are named one by one
 _MOST_BROUGHT_BACK = 100   # references that are looked at: more than any message may have files
 # Bytes that no message refers to are swept after a day (`flask cs sweep`); a form never offers to send what may be gone.
 FILES_LAST = dt.timedelta(hours=20)
+# A draft holds the files of an employee's form for longer, and its page stands open for days.
+_FILES_OF_DRAFTS_LAST = dt.timedelta(days=7)
 _CHOOSE_AGAIN = _("This file is no longer there: please choose it again.")
 _FORM, _FILE = "form", "kept file"
 
@@ -144,7 +146,8 @@ def read_posting(desk: Mounted, limits: UploadLimits, now: dt.datetime, *, of_em
     chosen = [upload for upload in uploads if upload.filename]
     may_leave = not expired or _may_leave_files(key, limits, now, of_employee=of_employee)
     may_leave = may_leave and (of_employee or not chosen or floods.keeps_files())
-    kept, errors = _keep_files(desk, fields.getlist("kept_file"), chosen if may_leave else [], limits, now)
+    lasts = _FILES_OF_DRAFTS_LAST if of_employee else FILES_LAST
+    kept, errors = _keep_files(desk, fields.getlist("kept_file"), chosen if may_leave else [], limits, now, lasts=lasts)
     if not may_leave:
         errors = (*errors, *(FileError(InvalidInputError("file", _CHOOSE_AGAIN), file_name(one.filename or "")) for one in chosen[:_MOST_TOLD]))
     return Posting(fields, kept, errors, key, expired)
@@ -169,9 +172,15 @@ def _oversized(desk: Mounted, limits: UploadLimits, now: dt.datetime) -> Posting
 
 
 def _keep_files(
-    desk: Mounted, references: Sequence[str], uploads: Sequence[FileStorage], limits: UploadLimits, now: dt.datetime
+    desk: Mounted,
+    references: Sequence[str],
+    uploads: Sequence[FileStorage],
+    limits: UploadLimits,
+    now: dt.datetime,
+    *,
+    lasts: dt.timedelta = FILES_LAST,
 ) -> tuple[tuple[KeptFile, ...], tuple[FileError, ...]]:
-    kept, errors = _brought_back(desk, references, now)
+    kept, errors = _brought_back(desk, references, now, lasts)
     chosen = [upload for upload in uploads if upload.filename]
     if (kept or chosen) and not limits.most:
         return (), (FileError(InvalidInputError("file", _("Files cannot be attached here."))),)
@@ -205,7 +214,9 @@ def _kept_file(file: StoredFile, now: dt.datetime) -> KeptFile:
     return KeptFile(file, seal(_FILE, value, now))
 
 
-def _brought_back(desk: Mounted, references: Sequence[str], now: dt.datetime) -> tuple[list[KeptFile], list[FileError]]:
+def _brought_back(
+    desk: Mounted, references: Sequence[str], now: dt.datetime, lasts: dt.timedelta = FILES_LAST
+) -> tuple[list[KeptFile], list[FileError]]:
     """Return the files that an earlier post of this form has left, each once; those that are gone are told, never passed over."""
     kept: dict[str, KeptFile] = {}
     errors: list[FileError] = []
@@ -215,11 +226,18 @@ def _brought_back(desk: Mounted, references: Sequence[str], now: dt.datetime) ->
         if found is None:
             continue
         name, content_type, size, sha256, key = found.value
-        if now - found.at > FILES_LAST or not _is_there(desk, key):
+        if now - found.at > lasts or not _is_there(desk, key):
             errors.append(FileError(InvalidInputError("file", _CHOOSE_AGAIN), name))
         else:
             kept[key] = KeptFile(StoredFile(name, content_type, size, bytes.fromhex(sha256), key), reference)
     return list(kept.values()), errors
+
+
+def files_named(references: Sequence[str]) -> list[StoredFile]:
+    """Return the files under these references, each once, whether or not they are still there: what is not our seal is passed over."""
+    found = (open_seal(_FILE, one) for one in references[:_MOST_BROUGHT_BACK])
+    named = {one.value[4]: one.value for one in found if one is not None}
+    return [StoredFile(name, kind, size, bytes.fromhex(sha256), key) for name, kind, size, sha256, key in named.values()]
 
 
 def bring_back(desk: Mounted, references: Sequence[str], now: dt.datetime) -> tuple[tuple[KeptFile, ...], tuple[FileError, ...]]:

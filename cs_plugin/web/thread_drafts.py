@@ -17,7 +17,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import clean_line, clean_text
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import Shop
-from cs_plugin.store.drafts import Kept, Writing
+from cs_plugin.store.drafts import Kept
 from cs_plugin.web import draft_box
 from cs_plugin.web.answer_form import LONGEST_CC, form_of
 from cs_plugin.web.desk_view import guarded
@@ -50,7 +50,7 @@ class ThreadDrafts(ThreadPages):
         """Keep what stands in the answer box, or discard the draft."""
         number = number_of(thread_id)
         if by_script():
-            return self._kept_for_script(number)
+            return self._files_for_script(number) if "files" in request.args else self._kept_for_script(number)
         shop = guarded(lambda: self._shop(number, Permission.REPLY))
         return self._kept_for_form(number, shop)
 
@@ -74,10 +74,33 @@ class ThreadDrafts(ThreadPages):
             return self._as_json(200)
         texts = clean_text(fields.get("text", "")), clean_text(fields.get("note", ""))
         writing = draft_box.scripted_writing(texts, clean_line(fields.get("cc", "").replace("\n", ","), LONGEST_CC))
-        box, became = draft_box.keep(here, *self._placed(number, writing), overwrites=fields.get("draft") == "overwrite")
+        box, became = draft_box.keep(here, number, writing, overwrites=fields.get("draft") == "overwrite")
         if became is Kept.NEWER:
             return self._as_json(409, version=box.version, at=self._at(box))
         return self._as_json(200, version=box.version, said=self._saved_words(box), sent=became is Kept.SENT)
+
+    def _files_for_script(self, number: int) -> ResponseReturnValue:
+        """Keep files as they are chosen, and return the references under which the form, and with it the draft, names them."""
+        here = self.here
+        try:
+            limits = self._limits(self._shop(number, Permission.REPLY))
+            genuine = form_is_genuine(limits, lasts=LASTS)
+        except (NotFoundError, NotPermittedError):
+            return self._as_json(404)
+        except (RequestEntityTooLarge, LengthRequired):
+            return self._as_json(413, said=self.say(_("The file is too large.")))
+        if not genuine:
+            return self._as_json(400)
+        if request.form.get("employee", "") != here.actor().employee.id:
+            return self._as_json(403)
+        if not draft_box.has_room(here, request.content_length or 0):
+            return self._as_json(413, said=self.say(_("Your drafts hold too many files: send or discard some of them first.")))
+        posting = read_posting(here.desk, limits, here.now, of_employee=True)
+        before = set(posting.fields.getlist("kept_file"))
+        new = [one for one in posting.kept if one.reference not in before]
+        shown = [{"reference": one.reference, "name": one.file.name} for one in new]
+        wrong = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in file_sentences(posting, self.say))
+        return self._as_json(200, kept=shown, said=wrong)
 
     def _as_json(self, code: int, **words: Any) -> ResponseReturnValue:
         answer = jsonify(token=csrf_token(), **words)
@@ -107,20 +130,11 @@ class ThreadDrafts(ThreadPages):
             draft_box.discard(here, number)
             say_good(self.say(_("The draft was discarded.")))
             return redirect(self._url(number), 303)
-        if not wrong:
-            # Only here: of a post that was too large nothing more is read.
-            place = self._placed(number, draft_box.posted_writing(form))
-            if draft_box.keep(here, *place, overwrites=action == "overwrite")[1] is not Kept.NEWER:
-                return redirect(self._url(number), 303)
+        # Only then: of a post that was too large nothing more is read.
+        overwrites = action == "overwrite"
+        if not wrong and draft_box.keep(here, number, draft_box.posted_writing(form), overwrites=overwrites)[1] is not Kept.NEWER:
+            return redirect(self._url(number), 303)
         return self._opened(number, form=replace(form, errors=wrong), code=413 if posting.too_large else 422 if wrong else 409)
-
-    def _placed(self, number: int, writing: Writing) -> tuple[int, Writing]:
-        """Return the thread in which what a page of a thread holds is kept, and what is kept of it there.
-
-        A page of a thread that has been merged knows nothing of the draft in the kept one, into which its own went.
-        """
-        kept = self._kept_instead(number)
-        return (number, writing) if kept == number else (kept, replace(writing, version=0))
 
     # --- Without a sign-in ----------------------------------------------------------------------------------------------------------------------
 

@@ -69,19 +69,20 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
 
     @expose("/<thread_id>/files/<message_id>/<attachment_id>")
     def thread_file(self, thread_id: str, message_id: str, attachment_id: str) -> ResponseReturnValue:
-        """Send a file of a message."""
+        """Send a file of a message; what opens the conversation as its customer stands in it only for whoever may answer."""
         here, session = self.here, self.here.desk.session()
         message_number = number_of(message_id)
         # The newest message up to that id is that very message, where this thread has it.
         found = threads.messages(session, here.granted, number_of(thread_id), newest=1, before=message_number + 1)
         row = attachment_of(session, message_number, number_of(attachment_id)) if found and found[0].id == message_number else None
         if row is None:
-            abort(404)
+            return self._where_it_stands(number_of(thread_id), message_number)
         for one in row:
             session.expunge(one)
+        keys = here.grants.allow(Permission.REPLY, found[0].shop_id)
         let_go(session)
         try:
-            return send_attachment(here.desk, *row)
+            return send_attachment(here.desk, *row, keys=keys)
         except FileGoneError:
             return self.page("file_gone.html", name=row[0].name, back=url_for(".thread_page", thread_id=number_of(thread_id))), 404
 
@@ -92,7 +93,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         scope = Scope(here.grants.shops(Permission.REPLY))
         blob = original_of(session, scope, number_of(thread_id), number_of(message_id))
         if blob is None:
-            abort(404)
+            return self._where_it_stands(number_of(thread_id), number_of(message_id))
         session.expunge(blob)
         let_go(session)
         name = f"{number_of(thread_id)}-{number_of(message_id)}.eml"
@@ -100,6 +101,17 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return send_original(here.desk, blob, name)
         except FileGoneError:
             return self.page("file_gone.html", name=name, back=url_for(".thread_page", thread_id=number_of(thread_id))), 404
+
+    def _where_it_stands(self, number: int, message_number: int) -> ResponseReturnValue:
+        """Lead from what belongs to a message to where that stands now, if threads were merged or it was moved; nothing else is there."""
+        session = self.here.desk.session()
+        now = merges.stands_in(session, self.here.granted, number, message_number)
+        let_go(session)
+        if now is None or now == number:
+            abort(404)
+        # Whether they may have it is asked there.
+        pictures = {"pictures": request.args["pictures"]} if "pictures" in request.args else {}
+        return redirect(_address((request.endpoint or "").rpartition(".")[2], {**pictures, **(request.view_args or {}), "thread_id": now}))
 
     @expose("/unanswered")
     def next_unanswered(self) -> ResponseReturnValue:
@@ -271,7 +283,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         except NewerMessagesError:
             return self._opened(number, form=replace(form, held=True), code=409)
         # What was sent from the page of a thread that has been merged meanwhile stands in the kept one.
-        return self._sent(self._kept_instead(number), form, came)
+        return self._sent(self._kept_instead(number), form, came, page=number)
 
     def _with_values(self, number: int, form: AnswerForm) -> AnswerForm:
         """Return an answer with the values of its variables. Raise InvalidInputError where one has none."""
@@ -299,7 +311,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             wrong["file"] = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in file_sentences(posting, self.say))
         return wrong
 
-    def _sent(self, number: int, form: AnswerForm, came: Came) -> ResponseReturnValue:
+    def _sent(self, number: int, form: AnswerForm, came: Came, *, page: int) -> ResponseReturnValue:
         noted = form.then == NOTE
         self._say_what_came(number, came, noted=noted)
         other = form.text if noted else form.note
@@ -310,7 +322,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         key = FormKey.new(self.here.now)
         reply = AnswerForm(key, text=form.text, cc=form.cc, quotes=form.quotes, way=form.way, chosen_at=form.chosen_at)
         left = reply if noted else AnswerForm(key, note=form.note, noting=True)
-        return self._opened(number, left=left)
+        return self._opened(number, left=left, page=page)
 
     def _say_what_came(self, number: int, came: Came, *, noted: bool) -> None:
         here = self.here
@@ -343,8 +355,12 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         forward: ForwardForm | None = None,
         problem: dict[str, str] | None = None,
         code: int = 422,
+        page: int | None = None,
     ) -> ResponseReturnValue:
-        """Show the thread: as it is; with the answer box as it was posted (`form`) or what is left in it (`left`); or with a `problem` at a field."""
+        """Show the thread: as it is; with the answer box as it was posted (`form`) or what is left in it (`left`); or with a `problem` at a field.
+
+        `page` is the thread on whose page it was posted, where that has been merged into this one.
+        """
         here = self.here
         refused = form is not None or problem is not None
         # What was posted is shown again wherever the employee may see the thread, also outside the context.
@@ -362,7 +378,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             if not refused:
                 say_good(self.say(_("Thread #%(number)s was merged into this one."), number=number))
                 return redirect(self._url(kept), 303)
-            return self._opened(kept, form=form, forward=forward, problem=problem, code=code)
+            return self._opened(kept, form=form, forward=forward, problem=problem, code=code, page=page or number)
         presence.arrive(here, number, around)
         if request.method == "GET" and sheet.shows_newest:
             thread_opened(here, number, sheet.newest_id)
@@ -374,11 +390,11 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return redirect(self._url(number), 303)
         posted = form.with_predefined(sheet.offered, sheet.beginning) if form else left
         draft, left_off = draft_box.beside(here, number, self.say) if not posted else (
-            draft_box.beside_posted(here, number, posted, sheet.beginning, UploadLimits.of(sheet.options)), None
+            draft_box.beside_posted(here, number, posted, sheet.beginning, UploadLimits.of(sheet.options), page=page or number), None
         )
         answer = posted if posted and form else _fresh(sheet, left or self._left_off(left_off))
-        page = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {}, around=around, draft=draft)
-        return page, code if refused else 200
+        drawn = self._drawn(sheet, block, answer, forward or ForwardForm(FormKey.new(here.now)), problem or {}, around=around, draft=draft)
+        return drawn, code if refused else 200
 
     def _left_off(self, kept: AnswerForm | None) -> AnswerForm:
         """Return the answer box as the employee has left it, which may be empty."""

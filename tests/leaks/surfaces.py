@@ -975,6 +975,10 @@ READERS: Mapping[str, Reader] = {
     "suggested": Reader(
         merges, "thread", lambda session, scope, world: _each(world, "thread", lambda one: one in _suggested(session, scope, one)), _listed
     ),
+    "stands_in": Reader(
+        merges, "file",
+        lambda session, scope, world: {one.id for one in world.of("file") if merges.stands_in(session, scope, one.thread, one.message)},
+    ),
     "merges_among": Reader(merges, "thread", lambda session, scope, world: _merged(session, scope, world)),
     "merge_named": Reader(merges, "thread", lambda session, scope, world: _merged_one_by_one(session, scope, world)),
     "count_set_aside": Reader(settling, "aside", lambda session, scope, _world: settling.count_set_aside(session, scope, 99)),

@@ -1,4 +1,5 @@
 // Files of an answer: chosen, dropped or pasted, they stand as chips that can be taken away again; what is too large is told before it is sent.
+// Each goes to the server as it is chosen, and the draft names it; one that cannot stays here, and goes with the form.
 // It also says who gets copies while they are typed. Without it the plain file field does the same when the form is sent.
 (() => {
   "use strict";
@@ -14,11 +15,14 @@
     if (!input) return;
     answer.classList.add("cs-has-script");
     const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3)).toLocaleString(document.documentElement.lang || undefined)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-    let chosen = [], pasted = 0;
-    const add = (some) => { chosen = [...chosen, ...some]; keep(); };
+    // Those that the server has are named by a box in the form; it is no longer ticked where the draft was discarded.
+    let chosen = [], pasted = 0, sending = Promise.resolve();
+    const boxes = new Map(), here = (file) => !boxes.has(file) || boxes.get(file).checked;
+    const add = (some) => { chosen = [...chosen, ...some]; keep(); sendRest(); };
+    const sendRest = () => chosen.forEach((file) => { if (!boxes.has(file)) sending = sending.then(() => send(file)); });
     const keep = () => {
       const basket = new DataTransfer();
-      chosen.forEach((file) => basket.items.add(file));
+      chosen.filter((file) => !boxes.has(file)).forEach((file) => basket.items.add(file));
       input.files = basket.files;
       draw();
       const fault = wrong();
@@ -37,19 +41,46 @@
         away.className = "cs-file-away";
         away.setAttribute("aria-label", answer.dataset.remove.replace("%(name)s", () => file.name));
         away.innerHTML = '<svg aria-hidden="true"><use href="#cs-i-cross"/></svg>';
-        away.addEventListener("click", () => { chosen.splice(place, 1); keep(); input.focus(); });
+        away.addEventListener("click", () => { chosen.splice(place, 1); keep(); input.focus(); told(); sendRest(); });
         chip.append(name, weight, away);
+        if (boxes.has(file)) chip.append(boxes.get(file));
         shelf.append(chip);
       });
       input.setCustomValidity(wrong());
     };
+    const told = () => answer.dispatchEvent(new Event("change"));
+    const send = async (file) => {
+      const place = answer.querySelector("[data-draft-files]");
+      if (!place || boxes.has(file) || !chosen.includes(file) || wrong()) return;
+      const once = async () => {
+        const data = new FormData();
+        ["csrf_token", "post_key", "employee"].forEach((name) => data.set(name, answer.elements.namedItem(name).value));
+        all("[name=kept_file]:checked", shelf).forEach((box) => data.append("kept_file", box.value));
+        data.set("file", file);
+        const got = await fetch(place.dataset.draftFiles, { method: "POST", body: data, headers: { Accept: "application/json" }, credentials: "same-origin", redirect: "manual" });
+        const json = (got.headers.get("Content-Type") ?? "").startsWith("application/json") ? await got.json() : null;
+        if (json?.token) document.querySelectorAll('input[name="csrf_token"]').forEach((one) => (one.value = json.token));
+        return [got, json];
+      };
+      try {
+        let [got, json] = await once();
+        if (got.status === 400 && json?.token) [got, json] = await once();
+        // What is wrong with it the server says again when the form is sent.
+        if (!got.ok || !json?.kept?.length || !chosen.includes(file)) return;
+        const box = document.createElement("input");
+        Object.assign(box, { type: "checkbox", name: "kept_file", value: json.kept[0].reference, checked: true, hidden: true });
+        boxes.set(file, box);
+        keep();
+        told();
+      } catch { /* it stays here, and goes with the form */ }
+    };
     const wrong = () => {
       const { most, each, together, tooLarge, tooMany } = answer.dataset;
-      const kept = all("[name=kept_file]:checked", shelf).length;
-      if (chosen.length + kept > Number(most)) return tooMany;
-      const large = chosen.find((file) => file.size > Number(each));
+      const some = chosen.filter(here), kept = all("label [name=kept_file]:checked", shelf).length;
+      if (some.length + kept > Number(most)) return tooMany;
+      const large = some.find((file) => file.size > Number(each));
       if (large) return `${large.name}: ${tooLarge}`;
-      return chosen.reduce((sum, file) => sum + file.size, 0) > Number(together) ? tooLarge : "";
+      return some.reduce((sum, file) => sum + file.size, 0) > Number(together) ? tooLarge : "";
     };
     input.addEventListener("change", () => add([...input.files]));
     answer.addEventListener("submit", (event) => {

@@ -8,7 +8,7 @@
   const text = document.getElementById("cs-text"), note = document.getElementById("cs-note"), cc = document.getElementById("cs-cc");
   const words = place.querySelector("[data-draft-words]"), discard = place.querySelector("[data-draft-discard]"), told = form.querySelector("[data-draft-told]");
   const address = place.dataset.draft, here = `cs-draft-${place.dataset.employee}-${place.dataset.thread}`, me = place.dataset.form;
-  let saved = snapshot(), timer = null, since = 0, turn = 0, saving = null, leaving = false, held = "", undo = null, newest = 0;
+  let saved = snapshot(), timer = null, since = 0, turn = Number(place.dataset.turn) || 0, saving = null, leaving = false, held = "", undo = null, newest = 0;
 
   // Removed, not hidden: what is hidden is still in the way of whoever walks through the form.
   place.querySelector("[data-draft-save]").remove();
