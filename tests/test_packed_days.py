@@ -284,7 +284,7 @@ def test_messages_of_packed_days_are_not_read(store: Store) -> None:
     engine = store.desk.sessions.kw["bind"]
     event.listen(engine, "before_cursor_execute", listen)
     try:
-        found = look(store, lambda session: reported(session, store, last_days(store, 300), dt.UTC, EVERYTHING))
+        found = look(store, lambda session: reported(session, store, last_days(store, 101), dt.UTC, EVERYTHING))
     finally:
         event.remove(engine, "before_cursor_execute", listen)
     assert found.whole.customer_messages == len(said)

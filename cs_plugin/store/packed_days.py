@@ -259,9 +259,9 @@ def _changes_queries(scope: Scope, chosen: _Chosen) -> _Changes:
     events = select(ThreadEvent.thread_id, ThreadEvent.details).join(Thread, Thread.id == ThreadEvent.thread_id).where(ThreadEvent.kind == "status")
     changed = select(ThreadEvent.thread_id, Thread.shop_id, Seconds(ThreadEvent.created_at), ThreadEvent.details)
     changed = changed.join(Thread, Thread.id == ThreadEvent.thread_id).where(ThreadEvent.kind == "status", listed)
-    begun: Select[Any] = select(Thread.id, Thread.shop_id, Seconds(Thread.created_at), Thread.status).where(began)
+    begun: list[Any] = [Thread.id, Thread.shop_id, Seconds(Thread.created_at), Thread.status]
     return _Changes(
-        begun,
+        select(*begun).where(began),
         events.where(began).order_by(ThreadEvent.thread_id, ThreadEvent.id),
         changed.where(chosen(ThreadEvent.created_at, ThreadEvent.thread_id)),
     )
