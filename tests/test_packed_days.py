@@ -262,7 +262,7 @@ def test_reindex_packs_anew_what_was_written_past_the_desk(store: Store) -> None
     do(store, lambda bench: bench.session.execute(update(Thread).where(Thread.id == one).values(folder=Folder.SPAM)))
     assert both_ways(store, last_days(store))[0].whole.customer_messages == 1
     done = store.app.test_cli_runner().invoke(args=["cs", "reindex"])
-    assert "figures of 1 days" in done.output
+    assert "figures of 1 finished days" in done.output
     assert both_ways(store, last_days(store))[0].whole.customer_messages == 0
     assert "Figures and lists are counted right." in store.app.test_cli_runner().invoke(args=["cs", "reindex"]).output
 

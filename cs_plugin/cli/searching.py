@@ -45,7 +45,7 @@ def reindex(*, after: int) -> None:
     said = [
         *(["figures"] if figures else []),
         *([f"lists of {ranges * totals.SIZE} threads"] if ranges else []),
-        *([f"figures of {days} days"] if days else []),
+        *([f"figures of {days} finished days"] if days else []),
     ]
     click.echo(f"Counted anew: {' and '.join(said)}." if said else "Figures and lists are counted right.")
 
