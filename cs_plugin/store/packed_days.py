@@ -30,7 +30,7 @@ from cs_plugin.store.packing import EIGHT, FOUR, FRACTIONS, ONE, pack, unpack
 from cs_plugin.store.scope import EVERYTHING, Scope
 
 MANY_MARKS = 2_000   # so many call for it before the day is over: each is read from the tables by whoever looks
-_MARKS = 2_000       # marks that are settled together
+_MARKS = 20_000      # marks that are settled together: after an import they are those of few days
 _IDS = 1_000         # ids in one statement
 _ROWS = 200          # packed shops that are fetched together
 _HIDDEN = (Folder.SPAM, Folder.BIN)
@@ -456,10 +456,10 @@ def marked(session: Session) -> Marked | None:
     return Marked([row.id for row in rows], sorted(days & set(packed(session)), reverse=True), len(rows) == _MARKS)
 
 
-def settle(session: Session, marks: Sequence[int]) -> None:
-    """Take marks away whose days have been packed since they were read."""
-    for start in range(0, len(marks), _IDS):
-        session.execute(delete(PackMark).where(PackMark.id.in_(marks[start : start + _IDS])), execution_options=_QUIET)
+def settle(session: Session, marks: Sequence[int]) -> Sequence[int]:
+    """Take some marks away whose days have been packed since they were read, and return those that are left."""
+    session.execute(delete(PackMark).where(PackMark.id.in_(marks[:_IDS])), execution_options=_QUIET)
+    return marks[_IDS:]
 
 
 def keep_days(session: Session, thread_ids: Collection[int]) -> None:

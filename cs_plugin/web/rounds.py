@@ -108,7 +108,9 @@ def _pack_days(here: Mounted, stopping: Stopping) -> None:
         # A mark goes once all of its days have been packed since it was read; where somebody else was quicker, theirs may be older than the mark.
         if marked is None or not all(not stopping() and _pack(here, day) for day in marked.days):
             return
-        _in_own(here, partial(packed_days.settle, marks=marked.marks))
+        left = marked.marks
+        while left:
+            left = _in_own(here, partial(packed_days.settle, marks=left))
         settles = marked.more
 
 
