@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,8 +32,6 @@ from cs_plugin.web.list_state import numbers
 from cs_plugin.web.of_shops import EXPIRED
 from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
-
-log = logging.getLogger(__name__)
 
 # The mails of the desk in words, by the name under which they are queued.
 KIND_WORDS: Mapping[str, str] = {
