@@ -214,12 +214,17 @@ def test_what_stands_already_is_not_written_again(any_store: Store) -> None:
     """A thread that is only looked at under its lock leaves a mark, and its days stay as they are."""
     one = conversation(any_store)
     pack_everything(any_store)
-    times = look(any_store, lambda session: dict(session.execute(select(PackedDay.day, PackedDay.times)).tuples().all()))
+    times = packed_times(any_store)
     do(any_store, lambda bench: desk.assign(bench, any_store.actor(), one, None))
     pack_everything(any_store)
-    after = look(any_store, lambda session: dict(session.execute(select(PackedDay.day, PackedDay.times)).tuples().all()))
+    after = packed_times(any_store)
     assert {day: after[day] for day in times} == times
     assert marks(any_store) == 0
+
+
+def packed_times(store: Store) -> dict[dt.date, int]:
+    """Return how often each day has been packed."""
+    return look(store, lambda session: {row.day: row.times for row in session.execute(select(PackedDay.day, PackedDay.times))})
 
 
 def test_many_marks_are_settled_before_the_day_is_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

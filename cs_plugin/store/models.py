@@ -851,13 +851,14 @@ class PackedFigures(Base):
 class PackMark(Base):
     """That a thread may have changed since its days were packed: a row of its own, for which no writer waits.
 
-    `day` is one on which it had something before it was erased; None for the days on which it has something now.
+    `marked_id` is the thread's, which may be gone by now; the mark goes once its days are packed. `day` is one on which it had something before it
+    was erased; None for the days on which it has something now.
     """
 
     __tablename__ = "cs_pack_mark"
 
     id: Mapped[int] = _id()
-    thread_id: Mapped[int] = mapped_column(Id)
+    marked_id: Mapped[int] = mapped_column(Id)
     day: Mapped[dt.date | None] = mapped_column(Date)
 
 

@@ -23,7 +23,7 @@ def leave_days(session: Session, days: Iterable[tuple[int, dt.date]]) -> None:
 
 
 def _insert(session: Session, marks: Iterable[tuple[int, dt.date | None]]) -> None:
-    rows = [{"thread_id": thread_id, "day": day} for thread_id, day in marks]
+    rows = [{"marked_id": thread_id, "day": day} for thread_id, day in marks]
     if rows:
         # On the connection: a session that is flushing executes nothing. A host may route our models to a database of their own.
         session.connection(bind_arguments={"mapper": PackMark}).execute(insert(cast(Table, PackMark.__table__)), rows)

@@ -112,7 +112,7 @@ def tell(session: Session, scope: Scope, since: dt.datetime, until: dt.datetime,
     """
     first, today = since.astimezone(dt.UTC).date(), now.astimezone(dt.UTC).date()
     # Before what is packed: a thread whose mark goes meanwhile is read from the tables, which are right in any case.
-    apart = frozenset(session.scalars(select(PackMark.thread_id).distinct()))
+    apart = frozenset(session.scalars(select(PackMark.marked_id).distinct()))
     known: set[dt.date] = set()
     of = PackedFigures
     columns = (PackedDay.day, of.written, of.waits)
@@ -446,11 +446,11 @@ def are_many_marked(session: Session) -> bool:
 
 def marked(session: Session) -> Marked | None:
     """Return the oldest marks, with the days that have to be packed anew; None where there is none."""
-    rows = session.execute(select(PackMark.id, PackMark.thread_id, PackMark.day).order_by(PackMark.id).limit(_MARKS)).all()
+    rows = session.execute(select(PackMark.id, PackMark.marked_id, PackMark.day).order_by(PackMark.id).limit(_MARKS)).all()
     if not rows:
         return None
     days = {row.day for row in rows if row.day is not None}
-    ids = sorted({row.thread_id for row in rows})
+    ids = sorted({row.marked_id for row in rows})
     for start in range(0, len(ids), _IDS):
         days |= {day for _thread_id, day in _days_of(session, ids[start : start + _IDS])}
     return Marked([row.id for row in rows], sorted(days & set(packed(session)), reverse=True), len(rows) == _MARKS)

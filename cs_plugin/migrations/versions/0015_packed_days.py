@@ -46,7 +46,7 @@ def upgrade() -> None:
     op.create_table(
         "cs_pack_mark",
         sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("thread_id", ID, nullable=False),
+        sa.Column("marked_id", ID, nullable=False),
         sa.Column("day", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cs_pack_mark")),
         **TABLE,
