@@ -118,7 +118,9 @@ def _list_case(one: Listed, scope: Scope) -> Case:
 
 
 # Parts that have an address of their own: what the bell's script asks for, the figures calculated anew, and the bulk action as a job.
-_BELL, _FIGURES, _BULK_JOBS = "cs_bell.news", "cs_threads.refresh_figures", "cs_threads.bulk_jobs"
+_BELL, _FIGURES, _BULK_JOBS, _PERIOD = "cs_bell.news", "cs_threads.refresh_figures", "cs_threads.bulk_jobs", "cs_figures.index_view"
+# The page of the figures of a period, by how many days that has.
+_PERIODS = {"figures of 30 days": 30, "figures of a year": 365}
 _BULK = 10_000
 
 
@@ -127,6 +129,11 @@ def parts(app: Flask, scope: Scope, threads: int, now: dt.datetime) -> Iterator[
     bell, figures = endpoint(app, _BELL), endpoint(app, _FIGURES)
     yield Case("bell", f"{bell}?shop={scope.context}", None, (_ring(scope),)) if bell else "bell"
     yield Case("KPIs cold", f"{figures}?shop={scope.context}", None, _figures(scope, now), post={"refresh": "all"}) if figures else "KPIs cold"
+    page = endpoint(app, _PERIOD)
+    for name, days in _PERIODS.items():
+        last = now.date()
+        asked = urlencode({"shop": scope.context, "from": last - dt.timedelta(days=days - 1), "to": last})
+        yield Case(name, f"{page}?{asked}", None, _figures(scope, now, days)) if page else name
     if not endpoint(app, _BULK_JOBS):
         yield "bulk of 10,000"
     elif scope.shop_id is None:
@@ -155,9 +162,9 @@ def _ring(scope: Scope) -> str:
     )
 
 
-def _figures(scope: Scope, now: dt.datetime) -> tuple[str, ...]:
-    """Return the bare SQL for the figures of the KPI strip: pending threads, mean time of answers, messages and threads of 30 days."""
-    since = (now - dt.timedelta(days=30)).strftime("%Y-%m-%d %H:%M:%S.000000")
+def _figures(scope: Scope, now: dt.datetime, days: int = 30) -> tuple[str, ...]:
+    """Return the bare SQL for the figures of the KPI strip: pending threads, mean time of answers, messages and threads of so many days."""
+    since = (now - dt.timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.000000")
     return (
         f"SELECT count(*) FROM cs_thread WHERE folder = 'list' AND status IN ('open', 'pending1', 'pending2'){scope.clause}",
         f"SELECT avg(response_seconds) FROM cs_message WHERE released_at >= '{since}'{scope.clause}",

@@ -24,7 +24,7 @@ from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import schema
 from cs_plugin.store.employees import remember
-from cs_plugin.store.models import NEVER, Contact, ContactShop, ContactText, Message, SearchText, Thread
+from cs_plugin.store.models import NEVER, Contact, ContactShop, ContactText, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.web import rounds
 from tests.hosts.store import Store
 
@@ -109,12 +109,25 @@ def fill(store: Store, threads: int) -> None:
 def bring_up(store: Store) -> None:
     """Do what a shop does with an old store: migrate, mend what is searched, and let a worker do the work of a day."""
     schema.upgrade(store.desk.engine)
+    _tell_history(store.desk.engine)
     analyse(store.desk.engine)
     if "reindex" in cs.commands:
         done = store.app.test_cli_runner().invoke(args=["cs", "reindex"])
         assert done.exit_code == 0, done.output
     let_a_worker_look(store)
     analyse(store.desk.engine)
+
+
+def _tell_history(engine: sa.Engine) -> None:
+    """Write, of each closed thread, that it was closed with the last that was said in it, unless it stands there already."""
+    thread, event = _table(Thread), _table(ThreadEvent)
+    by = {"actor_kind": "employee", "actor_id": "1", "actor_name": "Marie Dubois", "via": "page"}
+    its: dict[str, Any] = {"kind": "status", **by, "details": {"before": Status.OPEN.value, "after": Status.CLOSED.value}}
+    values = [sa.literal(value, event.c[name].type) for name, value in its.items()]
+    closed = sa.select(thread.c.id, *values, thread.c.last_activity_at).where(thread.c.status == Status.CLOSED)
+    with engine.begin() as connection:
+        if connection.scalar(sa.select(event.c.id).limit(1)) is None:
+            connection.execute(sa.insert(event).from_select(["thread_id", *its, "created_at"], closed))
 
 
 def let_a_worker_look(store: Store) -> None:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -384,15 +384,40 @@ def make_peer(folder: Path) -> Path:
     return place
 
 
+def asked_for(doc: str | None) -> argparse.ArgumentParser:
+    """Return what reads the arguments that each measurement of fetching has."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mails", type=int, default=1_000)
+    parser.add_argument("--json", type=Path)
+    return parser
+
+
+@contextmanager
+def measuring(into: Path | None) -> Iterator[tuple[Run, Path, Callable[[dict[str, Any]], None]]]:
+    """Give servers, a folder, and what takes a row: it is printed at once, and at the end all are written down, where that is asked for."""
+    rows: list[dict[str, Any]] = []
+
+    def take(row: dict[str, Any]) -> None:
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="cs_plugin-sync-") as name:
+        servers = Run.begin()
+        try:
+            yield servers, Path(name), take
+        finally:
+            servers.end()
+    if into:
+        into.write_text(json.dumps(rows, indent=1) + "\n")
+
+
 def main() -> None:
     """Measure what is asked for, print it row by row, and write it down."""
     numbers = lambda text: [int(one) for one in text.split(",")]  # noqa: E731 - a type of argparse's
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mails", type=int, default=1_000)
+    parser = asked_for(__doc__)
     parser.add_argument("--databases", type=lambda text: text.split(","), default=["sqlite", "postgresql"])
     parser.add_argument("--delay-ms", type=numbers, default=[0, 20])
     parser.add_argument("--stored", type=numbers, default=[0, 200_000])
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--asked", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -400,19 +425,11 @@ def main() -> None:
         asked = json.loads(given.asked)
         print(json.dumps(WHO[asked["who"]](asked)))
         return
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="cs_plugin-sync-") as name:
-        servers, folder = Run.begin(), Path(name)
-        try:
-            peer = None if given.no_peer else make_peer(folder)
-            cases = [(database, delay, stored) for database in given.databases for stored in given.stored for delay in given.delay_ms]
-            for database, delay, stored in cases:
-                rows.append(measure(servers, folder, database, given.mails, delay, stored, peer))
-                print(json.dumps(rows[-1]), flush=True)
-        finally:
-            servers.end()
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+    with measuring(given.json) as (servers, folder, take):
+        peer = None if given.no_peer else make_peer(folder)
+        cases = [(database, delay, stored) for database in given.databases for stored in given.stored for delay in given.delay_ms]
+        for database, delay, stored in cases:
+            take(measure(servers, folder, database, given.mails, delay, stored, peer))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,11 @@ many mails. See `sync.md`.
 
 from __future__ import annotations
 
-import argparse
 import html
 import json
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +23,13 @@ from sqlalchemy import event
 from benchmarks import made
 from benchmarks.cases import LIST
 from benchmarks.measuring import Browser
-from benchmarks.sync import fill, peak
+from benchmarks.sync import asked_for, fill, measuring, peak
 from benchmarks.sync import made as made_mail
 from benchmarks.writers import percentile
 from cs_plugin.store.models import Thread
 from tests.hosts.store import Store, make_store
 from tests.hosts.syncing import begun, run
 from tests.servers import dovecot
-from tests.servers.run import Run
 
 running: Any = sys.modules["cs_plugin.sync.run"]   # the room has the name of its verb
 _HIDDEN = re.compile(rb'<input type="hidden" name="([^"]*)" value="([^"]*)"')
@@ -124,25 +121,14 @@ def nothing_new(server: dovecot.DovecotServer, folder: Path, mails: int, *, pop3
 
 def main() -> None:
     """Measure it all, print it row by row, and write it down."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mails", type=int, default=1_000)
+    parser = asked_for(__doc__)
     parser.add_argument("--listed", type=int, default=10_000)
-    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="cs_plugin-sync-") as name:
-        servers, folder = Run.begin(), Path(name)
-        try:
-            server = dovecot.DovecotServer(servers.server("dovecot", dovecot.start))
-            rows.append(posts_beside(server, folder, given.mails))
-            print(json.dumps(rows[-1]), flush=True)
-            for pop3 in (False, True):
-                rows.append(nothing_new(server, folder, given.listed, pop3=pop3))
-                print(json.dumps(rows[-1]), flush=True)
-        finally:
-            servers.end()
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+    with measuring(given.json) as (servers, folder, take):
+        server = dovecot.DovecotServer(servers.server("dovecot", dovecot.start))
+        take(posts_beside(server, folder, given.mails))
+        for pop3 in (False, True):
+            take(nothing_new(server, folder, given.listed, pop3=pop3))
 
 
 if __name__ == "__main__":

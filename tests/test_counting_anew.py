@@ -99,7 +99,7 @@ def test_what_was_erased_stays_counted_when_all_is_counted_anew(counted: Store) 
     assert numbers(counted) == (24, 22, 27)
     assert reindex(counted) == RIGHT
     crowd(counted, 1)
-    assert "Counted anew: figures." in reindex(counted)
+    assert "Counted anew: figures and figures of 1 finished days." in reindex(counted)
     assert numbers(counted) == (25, 23, 28)
 
 

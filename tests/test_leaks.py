@@ -1075,6 +1075,7 @@ MUTANTS: Mapping[str, Callable[[World], list[str]]] = {
     "span": lambda world: leaks_of_readers(world, ("span",)),
     "days": lambda world: leaks_of_readers(world, ("days",)),
     "report": lambda world: failure_of(test_figures_of_a_period_are_those_of_the_context, world),
+    "tell": lambda world: leaks_of_readers(world, ("tell",)),
     "kept": lambda world: leaks_of_readers(world, ("kept",)),
     "calculate": lambda world: leaks_of_readers(world, ("calculate",)),
     "waiting_longest": lambda world: failure_of(test_the_thread_that_waited_longest_is_of_the_context, world),

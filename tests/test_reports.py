@@ -20,7 +20,7 @@ from cs_plugin.rules.periods import PRESETS, Period, UnreadablePeriodError, begi
 from cs_plugin.rules.shops import ALL_SHOPS
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import daily, reports
-from cs_plugin.store.models import ContactShop, DailyTotal, Message, SurveyAnswer, Thread
+from cs_plugin.store.models import ContactShop, Message, SurveyAnswer, Thread, ThreadEvent
 from cs_plugin.store.options import set_option
 from cs_plugin.store.reports import Report, Speed
 from cs_plugin.store.scope import EVERYTHING, Scope
@@ -310,22 +310,41 @@ def test_what_was_erased_stays_in_the_figures_of_its_days(any_store: Store) -> N
 
 
 @pytest.mark.shows("6.15")
-def test_waiting_threads_are_as_they_were_written_down_and_today_as_they_are(any_store: Store) -> None:
-    """Of the scope; nobody knows of a day that was not written down, and of a month it is its last day that is known."""
-    days = [(TODAY - dt.timedelta(days=2), "1", 3), (TODAY - dt.timedelta(days=2), "2", 4), (TODAY - dt.timedelta(days=4), "1", 1)]
-    rows = [{"day": day, "shop_id": shop, "contact_id": 0, "pending_threads": number} for day, shop, number in days]
-    numbers = ("threads", "customer_messages", "employee_messages", "answers", "response_seconds", "active_threads")
-    do(any_store, lambda bench: bench.session.execute(insert(DailyTotal), [{**dict.fromkeys(numbers, 0), **row} for row in rows]))
-    begin(any_store)
-    period = Period(TODAY - dt.timedelta(days=4), TODAY)
-    assert report(any_store, period).waiting == [1, None, 7, None, 1]
-    assert report(any_store, period, scope=PARIS).waiting == [1, None, 3, None, 1]
-    assert report(any_store, period, scope=NOWHERE).waiting == [None, None, None, None, 0]
-    # It is tomorrow already on the other side of the world, and today's number is both days'.
-    ahead = report(any_store, Period(TODAY, TODAY + dt.timedelta(days=1)), zone=ZoneInfo("Pacific/Kiritimati"))
-    assert ahead.waiting == [1, 1]
-    months = report(any_store, Period(TODAY - dt.timedelta(days=800), TODAY - dt.timedelta(days=1)))
-    assert months.waiting == [*[None] * 26, 7]
+def test_waiting_threads_are_those_of_the_ends_of_days_by_the_clocks_on_the_wall(any_store: Store) -> None:
+    """Worked out from what has become of their status since; today's are those that wait now, and of a month its end counts."""
+    thread = begin(any_store)   # in the evening; in Auckland it is the next morning
+    begun = any_store.clock.now.date()
+    any_store.clock.forward(hours=5)
+    do(any_store, lambda bench: desk.set_status(bench, any_store.actor(), [thread], Status.CLOSED))
+    any_store.clock.forward(days=2)
+    do(any_store, lambda bench: desk.set_status(bench, any_store.actor(), [thread], Status.PENDING1))
+    begin(any_store, "In Berlin?", shop_id="2")
+    any_store.clock.forward(days=1)
+    now = any_store.clock.now
+    period = Period(begun - dt.timedelta(days=1), now.date())
+    assert report(any_store, period, now=now).waiting == [0, *waiting_at_ends(any_store, period, dt.UTC)]
+    auckland = ZoneInfo("Pacific/Auckland")
+    there = Period(begun - dt.timedelta(days=1), now.astimezone(auckland).date())
+    assert report(any_store, there, zone=auckland, now=now).waiting == [0, *waiting_at_ends(any_store, there, auckland)]
+    assert report(any_store, period, scope=PARIS, now=now).waiting[-1] == 1
+    assert report(any_store, period, scope=NOWHERE, now=now).waiting == [0] * len(period.steps)
+    months = report(any_store, Period(now.date() - dt.timedelta(days=800), now.date()), now=now)
+    assert months.waiting == [*[0] * (len(months.waiting) - 1), 2]
+
+
+def waiting_at_ends(store: Store, period: Period, zone: dt.tzinfo) -> list[int]:
+    """Work out in Python how many threads waited at the end of each day but the first, from their events alone."""
+    found = []
+    threads, events = look(store, lambda session: (session.scalars(select(Thread)).all(), session.scalars(select(ThreadEvent)).all()))
+    for step in period.steps[1:]:
+        end, waiting = begins(step + dt.timedelta(days=1), zone), 0
+        for thread in threads:
+            its = [one for one in events if one.thread_id == thread.id and one.kind == "status"]
+            past = [one.details["after"] for one in its if one.created_at < end]
+            status = past[-1] if past else its[0].details["before"] if its else thread.status
+            waiting += thread.created_at < end and status != Status.CLOSED
+        found.append(waiting)
+    return found
 
 
 # --- What it costs ----------------------------------------------------------------------------------------------------------------------------------
@@ -350,16 +369,16 @@ def statements(store: Store, period: Period, scope: Scope) -> list[tuple[str, An
 @pytest.mark.shows("6.15")
 @pytest.mark.parametrize("scope", [EVERYTHING, PARIS, Scope(frozenset({"1", "2"}))], ids=["all", "one shop", "two shops"])
 def test_a_report_costs_what_was_written_in_its_period(store: Store, scope: Scope) -> None:
-    """Five queries; no table is read from end to end, however many shops are asked for."""
+    """Also where no day is packed: no long table is read from end to end, however many shops are asked for."""
     asked = statements(store, Period(TODAY - dt.timedelta(days=29), TODAY), scope)
-    assert len(asked) == 5
+    assert len(asked) == 13
     plans = []
     with store.desk.sessions.kw["bind"].connect() as connection:
         for statement, parameters in asked:
             plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)
             plans += [str(row[3]) for row in plan]
     read = [line for line in plans if "SCAN cs_" in line]
-    # These two hold a row for each shop and contact, and what is counted live.
-    assert {line.split()[1] for line in read} <= {"cs_thread_total", "cs_thread_apart"}
+    # These hold a row for each shop and contact, what is counted live, or a row for each day.
+    assert {line.split()[1] for line in read} <= {"cs_thread_total", "cs_thread_apart", "cs_contact_shop", "cs_pack_mark", "cs_packed_day"}
     assert any("ix_cs_message_span (created_at>? AND created_at<?)" in line for line in plans)
     assert any("ix_cs_message_answer (released_at>? AND released_at<?)" in line for line in plans)

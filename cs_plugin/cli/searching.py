@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from functools import partial
+from typing import Any
 
 import click
 from sqlalchemy.orm import Session
 
 from cs_plugin.cli.group import cs
-from cs_plugin.store import fulltext, reindexing, tally, totals
+from cs_plugin.store import fulltext, packed_days, reindexing, tally, totals
 from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.reindexing import Compared
 from cs_plugin.web import rounds
@@ -40,7 +41,12 @@ def reindex(*, after: int) -> None:
     threads = _mend(here, "threads", reindexing.compare_threads, reindexing.mend_threads, 0)
     click.echo(f"{messages} messages and {threads} threads mended.")
     figures, ranges = _count_anew(here)
-    said = [*(["figures"] if figures else []), *([f"lists of {ranges * totals.SIZE} threads"] if ranges else [])]
+    days = _pack_anew(here)
+    said = [
+        *(["figures"] if figures else []),
+        *([f"lists of {ranges * totals.SIZE} threads"] if ranges else []),
+        *([f"figures of {days} finished days"] if days else []),
+    ]
     click.echo(f"Counted anew: {' and '.join(said)}." if said else "Figures and lists are counted right.")
 
 
@@ -64,6 +70,20 @@ def _count_anew(here: Mounted) -> tuple[bool, int]:
     return not right, found
 
 
+def _pack_anew(here: Mounted) -> int:
+    """Pack the finished days anew that are packed wrongly, and return how many they were."""
+    with here.sessions() as session:
+        days = packed_days.packed(only_reads(session))
+    found = 0
+    for day in days:
+        with here.sessions() as session:
+            looked = packed_days.look(only_reads(session), day)
+        if not looked.same:
+            _write(here, packed_days.write_down, looked)
+            found += 1
+    return found
+
+
 def _mend(
     here: Mounted, what: str, compare: Callable[[Session, int, int], Compared], mend: Callable[[Session, Collection[int]], None], after: int
 ) -> int:
@@ -85,7 +105,7 @@ def _mend(
     return mended
 
 
-def _write(here: Mounted, mend: Callable[[Session, Collection[int]], None], ids: Collection[int]) -> None:
+def _write(here: Mounted, mend: Callable[[Session, Any], object], ids: Any) -> None:
     with here.sessions() as session:
         committed(session, lambda: mend(session, ids))
 

@@ -58,8 +58,7 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
     cc = checked_copies(answer.cc)
     thread = locked(bench, actor, Permission.REPLY, thread_id)
     _check_open_to_reply(bench, thread, answer)
-    if cc and not letters.is_sent(bench, thread, "reply"):
-        raise InvalidInputError("cc", _("Answers of this contact are not mailed, so nobody can get a copy."))
+    _check_copies(bench, thread, cc)
     options = bench.options(thread.shop_id)
     message = _write(bench, actor, thread, text, private=False, channel=answer.channel)
     message.cc = list(cc) or None
@@ -140,8 +139,7 @@ def write_first(bench: Bench, actor: Actor, thread: Thread, text: str, cc: tuple
     Raise InvalidInputError for copies where nothing is mailed.
     """
     _check_open_to_reply(bench, thread, Answer(text))
-    if cc and not letters.is_sent(bench, thread, "reply"):
-        raise InvalidInputError("cc", _("Answers of this contact are not mailed, so nobody can get a copy."))
+    _check_copies(bench, thread, cc)
     message = _write(bench, actor, thread, text, private=False)
     message.cc = list(cc) or None
 
@@ -231,6 +229,11 @@ def _check_open_to_reply(bench: Bench, thread: Thread, answer: Answer) -> None:
     newest = threads.newest_message(bench.session, thread) if answer.seen_message_id is not None else None
     if answer.seen_message_id is not None and newest is not None and newest > answer.seen_message_id:
         raise NewerMessagesError(thread.id, newest)
+
+
+def _check_copies(bench: Bench, thread: Thread, cc: tuple[str, ...]) -> None:
+    if cc and not letters.is_sent(bench, thread, "reply"):
+        raise InvalidInputError("cc", _("Answers of this contact are not mailed, so nobody can get a copy."))
 
 
 def _last_of_customer(bench: Bench, thread: Thread) -> str | None:

@@ -25,7 +25,7 @@ from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer, TagKind
 from cs_plugin.store.contacts import ContactWords, contact_of, default_contact
 from cs_plugin.store.mailboxes import mailbox_for
-from cs_plugin.store.models import Mailbox, Message, Thread, ThreadEvent
+from cs_plugin.store.models import Audit, Mailbox, Message, Thread, ThreadEvent
 from cs_plugin.store.options import Options, read_options
 from cs_plugin.store.our_addresses import OurAddresses, our_addresses
 from cs_plugin.store.vault import Vault
@@ -162,6 +162,22 @@ class Bench:
                 actor_id=actor.employee.id if actor else None,
                 actor_name=clean_line(actor.employee.name, MAX_NAME) if actor else "",
                 via=actor.via if actor else "page",
+                details=details,
+                created_at=self.now,
+            )
+        )
+
+    def write_down(self, actor: Actor, action: str, kind: str, object_id: object = "", /, **details: object) -> None:
+        """Keep for the host's own records who did something that no thread's timeline shows: of which kind of object, and to which one."""
+        self.session.add(
+            Audit(
+                actor_kind="employee",
+                actor_id=actor.employee.id,
+                actor_name=clean_line(actor.employee.name, MAX_NAME),
+                via=actor.via,
+                action=action,
+                object_kind=kind,
+                object_id=str(object_id),
                 details=details,
                 created_at=self.now,
             )

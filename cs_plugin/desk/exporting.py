@@ -7,9 +7,7 @@ from typing import Any
 
 from cs_plugin.desk.bench import Bench
 from cs_plugin.errors import NotPermittedError
-from cs_plugin.rules.inquiry import MAX_NAME, clean_line
 from cs_plugin.rules.permissions import Actor, Permission
-from cs_plugin.store.models import Audit
 from cs_plugin.store.scope import Scope
 
 
@@ -23,16 +21,5 @@ def note_export(bench: Bench, actor: Actor, scope: Scope, asked: Mapping[str, An
         raise NotPermittedError(Permission.EXPORT, "")
     for shop_id in shops if isinstance(shops, list) else ():
         actor.grants.require(Permission.EXPORT, shop_id)
-    bench.session.add(
-        Audit(
-            actor_kind="employee",
-            actor_id=actor.employee.id,
-            actor_name=clean_line(actor.employee.name, MAX_NAME),
-            via=actor.via,
-            action="threads_exported",
-            object_kind="threads",
-            details={"shops": shops, **asked},
-            created_at=bench.now,
-        )
-    )
+    bench.write_down(actor, "threads_exported", "threads", **{"shops": shops, **asked})
     bench.session.flush()

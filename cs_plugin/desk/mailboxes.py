@@ -15,13 +15,13 @@ from cs_plugin.errors import InvalidInputError, KeyLostError, NotFoundError, Not
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import INBOX
 from cs_plugin.mail.oauth import PROVIDERS
-from cs_plugin.rules.inquiry import MAX_NAME, clean_line
+from cs_plugin.rules.inquiry import clean_line
 from cs_plugin.rules.mailbox_settings import IMAP_FLAGS, INCOMPLETE, Encryption, Security, place_of_password, security_of, wrong_flags
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Context, contexts_of
 from cs_plugin.store import imported, mailbox_setup, mailboxes, oauth_tokens
-from cs_plugin.store.models import Audit, Mailbox, OAuthToken, Origin
+from cs_plugin.store.models import Mailbox, OAuthToken, Origin
 from cs_plugin.store.vault import Vault
 
 NOW, SINCE, ALL = "now", "since", "all"
@@ -389,16 +389,5 @@ def is_address(text: str) -> bool:
 
 
 def _write_down(bench: Bench, actor: Actor, row: Mailbox, action: str, **details: Any) -> None:
-    bench.session.add(
-        Audit(
-            actor_kind="employee",
-            actor_id=actor.employee.id,
-            actor_name=clean_line(actor.employee.name, MAX_NAME),
-            via=actor.via,
-            action=action,
-            object_kind="mailbox",
-            object_id=str(row.id),
-            details={"server": row.server, "username": row.username, "context": str(context_of(row)), **details},
-            created_at=bench.now,
-        )
-    )
+    its = {"server": row.server, "username": row.username, "context": str(context_of(row))}
+    bench.write_down(actor, action, "mailbox", row.id, **its, **details)

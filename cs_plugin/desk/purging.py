@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.desk.bench import Bench
 from cs_plugin.rules.shops import Breadth, Context, line_of
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import daily, search, tally
+from cs_plugin.store import daily, packed_days, search, tally
 from cs_plugin.store.locking import lock_threads, locking
 from cs_plugin.store.merges import members_of
 from cs_plugin.store.models import (
@@ -172,6 +172,7 @@ def _erase(session: Session, found: Collection[int], now: dt.datetime) -> None:
     # What was erased stays countable.
     daily.keep_erased(session, ids, now)
     tally.keep_erased(session, ids)
+    packed_days.keep_days(session, ids)
     messages = session.scalars(select(Message.id).where(Message.thread_id.in_(ids)).order_by(Message.id)).all()
     for start in range(0, len(messages), _IDS):
         _let_go_of_messages(session, messages[start : start + _IDS])

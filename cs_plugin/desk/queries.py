@@ -5,9 +5,8 @@ from __future__ import annotations
 from cs_plugin.desk.bench import Bench
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import MAX_NAME, clean_line, clean_text
+from cs_plugin.rules.inquiry import clean_line, clean_text
 from cs_plugin.rules.permissions import Actor, Permission
-from cs_plugin.store.models import Audit
 from cs_plugin.store.saved_queries import MOST, keep_query, queries_of, query_of
 
 MAX_QUERY_NAME = 128
@@ -28,18 +27,7 @@ def note_query(bench: Bench, actor: Actor, sql: str, *, export: bool = False) ->
     require_sql(actor)
     if export and not actor.grants.allow_everywhere(Permission.EXPORT):
         raise NotPermittedError(Permission.EXPORT)
-    bench.session.add(
-        Audit(
-            actor_kind="employee",
-            actor_id=actor.employee.id,
-            actor_name=clean_line(actor.employee.name, MAX_NAME),
-            via=actor.via,
-            action="sql_exported" if export else "sql_run",
-            object_kind="sql_query",
-            details={"sql": clean_text(sql)},
-            created_at=bench.now,
-        )
-    )
+    bench.write_down(actor, "sql_exported" if export else "sql_run", "sql_query", sql=clean_text(sql))
     bench.session.flush()
 
 

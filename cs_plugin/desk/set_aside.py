@@ -6,9 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from cs_plugin.desk.bench import Bench
-from cs_plugin.rules.inquiry import MAX_NAME, clean_line
 from cs_plugin.rules.permissions import Actor, Permission
-from cs_plugin.store.models import Audit
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.set_aside_settling import KeptMail, forget_file, set_aside_among, take_away
 
@@ -45,16 +43,4 @@ def set_aside_in_sight(bench: Bench, actor: Actor, mail_ids: Collection[int]) ->
 
 def write_down(bench: Bench, actor: Actor, mail: KeptMail, action: str, **details: object) -> None:
     """Keep for the host's records who settled a mail; not what stood in it, nor whom it was from."""
-    bench.session.add(
-        Audit(
-            actor_kind="employee",
-            actor_id=actor.employee.id,
-            actor_name=clean_line(actor.employee.name, MAX_NAME),
-            via=actor.via,
-            action=action,
-            object_kind="set_aside_mail",
-            object_id=str(mail.id),
-            details={"shop_id": mail.shop_id, **details},
-            created_at=bench.now,
-        )
-    )
+    bench.write_down(actor, action, "set_aside_mail", mail.id, shop_id=mail.shop_id, **details)

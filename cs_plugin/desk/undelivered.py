@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from cs_plugin import outbox
 from cs_plugin.desk.bench import Bench
-from cs_plugin.rules.inquiry import MAX_NAME, clean_line
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.store.locking import lock_threads
-from cs_plugin.store.models import Audit
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.undelivered import UndeliveredMail, undelivered_among
 
@@ -49,27 +47,12 @@ def discard_undelivered(bench: Bench, actor: Actor, item_ids: Collection[int]) -
         if unneeded is not None:
             number += 1
             keys.extend(unneeded)
-            _write_down(bench, actor, one)
+            # Not what stood in it, nor whom it was for.
+            its = {"mail": one.kind, "shop_id": one.shop_id, "thread_id": one.thread_id}
+            bench.write_down(actor, "mail_discarded", "outgoing_mail", one.id, **its)
     bench.session.flush()
     return Discarded(number, tuple(keys))
 
 
 def _visible(bench: Bench, actor: Actor, item_ids: Collection[int]) -> Sequence[UndeliveredMail]:
     return undelivered_among(bench.session, Scope(actor.grants.shops(Permission.VIEW)), item_ids)
-
-
-def _write_down(bench: Bench, actor: Actor, mail: UndeliveredMail) -> None:
-    """Keep for the host's records who gave a mail up; not what stood in it, nor whom it was for."""
-    bench.session.add(
-        Audit(
-            actor_kind="employee",
-            actor_id=actor.employee.id,
-            actor_name=clean_line(actor.employee.name, MAX_NAME),
-            via=actor.via,
-            action="mail_discarded",
-            object_kind="outgoing_mail",
-            object_id=str(mail.id),
-            details={"mail": mail.kind, "shop_id": mail.shop_id, "thread_id": mail.thread_id},
-            created_at=bench.now,
-        )
-    )

@@ -16,6 +16,7 @@ from cs_plugin.rules.inquiry import clean_line
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import words
 from cs_plugin.store.models import NEVER, ContactShop, EmployeeName, Thread
+from cs_plugin.store.persons import threads_of
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -24,7 +25,10 @@ NO_CONTACT = 0   # in a filter: the type "--"
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """What a list is narrowed to; None means that a field is not searched. `since` and `until` are aware, `until` excluded."""
+    """What a list is narrowed to; None means that a field is not searched. `since` and `until` are aware, `until` excluded.
+
+    `person` is whose threads they are, as `store.persons` writes it.
+    """
 
     id: int | None = None
     customer: str | None = None
@@ -42,6 +46,7 @@ class ThreadFilter:
     unassigned: bool | None = None
     unfinished: bool | None = None
     waits: bool | None = None
+    person: str | None = None
     folder: Folder = Folder.LIST
 
     @property
@@ -107,6 +112,7 @@ FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     # Named one by one, since an index serves that, and not what a status is unlike.
     "unfinished": lambda value: Thread.status.in_([one for one in Status if (one is not Status.CLOSED) is value]),
     "waits": _waits,
+    "person": threads_of,
     "folder": lambda value: Thread.folder == value,
 }
 

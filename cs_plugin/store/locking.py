@@ -14,7 +14,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cs_plugin.store import tally
+from cs_plugin.store import pack_marks, tally
 from cs_plugin.store.models import Base, RangeMark, Thread
 from cs_plugin.store.schema import VERSION_TABLE
 from cs_plugin.store.scope import Scope
@@ -55,7 +55,8 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int], *, change
     """Lock threads in the order of their ids, so that two writers never wait for each other, and return them as they are now.
 
     Ids outside the scope are left out. The rows are read by the lock itself: on MariaDB a plain SELECT after it would show an older snapshot.
-    Figures count a locked thread as it stands from here on (`store.tally`), and so do lists, unless nothing of it `changes` under this lock.
+    Figures (`store.tally`, `store.packed_days`) and lists count a locked thread as it stands from here on, unless nothing of it `changes` under this
+    lock.
     """
     wanted = sorted({one for one in ids if can_be_id(one)})
     chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))
@@ -68,6 +69,7 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int], *, change
         # Whatever becomes of them now, figures and counts see it.
         tally.set_apart(session, locked)
         mark(session, [thread.id for thread in locked])
+        pack_marks.leave(session, [thread.id for thread in locked])
     return locked
 
 

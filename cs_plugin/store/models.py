@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.shops import Breadth
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store.types import Digest, FoldedText, HostId, Id, LongText, OneOf, UtcDateTime
+from cs_plugin.store.types import Digest, FoldedText, HostId, Id, LongBytes, LongText, OneOf, UtcDateTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -95,6 +95,8 @@ class Thread(Base):
         Index("ix_cs_thread_sender", "address_hash", "id"),
         Index("ix_cs_thread_account", "customer_id", "id"),
         Index("ix_cs_thread_order", "order_id", "id"),
+        # Which threads began on a day: that many more waited from then on.
+        Index("ix_cs_thread_begun", "created_at"),
         # By these whoever erases a thread finds what points to it; the list is not sorted by them.
         _pointing("ix_cs_thread_refers", "refers_to_id"),
         _pointing("ix_cs_thread_merged", "merged_into_id"),
@@ -811,7 +813,7 @@ class ErasedMessage(Base):
     """
 
     __tablename__ = "cs_erased_message"
-    indexes = (Index("ix_cs_erased_message_written", "written_at"),)
+    indexes = (Index("ix_cs_erased_message_written", "written_at"), Index("ix_cs_erased_message_gone", "gone_id"))
 
     id: Mapped[int] = _id()
     gone_id: Mapped[int] = mapped_column(Id)
@@ -822,6 +824,42 @@ class ErasedMessage(Base):
     contact_id: Mapped[int | None] = mapped_column(Id)
     employee_id: Mapped[str | None] = mapped_column(HostId)
     written_at: Mapped[dt.datetime] = _moment()
+
+
+class PackedDay(Base):
+    """A finished day of UTC of which it is packed what was written in each shop (`store.packed_days`), and how often it was packed."""
+
+    __tablename__ = "cs_packed_day"
+
+    day: Mapped[dt.date] = mapped_column(Date, primary_key=True)
+    times: Mapped[int] = mapped_column(Integer)
+
+
+class PackedFigures(Base):
+    """What was written in a shop on a packed day, and whose threads began or ceased to wait on it: columns of numbers, one after the other."""
+
+    __tablename__ = "cs_packed_figures"
+    indexes = (UniqueConstraint("day", "shop_id"),)
+
+    id: Mapped[int] = _id()
+    day: Mapped[dt.date] = mapped_column(Date)
+    shop_id: Mapped[str] = mapped_column(HostId)
+    written: Mapped[bytes] = mapped_column(LongBytes)
+    waits: Mapped[bytes] = mapped_column(LongBytes)
+
+
+class PackMark(Base):
+    """That a thread may have changed since its days were packed: a row of its own, for which no writer waits.
+
+    `marked_id` is the thread's, which may be gone by now; the mark goes once its days are packed. `day` is one on which it had something before it
+    was erased; None for the days on which it has something now.
+    """
+
+    __tablename__ = "cs_pack_mark"
+
+    id: Mapped[int] = _id()
+    marked_id: Mapped[int] = mapped_column(Id)
+    day: Mapped[dt.date | None] = mapped_column(Date)
 
 
 class KeptFigure(Base):

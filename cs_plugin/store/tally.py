@@ -37,6 +37,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Session, UOWTransaction
 
 from cs_plugin.rules.status import Folder, Status
+from cs_plugin.store import pack_marks
 from cs_plugin.store.models import ContactShop, Thread, ThreadApart, ThreadTotal
 from cs_plugin.store.scope import EVERYTHING, Scope
 
@@ -128,6 +129,7 @@ def set_new_apart(session: Session, thread_ids: Collection[int]) -> None:
     """Count threads live that were inserted past the session's own objects, and that no totals hold."""
     found = session.execute(select(Thread.id, Thread.shop_id).where(Thread.id.in_(sorted(thread_ids))))
     _insert_apart(session, [_nothing(thread_id, shop_id) for thread_id, shop_id in found])
+    pack_marks.leave(session, thread_ids)
 
 
 def _place(thread: Thread) -> dict[str, Any]:

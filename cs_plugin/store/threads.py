@@ -20,6 +20,7 @@ from cs_plugin.store.locking import locking, mark
 from cs_plugin.store.matches import COUNT_BOUND, matching_ids
 from cs_plugin.store.merges import members_of
 from cs_plugin.store.models import NEVER, Message, SearchText, Thread, ThreadEvent
+from cs_plugin.store.persons import person_of, threads_of
 from cs_plugin.store.ranges import counted_by_ranges, ids_by_ranges
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.sorting import Ranks, Sort, ordered
@@ -198,7 +199,7 @@ def others_of(session: Session, scope: Scope, thread: Thread, *, limit: int) -> 
 
 
 def counts_of_person(session: Session, scope: Scope, thread: Thread) -> tuple[int, int]:
-    """Return how many threads this customer has, and how many of them are open."""
+    """Return how many threads in the list this customer has, and how many of them are open: those that the list of `persons.person_of` shows."""
     open_ones = func.coalesce(func.sum(case((Thread.status == Status.OPEN, 1), else_=0)), 0)
     query = select(func.count(), open_ones).where(_same_person(thread), Thread.folder == Folder.LIST, scope.covers(Thread.shop_id))
     total, opened = session.execute(query).one()
@@ -206,13 +207,8 @@ def counts_of_person(session: Session, scope: Scope, thread: Thread) -> tuple[in
 
 
 def _same_person(thread: Thread) -> ColumnElement[bool]:
-    if thread.customer_id is not None and thread.customer_verified:
-        theirs = Thread.customer_id == thread.customer_id
-        return or_(theirs, Thread.address_hash == thread.address_hash) if thread.address else theirs
-    if not thread.address:
-        # Nobody is known of whom nothing is: those of whom a phone call was noted are not one person.
-        return Thread.id == thread.id
-    return Thread.address_hash == thread.address_hash
+    person = person_of(thread)
+    return threads_of(person) if person is not None else Thread.id == thread.id
 
 
 def longest_waiting(session: Session, scope: Scope, *, besides: int | None = None) -> int | None:

@@ -31,6 +31,9 @@ FoldedText = Text().with_variant(mysql.MEDIUMTEXT(collation="utf8mb4_bin"), "mys
 # MariaDB's usual collation holds "A" and "a" for one; ids from outside are compared byte by byte.
 HostId = String(64).with_variant(mysql.VARCHAR(64, collation="utf8mb4_bin"), "mysql", "mariadb")
 
+# MariaDB's BLOB ends at 64 kB.
+LongBytes = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+
 # A SHA-256 digest.
 Digest = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 

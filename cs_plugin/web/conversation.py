@@ -30,6 +30,7 @@ from cs_plugin.store.merges import merges_among, owner_of
 from cs_plugin.store.models import Attachment, Delivery, Message, SurveyAnswer, Thread, ThreadEvent
 from cs_plugin.store.opinions import opinions_in
 from cs_plugin.store.options import Options, read_options
+from cs_plugin.store.persons import person_of
 from cs_plugin.store.scope import Scope
 from cs_plugin.web.answer_form import beginning
 from cs_plugin.web.happenings import CHANNELS, Say, Words, event_words, merge_in, message_words, why_here
@@ -168,6 +169,7 @@ class Sheet:
     contact: ContactWords | None
     seen_employees: tuple[Employee, ...]
     others: tuple[OtherThread, ...]
+    person: str | None
     threads_of_customer: int
     open_of_customer: int
     options: Options
@@ -263,6 +265,7 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
             OtherThread(other.id, other.status, other.subject, other.last_customer_at or other.created_at, is_one_customer(owner, owner_of(other)))
             for other in threads.others_of(session, scope, thread, limit=_OTHER_THREADS)
         ),
+        person=person_of(thread),
         threads_of_customer=total,
         open_of_customer=opened,
         options=options,

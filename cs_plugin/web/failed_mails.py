@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import abort, redirect, request, url_for
+from flask import abort, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView, expose
-from markupsafe import Markup, escape
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from cs_plugin import i18n, jobs
 from cs_plugin.desk.bench import Bench
 from cs_plugin.desk.undelivered import Discarded, discard_undelivered, may_discard, may_retry, retry_undelivered
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
-from cs_plugin.rules.shops import Shop
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Job, JobState
-from cs_plugin.store.scope import EVERYTHING
+from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.undelivered import (
     UndeliveredMail,
     count_undelivered,
@@ -32,13 +27,11 @@ from cs_plugin.store.undelivered import (
     undelivered_in,
     undelivered_page,
 )
-from cs_plugin.web.desk_view import DeskView, MenuName
+from cs_plugin.web.kept_mails import JOB_SHOWS, SIZE, CountedName, KeptMailsView, ids_of
 from cs_plugin.web.list_state import numbers
 from cs_plugin.web.of_shops import EXPIRED
-from cs_plugin.web.reading import Visit, form_is_genuine, visit
+from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
-
-log = logging.getLogger(__name__)
 
 # The mails of the desk in words, by the name under which they are queued.
 KIND_WORDS: Mapping[str, str] = {
@@ -54,61 +47,19 @@ KIND_WORDS: Mapping[str, str] = {
     "forward_notice": _("Notice of a forward"),
 }
 JOB = "retry_failed_mails"
-_SIZE = 20
-_MOST_COUNTED = 99
-_MOST_CHOSEN = 200
-JOB_SHOWS = dt.timedelta(minutes=10)   # how long its employee is told what came of a job
-_COUNT = "cs_plugin.failed_mails"
 _NONE_CHOSEN = _("Select at least one mail first.")
 _GONE = _("Nothing was changed: these mails are no longer failed ones, or you may not do this with them.")
 
 
-class FailedMailsName(MenuName):
-    """The name of the page in the menu, with how many mails of the employee's shops have failed."""
+class FailedMailsName(CountedName):
+    """The name of the page in the menu, with how many mails have failed."""
 
-    def __str__(self) -> str:
-        name, number = super().__str__(), _failed_now(visit())
-        return f"{name} ({_counted(visit(), number)})" if number else name
-
-    def __html__(self) -> str:
-        name, number = super().__str__(), _failed_now(visit())
-        if not number:
-            return str(escape(name))
-        # Isolated, so that the number stays behind a name that runs the other way; a menu that is a flexbox would swallow a plain space.
-        return str(Markup("{}&nbsp;<bdi>({})</bdi>").format(name, _counted(visit(), number)))
+    def count(self, session: Session, scope: Scope, most: int) -> int:
+        """Count them."""
+        return count_undelivered(session, scope, most)
 
 
-def _counted(here: Visit, number: int) -> str:
-    return i18n.number(here.employee_language, min(number, _MOST_COUNTED)) + ("+" if number > _MOST_COUNTED else "")
-
-
-def _failed_now(here: Visit) -> int:
-    """Return how many mails have failed in the shops that the employee may view, counted once a request and to a hundred at most.
-
-    The menu stands on every page of the host's admin: neither what the host has left in its session nor the page may suffer from it.
-    """
-    if _COUNT not in request.environ:
-        request.environ[_COUNT] = _number_of_failed(here) if here.grants.allow_somewhere(Permission.VIEW) else 0
-    return int(request.environ[_COUNT])
-
-
-def _number_of_failed(here: Visit) -> int:
-    session = here.desk.session()
-    ours = not session.in_transaction()
-    try:
-        with session.no_autoflush:
-            number = count_undelivered(session, here.granted, _MOST_COUNTED + 1)
-    except SQLAlchemyError:
-        log.exception("the failed mails could not be counted")
-        # PostgreSQL refuses every further statement of a transaction in which one has failed.
-        session.rollback()
-        return 0
-    if ours:
-        let_go(session)
-    return number
-
-
-class FailedMailsView(DeskView, BaseView):
+class FailedMailsView(KeptMailsView, BaseView):
     """Failed mails: the list, each mail by itself, and what can be done with them."""
 
     needs = Permission.VIEW
@@ -129,7 +80,7 @@ class FailedMailsView(DeskView, BaseView):
     def index_view(self) -> ResponseReturnValue:
         """List the failed mails of the context, the newest first."""
         here, session = self.here, self.here.desk.session()
-        found = undelivered_page(session, here.scope(), number=self._page_number(), size=_SIZE)
+        found = undelivered_page(session, here.scope(), number=self._page_number(), size=SIZE)
         job = jobs.newest(session, JOB)
         told = self._job(job) if job is not None else None
         let_go(session)
@@ -139,7 +90,7 @@ class FailedMailsView(DeskView, BaseView):
             job=told,
             numbers=numbers(found.number, found.pages),
             page_url=self._page_url,
-            first=(found.number - 1) * _SIZE + 1,
+            first=(found.number - 1) * SIZE + 1,
             may_retry_some=here.grants.allow_somewhere(Permission.REPLY),
             may_discard_some=any(self._may_discard(one) for one in found.rows),
         )
@@ -194,23 +145,6 @@ class FailedMailsView(DeskView, BaseView):
 
     # --- Reading ------------------------------------------------------------------------------------------------------------------------------
 
-    @property
-    def _query(self) -> str:
-        return "?" + urlencode({"shop": str(self.here.context)}) if len(self.here.visible_shops) > 1 else ""
-
-    def _page_number(self) -> int:
-        wanted = request.args.get("page", "")
-        return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 1
-
-    def _page_url(self, number: int) -> str:
-        pairs = [("shop", str(self.here.context))] if self._query else []
-        if number > 1:
-            pairs.append(("page", str(number)))
-        return url_for(".index_view") + (f"?{urlencode(pairs)}" if pairs else "")
-
-    def _list_address(self) -> str:
-        return self._page_url(self._page_number())
-
     def _found(self, item_id: int) -> UndeliveredMail:
         mail = undelivered_in(self.here.desk.session(), self.here.granted, item_id)
         if mail is None:
@@ -219,9 +153,6 @@ class FailedMailsView(DeskView, BaseView):
 
     def _kind(self, kind: str) -> str:
         return self.say(KIND_WORDS[kind]) if kind in KIND_WORDS else kind.replace("_", " ")
-
-    def _shop(self, shop_id: str) -> Shop:
-        return next((shop for shop in self.here.shops if shop.id == shop_id), Shop(shop_id, shop_id))
 
     def _may_retry(self, mail: UndeliveredMail) -> bool:
         return may_retry(self.here.actor(), mail)
@@ -250,11 +181,7 @@ class FailedMailsView(DeskView, BaseView):
     def _discard(self, ids: Sequence[int]) -> ResponseReturnValue:
         here = self.here
         discarded: Discarded = here.desk.do(lambda bench: discard_undelivered(bench, here.actor("list"), ids))
-        for key in discarded.file_keys:
-            try:
-                here.desk.files.remove(key)
-            except OSError:  # it is swept like an upload that was never sent
-                log.exception("file %s could not be removed", key)
+        self._remove_files(discarded.file_keys)
         number = discarded.number
         return self._told(self._count("%(n)s mail was discarded.", "%(n)s mails were discarded.", number), number, len(ids))
 
@@ -282,9 +209,3 @@ class FailedMailsView(DeskView, BaseView):
     def _back(self, message: str, *, good: bool) -> ResponseReturnValue:
         (say_good if good else say_bad)(self.say(message))
         return redirect(self._list_address(), 303)
-
-
-def ids_of(texts: Sequence[str]) -> list[int]:
-    """Return the ids among what was posted, each once, and no more of them than several pages hold."""
-    return sorted({int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 20})[:_MOST_CHOSEN]
-

@@ -122,14 +122,14 @@ class Teller:
 
     def summary(self) -> list[tuple[str, str, str]]:
         """Return what the period comes to: a name, its words and its number, each."""
-        whole, now = self.report.whole, next((one for one in reversed(self.report.waiting) if one is not None), None)
+        whole = self.report.whole
         opinion = self.score(whole.opinions.mean).shown
         return [
             ("messages", self.say(_("Customer messages")), self.whole(whole.customer_messages).shown),
             ("answers", self.say(_("Public answers")), self.whole(whole.employee_messages).shown),
             ("median", self.say(_("Median response time")), self._in_hours(whole.speed.median)),
             ("most", self.say(_("Nine in ten answered within")), self._in_hours(whole.speed.most)),
-            ("waiting", self.say(_("Waiting threads at the end")), self.whole(now).shown),
+            ("waiting", self.say(_("Waiting threads at the end")), self.whole(self.report.waiting[-1]).shown),
             ("satisfaction", self.say(_("Satisfaction")), self.say(_("%(score)s of %(most)s"), score=opinion, most=i18n.number(self.language, 5))
              if whole.opinions.number else _NONE),
         ]  # fmt: skip
@@ -171,7 +171,10 @@ class Teller:
             name="waiting",
             title=title,
             formula=self.say(
-                _("Threads that were open or pending when each day of UTC ended; of today, now. Days that the worker has not written down have none.")
+                _(
+                    "Threads that were open or pending when each day or month ended; of today, now. They are worked out from how threads stand now, "
+                    "and what has become of their status since: threads that were deleted, erased, merged or marked as spam are left out."
+                )
             ),
             chart=self._chart("waiting", title, rows, Axes(self._labels, self.say(_("Threads")), lambda one: self.whole(one).shown)),
             tables=[table],
@@ -191,7 +194,7 @@ class Teller:
             formula=self.say(
                 _(
                     "From the first unanswered customer message to the public answer: half of the answers came within the median, "
-                    "nine in ten within the 90th percentile."
+                    "nine in ten within the 90th percentile. Both are exact."
                 )
             ),
             chart=self._chart("response", title, rows, axes),

@@ -10,16 +10,18 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import clean_line
+from cs_plugin.rules.inquiry import MAX_ADDRESS, clean_line
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store.filters import NO_CONTACT, ThreadFilter
+from cs_plugin.store.persons import ACCOUNT, ADDRESS
 from cs_plugin.store.saved_views import Saved
 from cs_plugin.store.sorting import NEWEST_FIRST, SORTS, Sort, read_sort
 from cs_plugin.store.threads import PAGE_SIZES
 
+OF = "of"          # the field that names whose threads are listed
 NO_TYPE = "none"   # how URLs write the type "--"
-_LONGEST = 200     # characters of one search field
+_LONGEST = 200     # characters of a search field
 _HIGHEST_ID = 2**63 - 1
 _YEARS = range(1970, 2200)
 _MOST_PAGES = 10**9
@@ -105,6 +107,13 @@ def _to(text: str, choices: Choices) -> dt.datetime:
     return dt.datetime.combine(read_day(text) + dt.timedelta(days=1), dt.time.min, choices.zone)
 
 
+def _person(text: str, _choices: Choices) -> str:
+    kind, _colon, key = text.partition(":")
+    if kind not in (ACCOUNT, ADDRESS) or not key:
+        raise UnreadableError(_("This names no customer."))
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class SearchField:
     """A field of the search row, or the one box above it: its name in URLs, the column it stands under, what it narrows, and how it is read."""
@@ -113,6 +122,7 @@ class SearchField:
     label: str
     narrows: str
     read: Callable[[str, Choices], Any]
+    longest: int = _LONGEST
 
 
 FIELDS = (
@@ -128,6 +138,8 @@ FIELDS = (
     SearchField("private", _("Private"), "private", _yes_or_no),
     SearchField("from", _("From"), "since", _from),
     SearchField("to", _("To"), "until", _to),
+    # No column of its own: the page of a thread leads to all of its customer's.
+    SearchField(OF, _("Customer"), "person", _person, longest=len(ADDRESS) + 1 + MAX_ADDRESS),
 )
 
 
@@ -180,7 +192,7 @@ class ListState:
     @classmethod
     def of(cls, said: Mapping[str, str]) -> ListState:
         """Read what a query string says; what it says wrongly is as if it were not there."""
-        filled = {one.name: clean_line(said.get(one.name, ""), _LONGEST) for one in FIELDS}
+        filled = {one.name: clean_line(said.get(one.name, ""), one.longest) for one in FIELDS}
         saved_id = int(said["view"]) if re.fullmatch(r"[0-9]{1,18}", said.get("view", "")) else None
         return cls(
             shop=clean_line(said.get("shop", ""), 80),
@@ -249,7 +261,7 @@ class ListState:
 
     def kept(self) -> list[tuple[str, str]]:
         """Return what a new search keeps besides the sort, which has a field of its own."""
-        kept = [(name, text) for name, text in self.pairs() if name in ("shop", "view", "size")]
+        kept = [(name, text) for name, text in self.pairs() if name in ("shop", "view", "size", OF)]
         # What is searched in a saved view is then the URL's own, also where all fields were emptied.
         return [*kept, ("own", "1")] if self.saved_id is not None else kept
 

@@ -19,7 +19,7 @@ from cs_plugin import desk, jobs, outbox
 from cs_plugin.jobs import JobAtWork, JobOffice, Progress
 from cs_plugin.outbox import Delivered
 from cs_plugin.rules.status import Folder
-from cs_plugin.store import daily, drafts, figures, files, imported, notices, posts, presence, tally, totals, workers
+from cs_plugin.store import daily, drafts, figures, files, imported, notices, packed_days, posts, presence, tally, totals, workers
 from cs_plugin.store.daily import FinishedDay
 from cs_plugin.store.files import Swept
 from cs_plugin.store.forgetting_mails import forget_gone_mailboxes
@@ -75,7 +75,12 @@ def do_jobs(here: Mounted, *, stopping: Stopping = never) -> int:
 
 
 def bring_up_totals(here: Mounted, *, stopping: Stopping = never) -> None:
-    """Count anew what has changed in finished ranges of threads, some at a time, so that lists need not count them."""
+    """Count anew what has changed in finished ranges of threads, so that lists need not count them, and pack finished days for figures."""
+    _count_ranges(here, stopping)
+    _pack_days(here, stopping)
+
+
+def _count_ranges(here: Mounted, stopping: Stopping) -> None:
     while not stopping():
         with here.sessions() as session:
             only_reads(session)
@@ -85,6 +90,34 @@ def bring_up_totals(here: Mounted, *, stopping: Stopping = never) -> None:
         _in_own(here, partial(totals.write_down, looked=looked))
         if not looked.more:
             return
+
+
+def _pack_days(here: Mounted, stopping: Stopping) -> None:
+    """Pack the days that are over, and those anew whose threads have changed: once another day is over, or where many have."""
+    with here.sessions() as session:
+        only_reads(session)
+        days = packed_days.unpacked(session, here.clock())
+        settles = bool(days) or packed_days.are_many_marked(session)
+    for day in days:
+        if stopping():
+            return
+        _pack(here, day)
+    while settles and not stopping():
+        with here.sessions() as session:
+            marked = packed_days.marked(only_reads(session))
+        # A mark goes once all of its days have been packed since it was read; where somebody else was quicker, theirs may be older than the mark.
+        if marked is None or not all(not stopping() and _pack(here, day) for day in marked.days):
+            return
+        left = marked.marks
+        while left:
+            left = _in_own(here, partial(packed_days.settle, marks=left))
+        settles = marked.more
+
+
+def _pack(here: Mounted, day: dt.date) -> bool:
+    with here.sessions() as session:
+        looked = packed_days.look(only_reads(session), day)
+    return looked.same or _in_own(here, partial(packed_days.write_down, looked=looked))
 
 
 def bring_back(here: Mounted, *, stopping: Stopping = never) -> None:
@@ -280,6 +313,7 @@ def _totals(here: Mounted, job: JobAtWork) -> Mapping[str, Any]:
 
 def _forgotten(session: Session, now: dt.datetime, progress: Progress) -> Progress:
     daily.forget(session, now)
+    packed_days.forget(session, now)
     figures.forget(session, now)
     return progress
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Response, abort, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView, expose
-from markupsafe import Markup, escape
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from cs_plugin import i18n, jobs
 from cs_plugin.desk.set_aside import GivenUp, discard_set_aside, may_settle
@@ -19,82 +17,46 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.jobs import JobAtWork, Progress
 from cs_plugin.mail.glimpse import MOST_BYTES, glimpse_of, without_keys
 from cs_plugin.rules.permissions import Actor, Permission
-from cs_plugin.rules.shops import Shop
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Job, JobState
+from cs_plugin.store.scope import Scope
 from cs_plugin.store.set_aside_settling import KeptMail, count_set_aside, set_aside_among, set_aside_in, set_aside_page
 from cs_plugin.sync.reading import ENDS_READING
 from cs_plugin.sync.settling import GONE, Settled, settle
-from cs_plugin.web.desk_view import DeskView, MenuName
-from cs_plugin.web.failed_mails import JOB_SHOWS, ids_of
+from cs_plugin.web.kept_mails import JOB_SHOWS, SIZE, CountedName, KeptMailsView, ids_of
 from cs_plugin.web.list_state import numbers
 from cs_plugin.web.mail_words import how_read, why
 from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.of_shops import EXPIRED
-from cs_plugin.web.reading import Visit, form_is_genuine, visit
+from cs_plugin.web.reading import form_is_genuine
 from cs_plugin.web.saying import say_bad, say_good
 from cs_plugin.web.sync_job import surroundings_of
 
 log = logging.getLogger(__name__)
 JOB = "retry_set_aside"
-_SIZE = 20
-_MOST_COUNTED = 99
-_COUNT = "cs_plugin.set_aside"
 _NONE_CHOSEN = _("Select at least one mail first.")
 _NOT_THERE = _("Nothing was changed: these mails are no longer set aside, or you may not do this with them.")
 _LOST = _("The bytes of this mail are not there any more.")
 
 
-class SetAsideName(MenuName):
-    """The name of the page in the menu, with how many mails of the employee's shops are set aside."""
+class SetAsideName(CountedName):
+    """The name of the page in the menu, with how many mails are set aside."""
 
-    def __str__(self) -> str:
-        name, number = super().__str__(), _number_now(visit())
-        return f"{name} ({_counted(visit(), number)})" if number else name
-
-    def __html__(self) -> str:
-        name, number = super().__str__(), _number_now(visit())
-        if not number:
-            return str(escape(name))
-        # Isolated, so that the number stays behind a name that runs the other way; a menu that is a flexbox would swallow a plain space.
-        return str(Markup("{}&nbsp;<bdi>({})</bdi>").format(name, _counted(visit(), number)))
+    def count(self, session: Session, scope: Scope, most: int) -> int:
+        """Count them."""
+        return count_set_aside(session, scope, most)
 
 
-def _counted(here: Visit, number: int) -> str:
-    return i18n.number(here.employee_language, min(number, _MOST_COUNTED)) + ("+" if number > _MOST_COUNTED else "")
-
-
-def _number_now(here: Visit) -> int:
-    """Return how many mails are set aside in the shops that the employee may view, counted once a request and to a hundred at most."""
-    if _COUNT not in request.environ:
-        request.environ[_COUNT] = _number(here) if here.grants.allow_somewhere(Permission.VIEW) else 0
-    return int(request.environ[_COUNT])
-
-
-def _number(here: Visit) -> int:
-    session = here.desk.session()
-    ours = not session.in_transaction()
-    try:
-        with session.no_autoflush:
-            number = count_set_aside(session, here.granted, _MOST_COUNTED + 1)
-    except SQLAlchemyError:
-        log.exception("the mails that were set aside could not be counted")
-        # PostgreSQL refuses every further statement of a transaction in which one has failed.
-        session.rollback()
-        return 0
-    if ours:
-        let_go(session)
-    return number
-
-
-class SetAsideView(DeskView, BaseView):
+class SetAsideView(KeptMailsView, BaseView):
     """Mails set aside: the list, each mail by itself, and what can be done with them."""
 
     needs = Permission.VIEW
 
     def __init__(self, *, category: str | None) -> None:
         """Stand in the menu as "Set aside", with a number where there are some."""
-        super().__init__(name=SetAsideName(_("Set aside")), category=category, endpoint="cs_set_aside", url="customer-service-set-aside")
+        super().__init__(
+            name=SetAsideName(_("Set aside")), category=category, endpoint="cs_set_aside", url="customer-service-set-aside"
+        )
 
     def page(self, template: str, **words: Any) -> str:
         """Render a page that knows how to name shops and causes."""
@@ -106,12 +68,12 @@ class SetAsideView(DeskView, BaseView):
     def index_view(self) -> ResponseReturnValue:
         """List the mails of the context, the newest first."""
         here, session = self.here, self.here.desk.session()
-        found = set_aside_page(session, here.scope(), number=self._page_number(), size=_SIZE)
+        found = set_aside_page(session, here.scope(), number=self._page_number(), size=SIZE)
         job = next(iter(jobs.newest_of(session, JOB, here.actor().employee.id, 1)), None)
         told = self._job(job) if job is not None else None
         let_go(session)
         may: dict[str, Any] = {name: any(self._may(permission)(one) for one in found.rows) for name, permission in _ABLE.items()}
-        may |= {"first": (found.number - 1) * _SIZE + 1, "numbers": numbers(found.number, found.pages), "page_url": self._page_url}
+        may |= {"first": (found.number - 1) * SIZE + 1, "numbers": numbers(found.number, found.pages), "page_url": self._page_url}
         return self.page("set_aside.html", list=found, job=told, **may)
 
     @expose("/<int:mail_id>/")
@@ -180,28 +142,11 @@ class SetAsideView(DeskView, BaseView):
 
     # --- Reading ------------------------------------------------------------------------------------------------------------------------------
 
-    @property
-    def _query(self) -> str:
-        return "?" + urlencode({"shop": str(self.here.context)}) if len(self.here.visible_shops) > 1 else ""
-
-    def _page_number(self) -> int:
-        wanted = request.args.get("page", "")
-        return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 1
-
-    def _page_url(self, number: int) -> str:
-        pairs = [("shop", str(self.here.context))] if self._query else []
-        if number > 1:
-            pairs.append(("page", str(number)))
-        return url_for(".index_view") + (f"?{urlencode(pairs)}" if pairs else "")
-
     def _found(self, mail_id: int) -> KeptMail:
         mail = set_aside_in(self.here.desk.session(), self.here.granted, mail_id)
         if mail is None:
             abort(404)
         return mail
-
-    def _shop(self, shop_id: str) -> Shop:
-        return next((shop for shop in self.here.shops if shop.id == shop_id), Shop(shop_id, shop_id))
 
     def _may(self, permission: Permission) -> Callable[[KeptMail], bool]:
         actor = self.here.actor()
@@ -245,7 +190,7 @@ class SetAsideView(DeskView, BaseView):
             return redirect(url_for(".mail", mail_id=mail_id) + self._query, 303)
         if landed.thread_id is None:
             say_good(self.say(_("It is settled, and no message came of it: %(why)s"), why=self._why(landed.reason)))
-            return redirect(self._page_url(self._page_number()), 303)
+            return redirect(self._list_address(), 303)
         say_good(self.say(_("It is in thread #%(id)s now."), id=landed.thread_id))
         return redirect(url_for("cs_threads.thread_page", thread_id=landed.thread_id), 303)
 
@@ -257,23 +202,19 @@ class SetAsideView(DeskView, BaseView):
         employee_id = here.actor().employee.id
         here.desk.do(lambda bench: jobs.put(bench.session, JOB, {"ids": allowed}, bench.now, employee_id=employee_id))
         # This very page says how far the job is.
-        return redirect(self._page_url(self._page_number()), 303)
+        return redirect(self._list_address(), 303)
 
     def _discard(self, ids: Sequence[int]) -> ResponseReturnValue:
         here = self.here
         given_up: GivenUp = here.desk.do(lambda bench: discard_set_aside(bench, here.actor("list"), ids))
-        for key in given_up.file_keys:
-            try:
-                here.desk.files.remove(key)
-            except OSError:  # it is swept like an upload that was never sent
-                log.exception("file %s could not be removed", key)
+        self._remove_files(given_up.file_keys)
         if not given_up.number:
             return self._back(_NOT_THERE)
         said = i18n.ngettext(here.employee_language, "%(n)s mail was discarded.", "%(n)s mails were discarded.", given_up.number)
         if given_up.number < len(ids):
             said = f"{said} {self.say(_('The others are no longer set aside, or you may not do this with them.'))}"
         say_good(said)
-        return redirect(self._page_url(self._page_number()), 303)
+        return redirect(self._list_address(), 303)
 
     def _question(self, mails: Sequence[KeptMail]) -> ResponseReturnValue:
         """Ask before mails are given up; say so where there is none that this employee may give up."""
@@ -281,12 +222,12 @@ class SetAsideView(DeskView, BaseView):
         let_go(self.here.desk.session())
         if not theirs:
             return self._back(_NOT_THERE)
-        back = self._page_url(self._page_number())
+        back = self._list_address()
         return self.page("set_aside_discard.html", mails=theirs, back=back, page_number=self._page_number())
 
     def _back(self, message: str) -> ResponseReturnValue:
         say_bad(self.say(message))
-        return redirect(self._page_url(self._page_number()), 303)
+        return redirect(self._list_address(), 303)
 
 
 _ABLE: Mapping[str, Permission] = {"may_retry_some": Permission.REPLY, "may_discard_some": Permission.DELETE}

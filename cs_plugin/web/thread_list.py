@@ -17,7 +17,9 @@ from cs_plugin.desk.saved_views import may_share
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.status import Status
 from cs_plugin.store import threads, walk
+from cs_plugin.store.filters import ThreadFilter
 from cs_plugin.store.locking import let_go
+from cs_plugin.store.persons import ACCOUNT
 from cs_plugin.store.saved_views import views_of
 from cs_plugin.store.threads import PAGE_SIZES, Page
 from cs_plugin.store.words import finds_only_words
@@ -88,7 +90,7 @@ class ThreadListPages(ThreadDeeds):
         seen = Whole.drawn(highest, wanted, scope) if page.total > len(page.rows) and not wrong else None
         above = panel(here, session, around.in_their_order)
         let_go(session)
-        words = self._words(state.at(page.number), page, around, wrong)
+        words = self._words(state.at(page.number), page, around, wanted, wrong)
         if options is not None:
             options = replace(options, address=url_for(".list_options") + list_query(state))
         words |= {"options": options, "options_url": self._options_url(state), "may_configure": self._may_configure()}
@@ -108,7 +110,7 @@ class ThreadListPages(ThreadDeeds):
             return ""
         return " – ".join(i18n.day(self.here.employee_language, readable[name]) if name in readable else "…" for name in ("from", "to"))
 
-    def _words(self, state: ListState, page: Page, around: Surroundings, wrong: Mapping[str, str]) -> dict[str, Any]:
+    def _words(self, state: ListState, page: Page, around: Surroundings, wanted: ThreadFilter, wrong: Mapping[str, str]) -> dict[str, Any]:
         here = self.here
         return {
             "state": state,
@@ -136,6 +138,7 @@ class ThreadListPages(ThreadDeeds):
             "language_choices": [(one.code, one.name) for one in around.languages if one.enabled],
             "status_choices": [(status, self.say(STATUS_WORDS[status])) for status in Status],
             "days": self._days(state, wrong),
+            "person": _person(page, wanted.person),
             # What is no day is kept in a plain field: a date field would drop it.
             "day_type": lambda name: "text" if name in wrong and not is_day(state.search[name]) else "date",
             "first": min(page.total, (page.number - 1) * page.size + 1),
@@ -148,6 +151,14 @@ class ThreadListPages(ThreadDeeds):
             "wheel": wheel_of(here, state),
             "total": f"{i18n.number(here.employee_language, page.total)}{'+' if page.more else ''}",
         }
+
+
+def _person(page: Page, person: str | None) -> str:
+    """Return how whoever's threads are listed is called: by the name on one of them, else by the address or the account's number."""
+    if person is None:
+        return ""
+    kind, _colon, key = person.partition(":")
+    return next((row.customer for row in page.rows if row.customer and row.customer_known), key) if kind == ACCOUNT else key
 
 
 def first_words(text: str) -> str:

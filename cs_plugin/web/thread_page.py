@@ -43,7 +43,7 @@ from cs_plugin.web.desk_view import guarded
 from cs_plugin.web.downloads import FileGoneError, send_attachment, send_original
 from cs_plugin.web.forward_form import SOMEONE_ELSE, ForwardForm, choice_of, forward_form_of
 from cs_plugin.web.key_choice import KeyChoice
-from cs_plugin.web.list_state import ListState
+from cs_plugin.web.list_state import OF, ListState
 from cs_plugin.web.list_surroundings import MOST_ASKED
 from cs_plugin.web.new_message import NewMessagePages
 from cs_plugin.web.posting import FormKey, Posting, file_sentences, read_posting
@@ -471,7 +471,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             back=list_url_of(request.args.get("back")),
             next_url=_address("next_unanswered", {**self._kept(), "besides": facts.id}),
             delete_url=_address("delete_one", {**dict(ListState.of_query(request.args.get("back", "")).pairs()), "thread": facts.id}),
-            list_of_customer=list_url(ListState(shop=self._kept().get("shop", ""), search={"email": facts.address})),
+            list_of_customer=list_url(ListState(self._kept().get("shop", ""), search={OF: sheet.person} if sheet.person else {"id": str(facts.id)})),
         )
 
     def _named(self, employee: Employee) -> str:

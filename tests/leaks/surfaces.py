@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import url_for
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk
@@ -38,6 +39,7 @@ from cs_plugin.store import (
     notices,
     opinions,
     order_threads,
+    packed_days,
     predefined,
     presence,
     ranges,
@@ -52,7 +54,7 @@ from cs_plugin.store import (
 )
 from cs_plugin.store import set_aside_settling as settling
 from cs_plugin.store.filters import ThreadFilter
-from cs_plugin.store.models import ContactShop, ListRange, Merge, PredefinedShop, Thread, ThreadEvent
+from cs_plugin.store.models import ContactShop, ListRange, Merge, PackMark, PredefinedShop, Thread, ThreadEvent
 from cs_plugin.store.ranges import Counted
 from cs_plugin.store.scope import EVERYTHING, Scope
 from cs_plugin.store.sorting import Ranks, Sort
@@ -890,6 +892,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "span": Reader(daily, "thread", lambda session, scope, world: daily.span(session, scope, LONG_AGO, _soon(world)).threads, _listed),
     "report": Reader(reports, "thread", lambda session, scope, world: _reported(session, scope, world), _listed),
+    "tell": Reader(packed_days, "thread", lambda session, scope, world: _told(session, scope, world), _listed),
     "days": Reader(daily, "thread", lambda session, scope, world: _on_days(session, scope, world), lambda _one: False),
     "kept": Reader(figures, "thread", lambda session, scope, world: _kept_for_all(session, scope, world), lambda _one: False),
     "calculate": Reader(figures, "thread", lambda session, scope, world: _calculated_otherwise(session, scope, world), lambda _one: False),
@@ -1012,6 +1015,25 @@ def _reported(session: Session, scope: Scope, world: World) -> int:
     parts = (found.steps, found.contacts.values(), found.employees.values())
     wrong += sum(abs(sum(part.opinions.number for part in some) - said) for some in parts)
     return found.whole.threads + 1_000 * wrong
+
+
+def _told(session: Session, scope: Scope, world: World) -> int:
+    """Return of how many threads of the scope it is told what was written; more, where it is told otherwise once these days are packed."""
+    now = world.store.clock.now
+
+    def threads_told(at: dt.datetime) -> tuple[set[int], set[int]]:
+        written, waits = set[int](), set[int]()
+        told = packed_days.Told(lambda one: written.update(one.threads), lambda one: waits.update(one.threads))
+        packed_days.tell(session, scope, now - dt.timedelta(days=60), at, at, told)
+        return written, waits
+
+    live, tomorrow = threads_told(now), now + dt.timedelta(days=1)
+    for day in packed_days.unpacked(session, tomorrow):
+        packed_days.write_down(session, packed_days.look(session, day))
+    session.execute(delete(PackMark))
+    packed = threads_told(tomorrow)
+    session.rollback()
+    return len(live[0]) + 1_000 * (live != packed)
 
 
 def _kept_for_all(session: Session, scope: Scope, world: World) -> int:
