@@ -10,7 +10,7 @@ from cs_plugin.mail.splitting import Node
 
 _LIST_PRECEDENCE = frozenset((b"bulk", b"list", b"junk", b"auto_reply", b"auto-reply"))
 _SUPPRESSED = re.compile(rb"(?i)\b(?:all|oof|autoreply)\b")
-_DAEMON = re.compile(rb"(?i)(?:^|[<\s\"])(?:mailer[-_]?daemon|postmaster|mail[-_]daemon)(?:[@+\s>\"(]|$)")
+_DAEMON = re.compile(rb"(?i)(?:^|[<\s\"])(?:mailer[-_]?daemon|post_?master|mail[-_]daemon)(?:[@+\s>\"(]|$)")
 # The words with which mail programs begin the subject of an answer that nobody wrote; an answer to one begins with "Re:".
 _SUBJECT = re.compile(
     r"(?i)(?:auto(?:matic|mated)?[- ]?(?:reply|response)|out of (?:the )?office|automatische antwort|abwesenheits(?:notiz|nachricht|assistent)"
@@ -87,6 +87,18 @@ def written_by(mail: Node, subject: str) -> str:
     return found or (SUBJECT_SIGN if _SUBJECT.match(subject) else "")
 
 
-def by_a_mail_server(mail: Node) -> bool:
-    """Tell whether a mail server seems to have written a mail, to say that another was not delivered."""
-    return any(sign.seen(mail) for sign in SIGNS if sign.name in _MAIL_SERVERS)
+# Under such names servers write as well, and now and then a person does; with the subject of a failure it is a server.
+_SERVER_NAME = re.compile(
+    rb"(?i)(?:^|[<\s\"])(?:post[-_ \\]*master|m(?:ail)?daemon|mail(?:er)?[- ]deliver(?:y|er)?(?: sub)? ?system|(?:mail|system) administrator|ndr|imss"
+    rb"|(?:no|do[-_]?not)[-_]?reply|[\w.-]{0,40}gateways?|admin|sysadmin|[\w.-]{0,40}smtp[\w.-]{0,40})(?:[@\\\s>\"(]|$)"
+)
+
+
+def by_a_mail_server(mail: Node, of_a_failure: bool) -> bool:
+    """Tell whether a mail server seems to have written a mail, to say that another was not delivered.
+
+    `of_a_failure` says that its subject is one of those.
+    """
+    if any(sign.seen(mail) for sign in SIGNS if sign.name in _MAIL_SERVERS):
+        return True
+    return of_a_failure and bool(_SERVER_NAME.search(mail.raw(b"from")[:1_000]) or _autoreply_header(mail) or _precedence(mail))
