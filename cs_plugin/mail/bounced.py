@@ -34,6 +34,7 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\";:,]{1,64}@[A-Za-z0-9.-]{1,190}")
 _SENT_BACK = frozenset(("message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers"))
 _MOST_COPIES = 5
 _PREFIX = re.compile(r"(?i)^\s*[a-z0-9-]{1,20}\s*;\s*")
+_GOOD_NEWS = frozenset(("delivered", "relayed", "expanded", "deliverable"))
 # What a report says of one recipient, and what some say instead; of "delivered", "relayed" and "expanded" nobody needs to be told.
 _ACTIONS = {"failed": True, "failure": True, "fail": True, "expired": True, "undeliverable": True, "delayed": False, "deferred": False}
 
@@ -45,6 +46,8 @@ def read_bounce(raw: bytes, root: Node, nodes: list[Node], text: str, subject: s
     then by the patterns of Mailman (flufl.bounce).
     """
     reports = [one for one in nodes if one.kind in ("message/delivery-status", "message/global-delivery-status")]
+    if root.kind == "multipart/report" and root.parameter("report-type").lower() == "feedback-report":
+        return None   # a mail that somebody calls spam has arrived (RFC 5965)
     found = _worst(_reported(_contents(raw, reports)))
     if found is None and reports and root.kind == "multipart/report" and _only_good_news(raw, reports):
         return None
@@ -52,11 +55,19 @@ def read_bounce(raw: bytes, root: Node, nodes: list[Node], text: str, subject: s
         return None
     copies = _copies(raw, nodes, text)
     found = found or _worst(_reported([text[:_MOST_REPORT].encode()]))
-    if found is None or not found.recipient:
+    if found is None:
+        found = _without_report(raw, root, nodes, text, subject, copies)
+    elif not found.recipient:
         said = _by_words(root, text, subject, copies)
-        found = said if found is None else replace(found, recipient=said.recipient if said else "")
-    found = found or _by_pattern(raw, nodes, text)
+        found = replace(found, recipient=said[0].recipient) if said else found
     return replace(found, message_id=_copied_id(copies)) if found else None
+
+
+def _without_report(raw: bytes, root: Node, nodes: list[Node], text: str, subject: str, copies: list[str]) -> Bounce | None:
+    said = _by_words(root, text, subject, copies)
+    if said and said[1]:
+        return said[0]
+    return _by_pattern(raw, nodes, text) or (said[0] if said else None)
 
 
 def _worst(found: Iterable[Bounce]) -> Bounce | None:
@@ -107,19 +118,22 @@ def _recipient(field: str) -> str:
 
 def _only_good_news(raw: bytes, reports: list[Node]) -> bool:
     actions = {fields["action"].split()[0].lower() for fields in _blocks(_contents(raw, reports)) if fields.get("action", "").split()}
-    return bool(actions) and actions <= {"delivered", "relayed", "expanded"}
+    return bool(actions) and actions <= _GOOD_NEWS
 
 
-def _by_words(root: Node, text: str, subject: str, copies: list[str]) -> Bounce | None:
+def _by_words(root: Node, text: str, subject: str, copies: list[str]) -> tuple[Bounce, bool] | None:
+    """Return what a server's words say, and whether they name the recipient as such."""
     own = {one.address.lower() for name in (b"from", b"to", b"reply-to") for value in root.each(name)[:1] for one in read_mailboxes(value, 10)}
     found = read_words(subject, text, own)
     if found is None:
         return None
-    recipient = _failed_recipient(root) or found.recipient or next(filter(None, (only_one_written_to(one, own) for one in copies)), "")
+    named = _failed_recipient(root)
+    recipient = named or found.recipient or next(filter(None, (only_one_written_to(one, own) for one in copies)), "")
     if not recipient and _copied_id(copies) is None:
         return None
     status, words = _said(found.words)
-    return Bounce(not status.startswith("4") if found.permanent is None else found.permanent, recipient, status, words)
+    permanent = not status.startswith("4") if found.permanent is None else found.permanent
+    return Bounce(permanent, recipient, status, words), bool(named) or found.certain
 
 
 def _by_pattern(raw: bytes, nodes: list[Node], text: str) -> Bounce | None:

@@ -17,7 +17,7 @@ _MOST = 65_536
 def _any_of(table: str, *, around: str = "{}") -> re.Pattern[str]:
     """Return what finds any row of a table; a blank stands for any blanks, since lines are broken anywhere."""
     rows = (re.sub(r" +", lambda _: r"\s+", row) for row in table.strip().splitlines())
-    return re.compile(around.format("(?:" + "|".join(rows) + ")"), re.IGNORECASE)
+    return re.compile(around.format("|".join(rows)), re.IGNORECASE)
 
 
 # That a mail was not delivered.
@@ -36,6 +36,7 @@ failure (?:reasons|notice)
 returned (?:mail|message)
 transcript of session
 rejected by a remote mail server
+(?:has been|was) (?:automatically )?rejected
 recipients? (?:were affected|returned permanent errors)
 recipient addresses that were incorrectly constructed
 account is disabled
@@ -74,7 +75,7 @@ kon niet worden (?:bezorgd|afgeleverd)
 """)
 # How servers call such a mail.
 _SUBJECT = _any_of(r"""
-(?:permanent |mail |message )?delivery (?:failure|failed|status|problem|error|warning)
+(?:permanent |mail |message )?delivery (?:failure|failed|problem|error|warning)
 (?:mail|message|e-?mail) (?:delivery|could not|system error|undeliverable|failure|error|returned)
 undeliver
 return(?:ed|ing) (?:mail|message|to sender)
@@ -83,7 +84,6 @@ failed (?:mail|delivery)
 warning: .{0,80}?(?:user unknown|not be delivered|delayed|could not send)
 non-?(?:delivery|remise)
 mail could not
-delivery status notification
 (?:zustellung|unzustellbar|nicht zugestellt|mail-?zustellung)
 (?:échec|message non (?:remis|distribué))
 (?:no se ha podido entregar|error en la entrega|no entregado)
@@ -128,16 +128,18 @@ _COPY = _any_of(
 [-=_*> \t]{0,30}(?:message headers? follow|original (?:message|mail)|the original (?:message|mail) (?:headers|follows)|returned message|unsent message|returned mail)
 [-=_*> \t]{0,30}(?:undelivered message|message header|the (?:attachment|header|body|text|unsent message))
 [-=_*> \t]{0,30}(?:your (?:original )?message follows|message details:|your message:|this report relates to)
-(?:Received|Return-Path|DKIM-Signature|MIME-Version|Message-ID|X-[\w-]{1,60}): 
-(?:Subject|Date): 
 """,
-    around="(?:\\A|\\n)[ \\t]*{}",
+    around=r"(?:\A|\n)[ \t]*(?:{}|(?<![ \t])(?:Received|Return-Path|DKIM-Signature|MIME-Version|Message-ID|X-[\w-]{{1,60}}|Subject|Date):[ \t])",
 )
-_ADDRESS = re.compile(r"""[^\s<>()\[\]"'`;:,|=/\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?""")
+_ADDRESS = re.compile(r"""[^\s<>()\[\]"'`;:,|=/\\]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,10}""")
 # What stands before an address that is no recipient's, and before one that is.
 _NOT_THE_RECIPIENT = re.compile(r"(?i)(?:from:?|sender:?|contact|write to|mail to|support|message-?id:?|reply-to:?|return-path:?|http\S*|help:?|by|id|cc:?)[\s\"'(]*<?\Z")
 _THE_RECIPIENT = re.compile(r"(?i)(?:rcpt to:?|recipients?:?|recipient address:?|address:?|\bto:?|errors:|user(?:id)?:?|mailbox:?|>>>|\d{3})[\s\"'(]*<?\Z")
 _ON_ITS_OWN = re.compile(r"[\s>*•-]*<?\Z")
+_ENDS_OR_TELLS = re.compile(r">?(?:[ \t]*(?:[\r\n:;,(\[<]|\Z)|\.\.\.|[ \t]+(?:on|[45]\d\d)[ \t])")
+_A_HEADER = re.compile(r"(?i)[\s>*•-]*to:[\s\"']*<?\Z")
+# Whom the mail was sent to, where somebody else's mailbox refused it in his place: it is the address that we know.
+_SENT_ON = re.compile(rf"\((?i:generated|expanded|forwarded|redirected) from:?\s{{1,9}}<?({_ADDRESS.pattern})>?\)")
 _TO_OF_THE_COPY = re.compile(r"(?im)^[ \t>]*To:[ \t]*([^\r\n]{1,500})")
 # Mailboxes of servers and not of people.
 _SERVERS = re.compile(r"(?i)(?:mailer-daemon|mail-daemon|postmaster|support|abuse|helpdesk|admin|administrator|noreply|no-reply)@")
@@ -145,10 +147,14 @@ _SERVERS = re.compile(r"(?i)(?:mailer-daemon|mail-daemon|postmaster|support|abus
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """What a server says: the words of its own, whom a mail did not reach, if they tell, and whether it will not any more; None where they do not."""
+    """What a server says: the words of its own, whom a mail did not reach, if they tell, and whether it will not any more; None where they do not.
+
+    `certain` tells that the words name the recipient as such.
+    """
 
     words: str
     recipient: str
+    certain: bool
     permanent: bool | None
 
 
@@ -164,8 +170,10 @@ def read_words(subject: str, text: str, own: Collection[str]) -> Undelivered | N
     # A server may begin with the header of what it writes about: something must have been said before.
     copy = _COPY.search(whole, failed.end() if failed else 0)
     said, back = (whole[: copy.start()], whole[copy.start() :]) if copy else (whole, "")
-    recipient = _best(said, own) or only_one_written_to(back, own) or _best(back, own)
-    return Undelivered(said, recipient, _is_for_good(f"{subject}\n{said}"))
+    rank, recipient = _best(said, own)
+    if not recipient:
+        recipient = only_one_written_to(back, own) or _best(back, own)[1]
+    return Undelivered(said, recipient, rank < _UNCERTAIN, _is_for_good(f"{subject}\n{said}"))
 
 
 def is_of_a_failure(subject: str) -> bool:
@@ -173,10 +181,15 @@ def is_of_a_failure(subject: str) -> bool:
     return _SUBJECT.match(subject) is not None
 
 
-def _best(said: str, own: Collection[str]) -> str:
-    """Return the address of which the words before it say most clearly that it is the recipient's."""
-    found = sorted(_ranked(said, own), key=lambda one: one[0])
-    return found[0][1] if found else ""
+_UNCERTAIN = 3
+
+
+def _best(said: str, own: Collection[str]) -> tuple[int, str]:
+    """Return the address of which the words before it say most clearly that it is the recipient's, and how clearly: 0 is best."""
+    sent_on = _SENT_ON.search(said)
+    if sent_on:
+        return 0, clean_address(sent_on.group(1))
+    return min(_ranked(said, own), key=lambda one: one[0], default=(_UNCERTAIN, ""))
 
 
 def _ranked(said: str, own: Collection[str]) -> Iterator[tuple[int, str]]:
@@ -186,10 +199,14 @@ def _ranked(said: str, own: Collection[str]) -> Iterator[tuple[int, str]]:
         if address.lower() in own or _NOT_THE_RECIPIENT.search(before):
             continue
         is_server = bool(_SERVERS.match(address))
-        if _ON_ITS_OWN.fullmatch(before):
+        if _ON_ITS_OWN.fullmatch(before) and _ENDS_OR_TELLS.match(said, found.end()):
             yield (1 if is_server else 0), address
+        elif _ON_ITS_OWN.fullmatch(before):
+            yield (_UNCERTAIN if is_server else 2), address
+        elif _A_HEADER.fullmatch(before):
+            yield 5, address
         elif _THE_RECIPIENT.search(before):
-            yield (3 if is_server else 2), address
+            yield (_UNCERTAIN if is_server else 2), address
         elif not is_server:
             yield 4, address
 
