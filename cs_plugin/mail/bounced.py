@@ -33,7 +33,7 @@ _COPIED_ID = re.compile(r"(?im)^[> \t]*message-id[ \t]*:[ \t]*(?:\r?\n[ \t]+)?(<
 _ADDRESS = re.compile(r"[^\s<>()\[\]\";:,]{1,64}@[A-Za-z0-9.-]{1,190}")
 _SENT_BACK = frozenset(("message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers"))
 _MOST_COPIES = 5
-_PREFIX = re.compile(r"(?i)^\s*[a-z0-9-]{1,20}\s*;\s*")
+_PREFIX = re.compile(r"(?i)^\s*(?:[a-z0-9-]{1,20}\s*;\s*){1,3}")
 _GOOD_NEWS = frozenset(("delivered", "relayed", "expanded", "deliverable"))
 # What a report says of one recipient, and what some say instead; of "delivered", "relayed" and "expanded" nobody needs to be told.
 _ACTIONS = {"failed": True, "failure": True, "fail": True, "expired": True, "undeliverable": True, "delayed": False, "deferred": False}

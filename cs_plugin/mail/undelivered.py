@@ -41,7 +41,8 @@ recipients? (?:were affected|returned permanent errors)
 recipient addresses that were incorrectly constructed
 account is disabled
 invalid user address
-user unknown
+(?:user|recipient|mailbox|address) (?:is )?(?:unknown|not found)
+(?:no such|unknown|not a valid) (?:user|recipient|mailbox|address)
 delivery reports? about your e-?mail
 message (?:is|has been) delayed
 delivery (?:is|has been) delayed
@@ -131,10 +132,15 @@ _COPY = _any_of(
 """,
     around=r"(?:\A|\n)[ \t]*(?:{}|(?<![ \t])(?:Received|Return-Path|DKIM-Signature|MIME-Version|Message-ID|X-[\w-]{{1,60}}|Subject|Date):[ \t])",
 )
+# An automatic answer may quote what we wrote of a parcel; the lines of a server's talk with another begin with three marks.
+_QUOTED = re.compile(r"(?m)^>(?!>>)[^\n]*\n?")
 _ADDRESS = re.compile(r"""[^\s<>()\[\]"'`;:,|=/\\]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,10}""")
 # What stands before an address that is no recipient's, and before one that is.
-_NOT_THE_RECIPIENT = re.compile(r"(?i)(?:from:?|sender:?|contact|write to|mail to|support|message-?id:?|reply-to:?|return-path:?|http\S*|help:?|by|id|cc:?)[\s\"'(]*<?\Z")
-_THE_RECIPIENT = re.compile(r"(?i)(?:rcpt to:?|recipients?:?|recipient address:?|address:?|\bto:?|errors:|user(?:id)?:?|mailbox:?|>>>|\d{3})[\s\"'(]*<?\Z")
+_NOT_THE_RECIPIENT = re.compile(
+    r"(?i)(?:\b(?:from:?|sender:?|contact|(?:write|send (?:an? )?e?-?mail) to|support|message-?id:?|reply-to:?|return-path:?|help:?|by|id|cc:?)|http\S*)"
+    r"[\s\"'(]*<?\Z"
+)
+_THE_RECIPIENT = re.compile(r"(?i)(?:\b(?:(?:rcpt )?to:?|recipients?:?|address:?|user(?:id)?:?|mailbox:?)|errors:|>>>|\d{3})[\s\"'(]*<?\Z")
 _ON_ITS_OWN = re.compile(r"[\s>*•-]*<?\Z")
 _ENDS_OR_TELLS = re.compile(r">?(?:[ \t]*(?:[\r\n:;,(\[<]|\Z)|\.\.\.|[ \t]+(?:on|[45]\d\d)[ \t])")
 _A_HEADER = re.compile(r"(?i)[\s>*•-]*to:[\s\"']*<?\Z")
@@ -163,7 +169,7 @@ def read_words(subject: str, text: str, own: Collection[str]) -> Undelivered | N
 
     `own` are the addresses, in lower case, from which and to which the server wrote: they are nobody whom a mail did not reach.
     """
-    whole = text[:_MOST]
+    whole = _QUOTED.sub("", text[:_MOST])
     failed = _FAILED.search(whole)
     if failed is None and not is_of_a_failure(subject):
         return None
