@@ -23,6 +23,7 @@ OTHERWISE = {
     "base64_joined": "it stops at the padding of the first piece",
     "base64_that_is_text": "it makes rubbish of the text",
     "bom_before_header": "it takes the header for the text",
+    "bounce_boundary_wrong": "it does not guess",
     "boundary_the_same_within": "it passes over what stands behind the first end",
     "charset_punycode": "it raises",
     "encoding_with_comment": "it does not decode it",

@@ -51,16 +51,20 @@ def read_bounce(raw: bytes, root: Node, nodes: list[Node], text: str, subject: s
     found = _worst(_reported(_contents(raw, reports)))
     if found is None and reports and root.kind == "multipart/report" and _only_good_news(raw, reports):
         return None
-    if found is None and not by_a_mail_server(root, is_of_a_failure(subject)):
+    is_server = True if found else by_a_mail_server(root, of_a_failure=is_of_a_failure(subject))
+    if is_server is False:
         return None
     copies = _copies(raw, nodes, text)
+    message_id = _copied_id(copies)
     found = found or _worst(_reported([text[:_MOST_REPORT].encode()]))
     if found is None:
         found = _without_report(raw, root, nodes, text, subject, copies)
+        # An automatic answer may speak of a parcel that could not be delivered.
+        found = None if found and not (is_server or found.words or message_id) else found
     elif not found.recipient:
         said = _by_words(root, text, subject, copies)
         found = replace(found, recipient=said[0].recipient) if said else found
-    return replace(found, message_id=_copied_id(copies)) if found else None
+    return replace(found, message_id=message_id) if found else None
 
 
 def _without_report(raw: bytes, root: Node, nodes: list[Node], text: str, subject: str, copies: list[str]) -> Bounce | None:

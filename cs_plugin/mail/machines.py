@@ -76,7 +76,9 @@ SIGNS: tuple[Sign, ...] = (
 )
 SUBJECT_SIGN = "subject"
 # Those by which a mail server tells that a mail was not delivered, whether or not it says so as the standard has it.
-_MAIL_SERVERS = frozenset(("delivery_report", "report", "mailer_daemon", "null_sender"))
+_MAIL_SERVERS = frozenset(("delivery_report", "mailer_daemon"))
+# Automatic answers and receipts bear these too.
+_PERHAPS_MAIL_SERVERS = frozenset(("report", "null_sender"))
 # Every name that `written_by` returns.
 NAMES = frozenset((*(sign.name for sign in SIGNS), SUBJECT_SIGN))
 
@@ -87,18 +89,24 @@ def written_by(mail: Node, subject: str) -> str:
     return found or (SUBJECT_SIGN if _SUBJECT.match(subject) else "")
 
 
-# Under such names servers write as well, and now and then a person does; with the subject of a failure it is a server.
+# Names under which servers write, and under which hardly anybody else does.
 _SERVER_NAME = re.compile(
-    rb"(?i)(?:^|[<\s\"])(?:post[-_ \\]*master|m(?:ail)?daemon|mail(?:er)?[- ]deliver(?:y|er)?(?: sub)? ?system|(?:mail|system) administrator|ndr|imss"
-    rb"|(?:no|do[-_]?not)[-_]?reply|[\w.-]{0,40}gateways?|admin|sysadmin|[\w.-]{0,40}smtp[\w.-]{0,40})(?:[@\\\s>\"(]|$)"
+    rb"(?i)(?:^|[<\s\"])(?:post[-_ ]*master|m(?:ail)?daemon|mail(?:er)?[- ]deliver(?:y|er)?(?: sub)? ?system|mail administrator|ndr|imss"
+    rb"|[\w.-]{0,40}gateways?|[\w.-]{0,40}smtp[\w.-]{0,40})(?:[@\\\s>\"(]|$)"
 )
+# Those who send parcels write so too, of parcels.
+_NOBODYS_NAME = re.compile(rb"(?i)(?:^|[<\s\"])(?:system administrator|(?:no|do[-_]?not)[-_]?reply)(?:[@\s>\"(]|$)")
 
 
-def by_a_mail_server(mail: Node, of_a_failure: bool) -> bool:
-    """Tell whether a mail server seems to have written a mail, to say that another was not delivered.
+def by_a_mail_server(mail: Node, *, of_a_failure: bool) -> bool | None:
+    """Tell whether a mail server seems to have written a mail, to say that another was not delivered; None where it may be so.
 
     `of_a_failure` says that its subject is one of those.
     """
-    if any(sign.seen(mail) for sign in SIGNS if sign.name in _MAIL_SERVERS):
+    seen = {sign.name for sign in SIGNS if sign.seen(mail)}
+    sender = mail.raw(b"from")[:1_000]
+    if seen & _MAIL_SERVERS or (of_a_failure and (seen & _PERHAPS_MAIL_SERVERS or _SERVER_NAME.search(sender))):
         return True
-    return of_a_failure and bool(_SERVER_NAME.search(mail.raw(b"from")[:1_000]) or _autoreply_header(mail) or _precedence(mail))
+    if seen & _PERHAPS_MAIL_SERVERS or (of_a_failure and (seen & {"autoreply_header", "precedence"} or _NOBODYS_NAME.search(sender))):
+        return None
+    return False

@@ -28,6 +28,7 @@ _SURELY_HEADER = re.compile(
 )
 _MBOX_LINE = re.compile(rb">?From [^\r\n]*")
 _FIRST_BOUNDARY = re.compile(rb"\s*+--([^\r\n]{1,200}?)[ \t]*(?:\r\n|\r|\n)")
+_OTHER_BOUNDARY = re.compile(rb"(?im)^--([!-~](?:[ -~]{0,198}[!-~])?)[ \t]*\r?\ncontent-(?:type|transfer-encoding|disposition|description)[ \t]*:")
 _LONGEST_BOUNDARY = 1_000
 
 
@@ -91,10 +92,19 @@ class Splitting:
     def split(self) -> Node:
         """Return the mail as its first part, with all others beneath it."""
         root = self._part(_beginning(self.raw, self.oddities), len(self.raw), "")
+        self._split_below(root)
+        if root.main == "multipart" and not root.children and (other := _OTHER_BOUNDARY.search(self.raw, root.start)):
+            # The boundary that is said never comes, and another does.
+            self.oddities.pop("boundary_missing", None)
+            self.oddities["boundary_guessed"] = None
+            self._begin(root, other.group(1))
+            self._split_below(root)
+        return root
+
+    def _split_below(self, root: Node) -> None:
         if self._open:
             self._walk(root.start)
         self._close(0, len(self.raw))
-        return root
 
     def _walk(self, position: int) -> None:
         for at in _dashes(self.raw, position):
@@ -149,11 +159,15 @@ class Splitting:
             self.oddities["boundary_missing"] = None
             self._leaf = node
         else:
-            delimiter = b"--" + boundary.encode("latin-1", "replace")
-            self._level.setdefault(delimiter, len(self._open))
-            self._open.append(_Open(node, delimiter))
-            self._leaf = None
+            self._begin(node, boundary.encode("latin-1", "replace"))
         return node
+
+    def _begin(self, node: Node, boundary: bytes) -> None:
+        """Begin a multipart."""
+        delimiter = b"--" + boundary
+        self._level.setdefault(delimiter, len(self._open))
+        self._open.append(_Open(node, delimiter))
+        self._leaf = None
 
     def _guessed(self, body: int) -> str:
         """Return the boundary that a multipart which names none begins with."""

@@ -77,11 +77,12 @@ kon niet worden (?:bezorgd|afgeleverd)
 # How servers call such a mail.
 _SUBJECT = _any_of(r"""
 (?:permanent |mail |message )?delivery (?:failure|failed|problem|error|warning)
-(?:mail|message|e-?mail) (?:delivery|could not|system error|undeliverable|failure|error|returned)
+(?:mail|message|e-?mail) (?:could not|system error|undeliverable|failure|error|returned)
 undeliver
 return(?:ed|ing) (?:mail|message|to sender)
 failure (?:notice|delivery)
 failed (?:mail|delivery)
+(?:automatically )?rejected(?: mail|:)
 warning: .{0,80}?(?:user unknown|not be delivered|delayed|could not send)
 non-?(?:delivery|remise)
 mail could not
@@ -95,6 +96,8 @@ mail could not
 メッセージを配信できません
 (?:系统退信|退信|投递失败|邮件投递失败)
 """)
+# It may as well have been delivered.
+_SUBJECT_OF_A_REPORT = _any_of("(?:mail )?delivery status (?:notification|report)")
 # That it will be tried again: nothing has failed yet.
 _LATER = _any_of(r"""
 warning message only
@@ -171,7 +174,7 @@ def read_words(subject: str, text: str, own: Collection[str]) -> Undelivered | N
     """
     whole = _QUOTED.sub("", text[:_MOST])
     failed = _FAILED.search(whole)
-    if failed is None and not is_of_a_failure(subject):
+    if failed is None and not _SUBJECT.match(subject):
         return None
     # A server may begin with the header of what it writes about: something must have been said before.
     copy = _COPY.search(whole, failed.end() if failed else 0)
@@ -184,7 +187,7 @@ def read_words(subject: str, text: str, own: Collection[str]) -> Undelivered | N
 
 def is_of_a_failure(subject: str) -> bool:
     """Tell whether a subject is one that servers give to what they could not deliver; an answer to one, or a forwarded one, is a person's."""
-    return _SUBJECT.match(subject) is not None
+    return bool(_SUBJECT.match(subject) or _SUBJECT_OF_A_REPORT.match(subject))
 
 
 _UNCERTAIN = 3
