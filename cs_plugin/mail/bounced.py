@@ -61,10 +61,16 @@ def read_bounce(raw: bytes, root: Node, nodes: list[Node], text: str, subject: s
         found = _without_report(raw, root, nodes, text, subject, copies)
         # An automatic answer may speak of a parcel that could not be delivered.
         found = None if found and not (is_server or found.words or message_id) else found
-    elif not found.recipient:
+    elif not found.recipient or not found.words:
         said = _by_words(root, text, subject, copies)
-        found = replace(found, recipient=said[0].recipient) if said else found
+        found = _completed(found, said[0]) if said else found
     return replace(found, message_id=message_id) if found else None
+
+
+def _completed(report: Bounce, said: Bounce) -> Bounce:
+    """Return a report with what it leaves out and the words beside it say."""
+    words = report.words or (said.words if report.permanent is said.permanent else "")
+    return replace(report, recipient=report.recipient or said.recipient, status=_more_exact(report.status, words), words=words)
 
 
 def _without_report(raw: bytes, root: Node, nodes: list[Node], text: str, subject: str, copies: list[str]) -> Bounce | None:
@@ -110,7 +116,13 @@ def _reported(contents: Iterable[bytes]) -> Iterator[Bounce]:
             permanent = {"5": True, "4": False}.get(code[:1])
         if permanent is not None:
             words = _PREFIX.sub("", fields.get("diagnostic-code", ""))[:MAX_WORDS]
-            yield Bounce(permanent, _recipient(recipient), code, words)
+            yield Bounce(permanent, _recipient(recipient), _more_exact(code, words), words)
+
+
+def _more_exact(code: str, words: str) -> str:
+    """Return the status code of a report; where it says no more than its class (x.0.0), the one of the same class that the words hold."""
+    said = _STATUS.search(words) if code.endswith(".0.0") else None
+    return said.group(1) if said and said.group(1)[0] == code[0] else code
 
 
 def _recipient(field: str) -> str:
@@ -180,7 +192,7 @@ def _said(text: str) -> tuple[str, str]:
     """Return the status code that a server's words hold, and the line that holds it."""
     beginning = text[:_MOST_REPORT]
     for pattern in (_STATUS, _SMTP_CODE):
-        found = pattern.search(beginning)
+        found = next((one for one in pattern.finditer(beginning) if one.group(1)[0] != "2"), None)
         if found is not None:
             start, end = beginning.rfind("\n", 0, found.start()) + 1, beginning.find("\n", found.end())
             line = beginning[start : end if end >= 0 else len(beginning)]

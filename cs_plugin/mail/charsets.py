@@ -79,7 +79,7 @@ _SEVERAL_BYTES = frozenset((
 
 def codec_of(declared: str) -> str:
     """Return the name of Python's codec for a charset as a mail names it, or an empty text for none that is known."""
-    name = declared.strip().strip("\"'").lower()
+    name = declared.partition(" (")[0].strip().strip("\"'").lower()   # without a comment (RFC 2045, section 5.1)
     if not _NAME.fullmatch(name):
         return ""
     plain = name.replace("-", "_")

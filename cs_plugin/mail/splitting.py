@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cs_plugin.mail.header_lines import without_comments
 from cs_plugin.mail.parameters import read_parameters
 
 # RFC 5322, section 3.6.8: a name is printable ASCII without the colon. Continued lines begin with a blank (section 2.2.3).
@@ -249,7 +250,7 @@ class Splitting:
         if not raw:
             return
         said, node.parameters = read_parameters(raw)
-        found = _KIND.match(said)
+        found = _KIND.match(said) or _KIND.match(without_comments(said).replace(" ", ""))
         if found:
             node.main, node.sub = found.group(1).lower(), found.group(2).lower()
         elif said.lower() != "text":

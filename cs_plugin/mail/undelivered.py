@@ -1,6 +1,6 @@
-"""What mail servers write where no report by the standard is (RFC 3464): whom a mail did not reach, and whether it will yet, by tables of their words.
+"""What mail servers write in place of a report by the standard (RFC 3464): whom a mail did not reach, and whether it will yet.
 
-Only asked of a mail that a mail server seems to have written; an ordinary mail that talks of one, or quotes one, never comes here.
+The words are tables. Only asked of a mail that a mail server seems to have written; an ordinary mail that talks of a bounce never comes here.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ last delivery attempt
 _COPY = _any_of(
     r"""
 [-=_*> \t]{0,30}(?:this is a copy|below (?:this line )?is a copy|here is your message|a copy of (?:your|the) message)
-[-=_*> \t]{0,30}(?:message headers? follow|original (?:message|mail)|the original (?:message|mail) (?:headers|follows)|returned message|unsent message|returned mail)
+[-=_*> \t]{0,30}(?:message headers? follow|returned (?:message|mail)|unsent message)
+[-=_*> \t]{0,30}(?:original (?:message|mail)|the original (?:message|mail) (?:headers|follows))
 [-=_*> \t]{0,30}(?:undelivered message|message header|the (?:attachment|header|body|text|unsent message))
 [-=_*> \t]{0,30}(?:your (?:original )?message follows|message details:|your message:|this report relates to)
 """,
@@ -140,8 +141,8 @@ _QUOTED = re.compile(r"(?m)^>(?!>>)[^\n]*\n?")
 _ADDRESS = re.compile(r"""[^\s<>()\[\]"'`;:,|=/\\]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,10}""")
 # What stands before an address that is no recipient's, and before one that is.
 _NOT_THE_RECIPIENT = re.compile(
-    r"(?i)(?:\b(?:from:?|sender:?|contact|(?:write|send (?:an? )?e?-?mail) to|support|message-?id:?|reply-to:?|return-path:?|help:?|by|id|cc:?)|http\S*)"
-    r"[\s\"'(]*<?\Z"
+    r"(?i)(?:\b(?:from:?|sender:?|contact|(?:write|send (?:an? )?e?-?mail) to|support|message-?id:?|reply-to:?|return-path:?|help:?|by|id|cc:?)"
+    r"|http\S*)[\s\"'(]*<?\Z"
 )
 _THE_RECIPIENT = re.compile(r"(?i)(?:\b(?:(?:rcpt )?to:?|recipients?:?|address:?|user(?:id)?:?|mailbox:?)|errors:|>>>|\d{3})[\s\"'(]*<?\Z")
 _ON_ITS_OWN = re.compile(r"[\s>*•-]*<?\Z")
