@@ -86,6 +86,8 @@ def _base64(text: str) -> bytes:
 
 def _quoted(text: str, charset: str) -> bytes:
     raw = text.replace("_", " ")
+    if raw.isascii() and "==" not in raw and not raw.endswith("="):
+        return binascii.a2b_qp(raw)   # which reads a mark of its own at their ends
     try:
         # Letters beyond ASCII should not be in it; where they are, they are in its charset.
         letters = raw.encode("ascii" if raw.isascii() else codec_of(charset) or "utf-8")
@@ -104,6 +106,7 @@ def free_text(raw: bytes, limit: int, beside: str = "") -> str:
 _TOKEN = re.compile(
     r'"((?:[^"\\]|\\.){0,300}+)"|<([^<>]*+)>?|([(),;:])|(=\?[^?\s]{1,60}\?[BbQq]\?[^?<>]*+\?=|[^"(),;:<\s]++)|\s++|(.)', re.DOTALL
 )
+_ONE_MAILBOX = re.compile(r"([A-Za-z0-9 .'-]*+)<([A-Za-z0-9.+=_%-]++@[A-Za-z0-9.-]++)>|([A-Za-z0-9.+=_%-]++@[A-Za-z0-9.-]++)")
 _ROUTE = re.compile(r"@[^:<>]*:")
 _UNESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -124,6 +127,10 @@ def read_mailboxes(raw: bytes, most: int = 1_000, beside: str = "") -> list[Corr
     An address is what stands in angle brackets, else the word with an "@". One without an "@" is given where nothing better is there.
     """
     text = raw_text(raw, beside)
+    plain = _ONE_MAILBOX.fullmatch(text) if most and len(text) < MAX_ADDRESS else None
+    if plain is not None:   # as most are
+        name, address, alone = plain.groups()
+        return [Correspondent(alone or address, "" if alone else _shown_name(name, address))]
     found = list(_mailboxes(text, most))
     if not any("@" in one.address for one in found) and "=?" in text:
         again = list(_mailboxes(decode_words(text), most))   # some encode the whole line, address and all
@@ -212,9 +219,12 @@ def _finished(now: _Mailbox) -> Correspondent | None:
     address = clean_address(address)
     if not address:
         return None
-    name = " ".join(words) or " ".join(now.comments)
+    return Correspondent(address, _shown_name(" ".join(words) or " ".join(now.comments), address))
+
+
+def _shown_name(name: str, address: str) -> str:
     name = clean_line(decode_words(name), MAX_NAME).strip("'\"<> ")
-    return Correspondent(address, "" if name.lower() == address.lower() else name)
+    return "" if name.lower() == address.lower() else name
 
 
 _COMMENT = re.compile(r"\([^()]*\)")

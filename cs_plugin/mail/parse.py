@@ -130,7 +130,7 @@ class _Correspondence:
         return next(iter(self._read.get(b"from", [])), None)
 
     def _addresses(self) -> Iterator[str]:
-        for name in _WRITTEN_TO:
+        for name in filter(self._root.named.__contains__, _WRITTEN_TO):
             yield from (one.address.lower() for one in self.of(name))
 
 

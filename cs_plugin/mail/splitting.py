@@ -44,7 +44,13 @@ class Node:
     sub: str = "plain"
     parameters: dict[str, tuple[str, bool]] = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
-    _by_name: dict[bytes, list[bytes]] = field(default_factory=dict)
+    named: dict[bytes, list[bytes]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sort the header lines by their names, in lower case: they are asked for dozens of times."""
+        self.named = {}
+        for key, value in self.headers:
+            self.named.setdefault(key.lower(), []).append(value)
 
     @property
     def kind(self) -> str:
@@ -53,14 +59,14 @@ class Node:
 
     def raw(self, name: bytes) -> bytes:
         """Return the first header of a name (in lower case) that says something, or nothing."""
-        return next(filter(None, self.each(name)), b"")
+        for value in self.named.get(name, ()):
+            if value:
+                return value
+        return b""
 
     def each(self, name: bytes) -> list[bytes]:
         """Return the values of all headers of a name (in lower case)."""
-        if not self._by_name:
-            for key, value in self.headers:
-                self._by_name.setdefault(key.lower(), []).append(value)
-        return self._by_name.get(name, [])
+        return self.named.get(name, [])
 
     def parameter(self, name: str) -> str:
         """Return a parameter of the content type, or an empty text."""
