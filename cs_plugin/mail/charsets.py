@@ -5,6 +5,7 @@ from __future__ import annotations
 import encodings
 import re
 from encodings.aliases import aliases
+from functools import lru_cache
 
 from cs_plugin.mail.likely_charsets import likely_charset
 
@@ -60,6 +61,7 @@ _KNOWN = {
     **{codec: codec for codec in _UNNAMED},
     **_WIDER,
 }
+_LONGEST_NAME = 80
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:+-]{0,39}")
 # In a text in several bytes a letter, so many wrong ones in a thousand are damage; more are another charset.
 _DAMAGE = 20
@@ -79,7 +81,13 @@ _SEVERAL_BYTES = frozenset((
 
 def codec_of(declared: str) -> str:
     """Return the name of Python's codec for a charset as a mail names it, or an empty text for none that is known."""
-    name = declared.strip().strip("\"'").lower()
+    return _codec_of(declared) if declared and len(declared) <= _LONGEST_NAME else ""
+
+
+# Long names, which somebody may make up, are not kept.
+@lru_cache(maxsize=256)
+def _codec_of(declared: str) -> str:
+    name = declared.partition(" (")[0].strip().strip("\"'").lower()   # without a comment (RFC 2045, section 5.1)
     if not _NAME.fullmatch(name):
         return ""
     plain = name.replace("-", "_")

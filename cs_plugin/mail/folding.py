@@ -68,6 +68,8 @@ def _fold(lines: list[str], marks: Mapping[int, str], subject: str) -> Folded:
     keep = [not (history.start <= number < history.end) for number in range(len(lines))]
     shown = [number for number, kept in enumerate(keep) if kept]
     signature = page.signature(shown)
+    if len(shown) == signature == len(lines):
+        return whole
     for number in shown[signature:]:
         keep[number] = False
     visible = _joined(line for line, kept in zip(lines, keep, strict=True) if kept)
@@ -151,7 +153,8 @@ _BRACKETS = "()<>[]{}*_«»“”\"'|~-– "
 
 def _plain(line: str) -> str:
     """Return a line as patterns see it: cut, without marks of direction and of bold, its blanks made one."""
-    return " ".join(line[:_LINE].translate(_DIRECTION).split()).strip("*_ ")
+    cut = line[:_LINE]
+    return " ".join((cut if cut.isascii() else cut.translate(_DIRECTION)).split()).strip("*_ ")
 
 
 class _Page:
@@ -162,6 +165,7 @@ class _Page:
         self.marks = marks
         self.plain = [_plain(line) if line else "" for line in lines]
         self.quoted = [line.startswith(">") for line in self.plain]
+        self.has_quotes = True in self.quoted
 
     def history(self) -> _History | None:
         """Return what is history; None where nothing is to be folded at all: the mail forwards another, or answers stand between the quotes."""
@@ -229,9 +233,10 @@ class _Page:
 
     def _kind(self, number: int) -> str:
         """Return what the label of a line stands for, as letters, or ""."""
-        label, colon, _ = self.plain[number][:40].replace("：", ":").partition(":")
-        if not colon:
+        beginning = self.plain[number][:40]
+        if ":" not in beginning and "：" not in beginning:
             return ""
+        label = beginning.replace("：", ":").partition(":")[0]
         name = _low(label.strip("*_ >"))
         return _KINDS.get(name, "") + _ALSO.get(name, "")
 
@@ -280,6 +285,8 @@ class _Page:
 
     def _without_colon(self, number: int) -> _Found | None:
         """Take a line that ends with "wrote" for one above a quote where the quote follows, or where it has all else that such lines have."""
+        if not self.has_quotes and "@" not in self.plain[number] and "mailto:" not in self.plain[number]:
+            return None   # neither a quote follows nor is anybody named
         line = _low(self.plain[number])
         if len(line) > 200 or not _WROTE.search(line[-30:]):
             return None
@@ -385,10 +392,11 @@ class _Page:
         """Return the place of the line of two dashes (RFC 3676, section 4.3), or of the rule above a list's footer."""
         for place in filled[-_SIGNATURE - 1 :]:
             line = self.lines[numbers[place]].strip()[:_LINE]
-            if _DELIMITER.fullmatch(line):
+            if line.startswith("--") and _DELIMITER.fullmatch(line):
                 return place
         for place in filled[-_FOOTER:]:
-            if re.fullmatch(r"_{2,}", self.lines[numbers[place]].strip()[:_LINE]):
+            line = self.lines[numbers[place]].strip()[:_LINE]
+            if len(line) > 1 and not line.strip("_"):
                 return place
         return len(numbers)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from email.utils import parsedate_tz
 
-from cs_plugin.mail.charsets import decode
+from cs_plugin.mail.charsets import codec_of, decode
 from cs_plugin.rules.incoming import Correspondent
 from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, clean_line
 
@@ -68,7 +68,7 @@ def _decoded(run: list[tuple[str, str, str]]) -> Iterator[str]:
         if encoding == "b":
             kept.append(_base64(open_base64 + text))
         else:
-            kept += [_base64(open_base64), _quoted(text)] if open_base64 else [_quoted(text)]
+            kept += [_base64(open_base64), _quoted(text, charset)] if open_base64 else [_quoted(text, charset)]
         open_base64 = ""
     if open_base64:
         kept.append(_base64(open_base64))
@@ -84,8 +84,16 @@ def _base64(text: str) -> bytes:
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 
 
-def _quoted(text: str) -> bytes:
-    return _PERCENT.sub(lambda found: bytes((int(found.group(1), 16),)), text.replace("_", " ").encode("utf-8", "surrogateescape"))
+def _quoted(text: str, charset: str) -> bytes:
+    raw = text.replace("_", " ")
+    if raw.isascii() and "==" not in raw and not raw.endswith("="):
+        return binascii.a2b_qp(raw)   # which reads a mark of its own at their ends
+    try:
+        # Letters beyond ASCII should not be in it; where they are, they are in its charset.
+        letters = raw.encode("ascii" if raw.isascii() else codec_of(charset) or "utf-8")
+    except UnicodeError:
+        letters = raw.encode("utf-8", "surrogateescape")
+    return _PERCENT.sub(lambda found: bytes((int(found.group(1), 16),)), letters)
 
 
 def free_text(raw: bytes, limit: int, beside: str = "") -> str:
@@ -98,6 +106,7 @@ def free_text(raw: bytes, limit: int, beside: str = "") -> str:
 _TOKEN = re.compile(
     r'"((?:[^"\\]|\\.){0,300}+)"|<([^<>]*+)>?|([(),;:])|(=\?[^?\s]{1,60}\?[BbQq]\?[^?<>]*+\?=|[^"(),;:<\s]++)|\s++|(.)', re.DOTALL
 )
+_ONE_MAILBOX = re.compile(r"([A-Za-z0-9 .'-]*+)<([A-Za-z0-9.+=_%-]++@[A-Za-z0-9.-]++)>|([A-Za-z0-9.+=_%-]++@[A-Za-z0-9.-]++)")
 _ROUTE = re.compile(r"@[^:<>]*:")
 _UNESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -118,6 +127,10 @@ def read_mailboxes(raw: bytes, most: int = 1_000, beside: str = "") -> list[Corr
     An address is what stands in angle brackets, else the word with an "@". One without an "@" is given where nothing better is there.
     """
     text = raw_text(raw, beside)
+    plain = _ONE_MAILBOX.fullmatch(text) if most and len(text) < MAX_ADDRESS else None
+    if plain is not None:   # as most are
+        name, address, alone = plain.groups()
+        return [Correspondent(alone or address, "" if alone else _shown_name(name, address))]
     found = list(_mailboxes(text, most))
     if not any("@" in one.address for one in found) and "=?" in text:
         again = list(_mailboxes(decode_words(text), most))   # some encode the whole line, address and all
@@ -181,7 +194,11 @@ def _take(now: _Mailbox, token: re.Match[str]) -> None:
 
 
 def _add(now: _Mailbox, word: str, *, was_quoted: bool) -> None:
-    if now.glued and now.words and (word.startswith("@") or not was_quoted):
+    if not was_quoted and word.startswith(".") and now.words and "@" in now.words[-1]:
+        now.words[-1] += word   # blanks may stand around the dots of a host (RFC 5322, section 4.4)
+    elif not was_quoted and now.words and "@" in now.words[-1] and now.words[-1].endswith("."):
+        now.words[-1] += word
+    elif now.glued and now.words and (word.startswith("@") or not was_quoted):
         # A quoted local part: the marks around it belong to the address.
         now.words[-1] = f'"{now.words[-1]}"{word}' if word.startswith("@") and " " in now.words[-1] else now.words[-1] + word
     else:
@@ -202,9 +219,25 @@ def _finished(now: _Mailbox) -> Correspondent | None:
     address = clean_address(address)
     if not address:
         return None
-    name = " ".join(words) or " ".join(now.comments)
+    return Correspondent(address, _shown_name(" ".join(words) or " ".join(now.comments), address))
+
+
+def _shown_name(name: str, address: str) -> str:
     name = clean_line(decode_words(name), MAX_NAME).strip("'\"<> ")
-    return Correspondent(address, "" if name.lower() == address.lower() else name)
+    return "" if name.lower() == address.lower() else name
+
+
+_COMMENT = re.compile(r"\([^()]*\)")
+_MOST_NESTED = 10
+
+
+def without_comments(text: str) -> str:
+    """Return text without its comments (RFC 5322, section 3.2.2), which may hold others."""
+    for _ in range(_MOST_NESTED if "(" in text else 0):
+        text, count = _COMMENT.subn(" ", text)
+        if not count:
+            break
+    return text
 
 
 def clean_address(text: str) -> str:
@@ -214,7 +247,7 @@ def clean_address(text: str) -> str:
         text = decode_words(text)
     # A quoted local part keeps its blanks.
     line = clean_line(text, 2 * MAX_ADDRESS)
-    line = line if line.startswith('"') else line.replace(" ", "").removeprefix("mailto:").strip("<>'\",;")
+    line = line if line.startswith('"') else without_comments(line).replace(" ", "").removeprefix("mailto:").strip("<>'\",;")
     return line if len(line) <= MAX_ADDRESS else ""
 
 
@@ -241,7 +274,7 @@ def _clean_id(text: str) -> str:
 
 def read_date(raw: bytes) -> dt.datetime | None:
     """Return the time that a Date line names, aware, in UTC; None where it names none (RFC 5322, section 3.3, its old forms, or ISO 8601)."""
-    text = clean_line(raw_text(raw[:200]), 100)
+    text = without_comments(clean_line(raw_text(raw[:300]), 200))[:100]
     try:
         parts = parsedate_tz(text)
         if parts is None:

@@ -9,8 +9,15 @@ from cs_plugin.mail.charsets import decode
 
 # A value in quotes may lack the one that ends it; one without quotes may hold blanks, where it should not.
 _PARAMETER = re.compile(rb';\s*+([^\s=;"]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"?|[^;]*+)', re.DOTALL)
+# Names that are known begin a parameter even without the mark that should stand before it.
+_UNMARKED = re.compile(
+    rb"(?i)(?<![;\s])[ \t\r\n]++(?=(?:charset|boundary|name|filename|format|delsp|type|report-type|start|size|access-type|protocol|micalg"
+    rb"|creation-date|modification-date)(?:\*\d{0,3}\*?)?=)"
+)
+_OUTSIDE_QUOTES = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[^"]++', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _PIECE = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?", re.DOTALL)
+_LANGUAGE = re.compile(rb"\A[A-Za-z-]{0,8}'")
 _MOST = 500
 
 
@@ -20,6 +27,8 @@ def read_parameters(raw: bytes) -> tuple[str, dict[str, tuple[str, bool]]]:
     Beside each value stands whether its charset was said (RFC 2231): what was not may hold encoded words. Bytes beyond ASCII, of no said
     charset, come as they are, a letter for each (latin-1), to be decoded by whoever knows more of the mail.
     """
+    if raw.count(b";") < raw.count(b"="):
+        raw = _OUTSIDE_QUOTES.sub(lambda found: found.group() if found.group().startswith(b'"') else _UNMARKED.sub(b"; ", found.group()), raw)
     plain: dict[str, tuple[str, bool]] = {}
     pieces: dict[str, dict[int, tuple[bytes, bool]]] = {}
     for count, found in enumerate(_PARAMETER.finditer(raw)):
@@ -53,6 +62,8 @@ def _joined(pieces: dict[int, tuple[bytes, bool]]) -> tuple[str, bool]:
             if number == min(pieces) and piece.count(b"'") >= 2:
                 said, _language, piece = piece.split(b"'", 2)
                 charset = said.decode("latin-1")
+            elif charset and piece.lower().startswith(f"{charset}'".lower().encode("latin-1")):
+                piece = _LANGUAGE.sub(b"", piece[len(charset) + 1 :], count=1)   # some say it again in every piece
             piece, encoded = unquote_to_bytes(piece), True
         whole += piece
     return (decode(whole, charset)[0], True) if encoded else (whole.decode("latin-1"), False)

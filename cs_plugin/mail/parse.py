@@ -10,7 +10,7 @@ from cs_plugin.mail.bodies import Contents, as_html
 from cs_plugin.mail.bounced import read_bounce
 from cs_plugin.mail.folding import Folded, fold_html, fold_text
 from cs_plugin.mail.header_lines import clean_address, free_text, read_date, read_ids, read_mailboxes
-from cs_plugin.mail.machines import by_a_mail_server, written_by
+from cs_plugin.mail.machines import written_by
 from cs_plugin.mail.splitting import Node, Splitting
 from cs_plugin.rules.incoming import Correspondent, IncomingMail
 from cs_plugin.rules.inquiry import MAX_SUBJECT
@@ -79,9 +79,7 @@ def read_mail(raw: bytes, *, limits: ReadingLimits | None = None) -> IncomingMai
         sent_at=_date(root, oddities),
         parts=tuple(part for _node, part in contents.files),
         automatic=automatic,
-        bounce=read_bounce(
-            raw, root, nodes, plain or folded.shown, is_report=root.kind == "multipart/report", suspected=by_a_mail_server(root)
-        ),
+        bounce=read_bounce(raw, root, nodes, plain or folded.shown, subject),
         headers=tuple(_shown(root, limits, contents.charset)),
         oddities=tuple(oddities),
     )
@@ -132,7 +130,7 @@ class _Correspondence:
         return next(iter(self._read.get(b"from", [])), None)
 
     def _addresses(self) -> Iterator[str]:
-        for name in _WRITTEN_TO:
+        for name in filter(self._root.named.__contains__, _WRITTEN_TO):
             yield from (one.address.lower() for one in self.of(name))
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cs_plugin.mail.header_lines import without_comments
 from cs_plugin.mail.parameters import read_parameters
 
 # RFC 5322, section 3.6.8: a name is printable ASCII without the colon. Continued lines begin with a blank (section 2.2.3).
@@ -28,6 +29,7 @@ _SURELY_HEADER = re.compile(
 )
 _MBOX_LINE = re.compile(rb">?From [^\r\n]*")
 _FIRST_BOUNDARY = re.compile(rb"\s*+--([^\r\n]{1,200}?)[ \t]*(?:\r\n|\r|\n)")
+_OTHER_BOUNDARY = re.compile(rb"(?im)^--([!-~](?:[ -~]{0,198}[!-~])?)[ \t]*\r?\ncontent-(?:type|transfer-encoding|disposition|description)[ \t]*:")
 _LONGEST_BOUNDARY = 1_000
 
 
@@ -42,7 +44,13 @@ class Node:
     sub: str = "plain"
     parameters: dict[str, tuple[str, bool]] = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
-    _by_name: dict[bytes, list[bytes]] = field(default_factory=dict)
+    named: dict[bytes, list[bytes]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sort the header lines by their names, in lower case: they are asked for dozens of times."""
+        self.named = {}
+        for key, value in self.headers:
+            self.named.setdefault(key.lower(), []).append(value)
 
     @property
     def kind(self) -> str:
@@ -51,14 +59,14 @@ class Node:
 
     def raw(self, name: bytes) -> bytes:
         """Return the first header of a name (in lower case) that says something, or nothing."""
-        return next(filter(None, self.each(name)), b"")
+        for value in self.named.get(name, ()):
+            if value:
+                return value
+        return b""
 
     def each(self, name: bytes) -> list[bytes]:
         """Return the values of all headers of a name (in lower case)."""
-        if not self._by_name:
-            for key, value in self.headers:
-                self._by_name.setdefault(key.lower(), []).append(value)
-        return self._by_name.get(name, [])
+        return self.named.get(name, [])
 
     def parameter(self, name: str) -> str:
         """Return a parameter of the content type, or an empty text."""
@@ -91,10 +99,19 @@ class Splitting:
     def split(self) -> Node:
         """Return the mail as its first part, with all others beneath it."""
         root = self._part(_beginning(self.raw, self.oddities), len(self.raw), "")
+        self._split_below(root)
+        if root.main == "multipart" and not root.children and (other := _OTHER_BOUNDARY.search(self.raw, root.start)):
+            # The boundary that is said never comes, and another does.
+            self.oddities.pop("boundary_missing", None)
+            self.oddities["boundary_guessed"] = None
+            self._begin(root, other.group(1))
+            self._split_below(root)
+        return root
+
+    def _split_below(self, root: Node) -> None:
         if self._open:
             self._walk(root.start)
         self._close(0, len(self.raw))
-        return root
 
     def _walk(self, position: int) -> None:
         for at in _dashes(self.raw, position):
@@ -149,11 +166,15 @@ class Splitting:
             self.oddities["boundary_missing"] = None
             self._leaf = node
         else:
-            delimiter = b"--" + boundary.encode("latin-1", "replace")
-            self._level.setdefault(delimiter, len(self._open))
-            self._open.append(_Open(node, delimiter))
-            self._leaf = None
+            self._begin(node, boundary.encode("latin-1", "replace"))
         return node
+
+    def _begin(self, node: Node, boundary: bytes) -> None:
+        """Begin a multipart."""
+        delimiter = b"--" + boundary
+        self._level.setdefault(delimiter, len(self._open))
+        self._open.append(_Open(node, delimiter))
+        self._leaf = None
 
     def _guessed(self, body: int) -> str:
         """Return the boundary that a multipart which names none begins with."""
@@ -235,7 +256,7 @@ class Splitting:
         if not raw:
             return
         said, node.parameters = read_parameters(raw)
-        found = _KIND.match(said)
+        found = _KIND.match(said) or _KIND.match(without_comments(said).replace(" ", ""))
         if found:
             node.main, node.sub = found.group(1).lower(), found.group(2).lower()
         elif said.lower() != "text":
