@@ -217,7 +217,7 @@ def _plainly() -> Iterator[None]:
     except AuthlibBaseError as error:
         raise AuthorisationError(_words(f"{error.error or ''} {error.description or ''}"), ended=error.error in _ENDED) from error
     except requests.RequestException as error:
-        raise AuthorisationError(_words(type(error).__name__)) from error
+        raise AuthorisationError(_words(f"HTTP {error.response.status_code}" if error.response is not None else type(error).__name__)) from error
     except (ValueError, TypeError, AttributeError) as error:
         # A page in the place of JSON, or JSON that is no object.
         raise AuthorisationError(_words(type(error).__name__)) from error
