@@ -171,6 +171,19 @@ def test_the_way_back_is_that_of_the_public_address(tmp_path: Path, provider: OA
     assert asked["redirect_uri"] == ["https://desk.example/cs-admin/customer-service-mailboxes/authorised"]
 
 
+def test_the_way_back_names_the_path_of_a_mounted_store_once(tmp_path: Path, provider: OAuthServer) -> None:
+    """The public address has it, and so does every request."""
+    store = set_up(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, provider, CS_ADMIN_PUBLIC_URL="https://desk.example/shop")
+    client = store.client(employee=MARIE)
+    # Werkzeug takes the path of an application off the front of an address by itself.
+    client.environ_base["SCRIPT_NAME"] = "/shop"
+    page = Sheet(client.get(f"{ADDRESS}?shop=all").text)
+    fields = {**page.sent(), **FILLED, "imap_ssl": "y", "action": "authorise:google"}
+    answer = client.post(f"{ADDRESS}?shop=all", data=fields, content_type="multipart/form-data")
+    asked = parse_qs(urlsplit(answer.location).query)
+    assert asked["redirect_uri"] == ["https://desk.example/shop/cs-admin/customer-service-mailboxes/authorised"]
+
+
 @pytest.mark.shows("8.4")
 def test_only_the_password_may_be_missing(clerk: Clerk, shop: Store, provider: OAuthServer) -> None:
     """With another field empty nobody is sent away: nothing is saved, what was typed stays, and the password is not among what is missing."""

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import session, url_for
 
@@ -14,7 +15,7 @@ from cs_plugin.desk.option_authorisations import PASSWORD, Given, GivenUp
 from cs_plugin.desk.options import OptionsDraft, may_configure, save_options
 from cs_plugin.errors import CustomerServiceError, InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
 from cs_plugin.i18n import marked as _
-from cs_plugin.mail.oauth import NOT_INSTALLED, PROVIDERS, AuthorisationError, Leave, OAuthClient, is_installed
+from cs_plugin.mail.oauth import NOT_INSTALLED, PROVIDERS, AuthorisationError, Leave, NotWhatWasAskedError, OAuthClient, is_installed
 from cs_plugin.rules.inquiry import clean_line
 from cs_plugin.rules.mailbox_settings import Authorisation, protocol_of
 from cs_plugin.rules.shops import Context, Shop, read_context
@@ -28,12 +29,12 @@ from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.reading import Visit
 
 _KEPT = "cs_oauth"
+_BACK = "cs_mailboxes.authorised"
 # How many seconds somebody may take to agree.
 _LASTS = 15 * 60
 _NOT_OURS = _("This authorisation was not begun here, or was begun too long ago. Please begin again.")
 _REFUSED = _("The authorisation was not given: %(words)s")
 _FAILED = _("The provider did not take the authorisation: %(words)s")
-_NO_RENEWAL = _("The provider gave an authorisation that cannot be renewed. Take away the access of this store in the account, and begin again.")
 _GIVEN = _("The mailbox is authorised.")
 
 
@@ -124,9 +125,11 @@ def come_back(here: Visit, args: Mapping[str, str]) -> CameBack:
         return CameBack(_NOT_OURS)
     let_go(here.desk.session())
     try:
-        leave = client.finish(_redirect(here), args["code"][:4_096], verifier)
+        leave = client.finish(_redirect(here), args["code"][:4_096], verifier, protocol=goal.place[0])
+    except NotWhatWasAskedError as error:
+        return CameBack(error.words, goal=goal)
     except AuthorisationError as error:
-        return CameBack(_NO_RENEWAL if error.words == "no refresh_token" else _FAILED, goal=goal, values={"words": error.words})
+        return CameBack(_FAILED, goal=goal, values={"words": error.words})
     try:
         given_up = _keep(here, goal, client, tokens_of(leave, here.desk.clock()))
     except InvalidInputError as error:
@@ -184,9 +187,12 @@ def give_back(desk: Mounted, given_up: Iterable[GivenUp]) -> None:
 
 def _redirect(here: Visit) -> str:
     """Return the address to come back to, which the provider knows: one that a request makes up is refused there."""
-    public = here.desk.app.config["CS_ADMIN_PUBLIC_URL"]
-    path = url_for("cs_mailboxes.authorised")
-    return f"{public.rstrip('/')}{path}" if public else url_for("cs_mailboxes.authorised", _external=True)
+    app = here.desk.app
+    public = app.config["CS_ADMIN_PUBLIC_URL"]
+    if not public:
+        return url_for(_BACK, _external=True)
+    # Where the application is mounted below a path, the public address has that already.
+    return f"{public.rstrip('/')}{urlsplit(app.url_map.bind('localhost').build(_BACK)).path}"
 
 
 def _kept(here: Visit, kept: Any, state: str) -> tuple[Goal, OAuthClient, str] | None:

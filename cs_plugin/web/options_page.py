@@ -11,7 +11,7 @@ from typing import Any
 from flask import url_for
 
 from cs_plugin import i18n
-from cs_plugin.desk.option_authorisations import PASSWORD, authorisation_of
+from cs_plugin.desk.option_authorisations import PASSWORD
 from cs_plugin.desk.options import may_configure, trouble_with_password
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
@@ -21,6 +21,7 @@ from cs_plugin.rules.mailbox_settings import MailboxSettings
 from cs_plugin.rules.options import BLOCK_TITLES, BY_NAME, OPTIONS, Block, Option
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, contexts_of, line_of, name_of
+from cs_plugin.store.oauth_tokens import VALID
 from cs_plugin.store.options import read_own_options
 from cs_plugin.store.preferences import preferences_of
 from cs_plugin.web.connection import TestAnswer
@@ -210,7 +211,7 @@ class OptionsHere:
             sealed_password=seal_typed(self.here.desk.vault, form.password, self.here.actor().employee.id) if form.password else "",
             changed=len(changed),
             trial=trial,
-            authorisation=authorisation_block(self.here, self.place) if self.may_look else None,
+            authorisation=self._authorisation if self.may_look else None,
         )
 
     # --- What is wrong ------------------------------------------------------------------------------------------------------------------------
@@ -279,9 +280,13 @@ class OptionsHere:
     def _about_password(self, form: OptionsForm) -> str:
         if form.password:
             return self.say(_("typed, not saved yet"))
-        if authorisation_of(self.place.resolved) is not None:
-            return self.say(_("an authorisation stands in its place"))
+        if (block := self._authorisation) is not None and block.state:
+            return self.say(_("an authorisation stands in its place")) if block.state == VALID else ""
         return self.say(_("kept; an empty field keeps it")) if self.place.resolved[PASSWORD] else ""
+
+    @cached_property
+    def _authorisation(self) -> AuthorisationBlock | None:
+        return authorisation_block(self.here, self.place)
 
     @cached_property
     def _members(self) -> Sequence[tuple[Context, str, Shop | None]]:
