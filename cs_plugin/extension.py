@@ -9,6 +9,7 @@ from email.utils import formataddr
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 import pluggy
@@ -360,6 +361,8 @@ def _oauth(app: Flask) -> dict[str, OAuthClient]:
     steps = ("authorise", "token", "revoke")
     if not isinstance(endpoints, Mapping) or not all(isinstance(one, Mapping) and one.keys() <= set(steps) for one in endpoints.values()):
         raise ConfigurationError('CS_OAUTH_ENDPOINTS: expected addresses by provider and step, such as {"google": {"token": "https://…"}}')
+    if not all(_is_safe(str(address)) for one in endpoints.values() for address in one.values()):
+        raise ConfigurationError("CS_OAUTH_ENDPOINTS: addresses begin with https://, since the secret and the tokens go there")
     known = {
         "google": (config["CS_OAUTH_GOOGLE_CLIENT_ID"], config["CS_OAUTH_GOOGLE_CLIENT_SECRET"]),
         "microsoft": (config["CS_OAUTH_MICROSOFT_CLIENT_ID"], config["CS_OAUTH_MICROSOFT_CLIENT_SECRET"]),
@@ -371,6 +374,11 @@ def _oauth(app: Flask) -> dict[str, OAuthClient]:
             filled = provider_at(provider.name, tenant=str(config["CS_OAUTH_MICROSOFT_TENANT"]), endpoints=endpoints)
             clients[provider.name] = OAuthClient(filled, str(client_id), str(secret or ""))
     return clients
+
+
+def _is_safe(address: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
 
 
 def _seconds(key: str, seconds: object) -> float:

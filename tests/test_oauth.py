@@ -199,6 +199,35 @@ def test_a_mailbox_whose_line_others_can_read_is_not_authorised(shop: Store, cli
     assert token_of(shop, mailbox_id).state == "asked"
 
 
+def test_a_mailbox_that_is_moved_meanwhile_gets_no_token(shop: Store, client: Any, provider: OAuthServer) -> None:
+    """Whoever changes its server while its owner agrees would have the token sent to one of their own; it is given back."""
+    mailbox_id = waiting(shop, client)
+    back = provider.agree(sent_away(client, mailbox_id))
+    do(shop, lambda bench: bench.session.execute(update(Mailbox).values(server="evil.example.com")))
+    assert "The mailbox was changed meanwhile. Please begin again." in said(client, client.get(back))
+    assert token_of(shop, mailbox_id).state == "asked"
+    assert len(provider.revoked) == 1
+
+
+@pytest.mark.parametrize("changed", [{"username": "other@paris.example"}, {"protocol": "pop3", "port": "995"}], ids=["user", "protocol"])
+def test_another_user_or_protocol_is_authorised_anew(shop: Store, client: Any, provider: OAuthServer, changed: dict[str, str]) -> None:
+    """What was given for one account, or for IMAP, is of no use for another, or for POP3."""
+    mailbox_id = authorised(shop, client, provider)
+    said(client, post(client, f"{PAGE}/{mailbox_id}/", **{**FORM, "sign_in": "google", "password": "", **changed}))
+    assert token_of(shop, mailbox_id).state == "asked"
+
+
+def test_an_authorisation_without_mail_is_told(shop: Store, client: Any, provider: OAuthServer) -> None:
+    """Whoever agrees may have left that out; the next try goes on from there."""
+    mailbox_id = waiting(shop, client)
+    provider.allowed = "openid https://www.googleapis.com/auth/userinfo.email"
+    page = said(client, client.get(provider.agree(sent_away(client, mailbox_id))))
+    assert "does not let mail be read. Begin again, and allow everything that is asked for." in page
+    assert token_of(shop, mailbox_id).state == "asked"
+    provider.allowed = "openid https://mail.google.com/"
+    authorised(shop, client, provider, mailbox_id)
+
+
 def test_where_it_is_not_set_up_the_choice_says_why(store: Store) -> None:
     """It is there, disabled, with the reason; a form that is posted all the same leads nowhere."""
     client = store.client(employee=MARIE)
@@ -334,6 +363,15 @@ def test_deleting_a_mailbox_gives_its_authorisation_back(shop: Store, client: An
     assert look(shop, lambda session: session.scalars(select(OAuthToken)).all()) == []
 
 
+def test_deleting_a_mailbox_leaves_that_of_another_of_the_same_account(shop: Store, client: Any, provider: OAuthServer) -> None:
+    """A provider would take back all that the account has given to this store."""
+    mailbox_id = authorised(shop, client, provider)
+    authorised(shop, client, provider, waiting(shop, client, folder="Orders"))
+    said(client, post(client, f"{PAGE}/{mailbox_id}/delete/"))
+    assert provider.revoked == []
+    assert len(look(shop, lambda session: session.scalars(select(OAuthToken)).all())) == 1
+
+
 def test_a_password_in_its_place_forgets_the_authorisation(shop: Store, client: Any, provider: OAuthServer) -> None:
     """One of the two signs in."""
     mailbox_id = authorised(shop, client, provider)
@@ -413,7 +451,7 @@ def test_no_secret_follows_a_redirect(provider: OAuthServer) -> None:
     assert CLIENT_SECRET not in caught.value.words
 
 
-@pytest.mark.parametrize("wrong", ["https://x", {"google": "https://x"}, {"google": {"start": "https://x"}}])
+@pytest.mark.parametrize("wrong", ["https://x", {"google": "https://x"}, {"google": {"start": "https://x"}}, {"google": {"token": "http://x"}}])
 def test_wrong_addresses_stop_the_start(tmp_path: Path, wrong: object) -> None:
     """And name their key."""
     with pytest.raises(ConfigurationError, match="CS_OAUTH_ENDPOINTS"):

@@ -14,6 +14,7 @@ import click
 from cs_plugin import i18n
 from cs_plugin.cli.group import cs
 from cs_plugin.desk import Bench
+from cs_plugin.desk.option_authorisations import authorisation_of
 from cs_plugin.desk.options import OptionsDraft, save_options, trouble_with_password, wrong_with
 from cs_plugin.errors import BadHostAnswerError, InvalidInputError
 from cs_plugin.health.secrets import whose
@@ -21,7 +22,9 @@ from cs_plugin.rules.options import BY_NAME, OPTIONS, Kind, Option
 from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import EVERY_GRANT, Actor
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, contexts_of, line_of
+from cs_plugin.store.oauth_tokens import ASKED, ENDED, find
 from cs_plugin.store.options import OwnOptions, read_own_options
+from cs_plugin.web.authorising import give_back
 from cs_plugin.web.mounted import mounted
 
 # Whoever may run commands on the store's machine may do anything there.
@@ -169,8 +172,15 @@ def _held(bench: Bench, own: OwnOptions, context: Context, option: Option, langu
 def _without_secret(bench: Bench, own: OwnOptions, line: Sequence[Context], held: Held) -> Held:
     if BY_NAME[held.name].kind is not Kind.SECRET:
         return held
-    trouble = trouble_with_password(bench.vault, own.along(line))
-    return replace(held, value="(kept)" if held.value else "(none)", trouble=_words(trouble) if trouble else "")
+    options = own.along(line)
+    trouble, found = trouble_with_password(bench.vault, options), authorisation_of(options)
+    told = _words(trouble) if trouble else ""
+    if found is None:
+        return replace(held, value="(kept)" if held.value else "(none)", trouble=told)
+    row = find(bench.session, found.token_id)
+    state = row.state if row is not None else ENDED
+    told = told or {ASKED: "It has not been authorised yet.", ENDED: "The authorisation has ended: authorise again."}.get(state, "")
+    return replace(held, value=f"(authorisation of {found.provider})", trouble=told)
 
 
 def _with_what_is_of_no_use(bench: Bench, own: OwnOptions, line: Sequence[Context], held: Held) -> Held:
@@ -276,10 +286,11 @@ def _save(place: Place, typed: Mapping[str, object]) -> None:
 
     try:
         with _answers_of_use():
-            here.do(lambda bench: save_options(bench, ADMINISTRATOR, draft(bench)))
+            given_up = here.do(lambda bench: save_options(bench, ADMINISTRATOR, draft(bench)))
     except InvalidInputError as error:
         first = error
     else:
+        give_back(here, given_up)
         return
     with here.sessions() as session:
         bench = here.bench(session)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cs_plugin.desk.bench import Bench
+from cs_plugin.desk.option_authorisations import Given, GivenUp, give_up_of_mailbox
 from cs_plugin.desk.option_mailboxes import DELETE, IMAP, LEAVE, MOVE, POP3, place_of, same_place
 from cs_plugin.desk.options import may_configure, of_no_use
 from cs_plugin.desk.receiving import checked_address
@@ -16,19 +17,19 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import INBOX
 from cs_plugin.mail.oauth import PROVIDERS
 from cs_plugin.rules.inquiry import clean_line
-from cs_plugin.rules.mailbox_settings import IMAP_FLAGS, INCOMPLETE, Encryption, Security, place_of_password, security_of, wrong_flags
+from cs_plugin.rules.mailbox_settings import IMAP_FLAGS, INCOMPLETE, SAFE_LINE, Encryption, Security, place_of_password, security_of, wrong_flags
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Context, contexts_of
 from cs_plugin.store import imported, mailbox_setup, mailboxes, oauth_tokens
-from cs_plugin.store.models import Mailbox, OAuthToken, Origin
+from cs_plugin.store.models import Mailbox, Origin
 from cs_plugin.store.vault import Vault
 
 NOW, SINCE, ALL = "now", "since", "all"
 # What may be ticked: the flags of the options, but for the one that the protocol stands for here.
 FLAGS = tuple(name for name in IMAP_FLAGS if name != "imap_pop3")
 _LONGEST_NAME, _LONGEST_FOLDER = 128, 255
-_SAFE_LINE = _("With an authorisation in the place of a password, the line has to be encrypted and its certificate verified.")
+_MOVED = _("The mailbox was changed meanwhile. Please begin again.")
 # The fields of a mailbox that are checked as the options of the same meaning are.
 _AS_OPTIONS: Mapping[str, str] = {"server": "imap_url", "port": "imap_port", "username": "imap_user", "password": "imap_password"}
 
@@ -117,7 +118,7 @@ def _wrong_security(_bench: Bench, draft: MailboxDraft, _kept: Mailbox | None) -
         yield InvalidInputError("sign_in", _("Choose one of these."))
     elif draft.sign_in and draft.security.is_weakened:
         flag = "imap_notls" if draft.security.encryption is Encryption.NONE else "imap_novalidate_cert"
-        yield InvalidInputError(flag, _SAFE_LINE)
+        yield InvalidInputError(flag, SAFE_LINE)
 
 
 def _wrong_folders(_bench: Bench, draft: MailboxDraft, _kept: Mailbox | None) -> Iterator[InvalidInputError]:
@@ -246,36 +247,39 @@ def switch_mailbox(bench: Bench, actor: Actor, mailbox_id: int, *, on: bool) -> 
     return row
 
 
-def delete_mailbox(bench: Bench, actor: Actor, mailbox_id: int) -> str:
-    """Take a mailbox away with all that signs in to it, and return its name. Its messages stay, and nothing is touched on its server.
+def delete_mailbox(bench: Bench, actor: Actor, mailbox_id: int) -> tuple[GivenUp, ...]:
+    """Take a mailbox away with all that signs in to it. Its messages stay, and nothing is touched on its server.
 
-    Raise NotFoundError, NotPermittedError.
+    Return its authorisation, to be given back after the commit, unless another mailbox of that account needs it. Raise NotFoundError,
+    NotPermittedError.
     """
     row = _locked(bench, actor, mailbox_id)
-    name = name_of_mailbox(row)
-    if row.oauth_token_id is not None:
-        oauth_tokens.forget(bench.session, row.oauth_token_id)
+    given_up = give_up_of_mailbox(bench, row.oauth_token_id, row.server)
     _write_down(bench, actor, row, "mailbox_deleted")
     bench.session.delete(row)
     bench.session.flush()
-    return name
+    return given_up
 
 
-def authorise(bench: Bench, actor: Actor, mailbox_id: int, provider: str, tokens: oauth_tokens.Tokens) -> Mailbox:
+def authorise(bench: Bench, actor: Actor, mailbox_id: int, given: Given) -> Mailbox:
     """Let a mailbox be signed in to with an authorisation that was just given; a password is not needed any more, and goes.
 
-    Raise NotFoundError, NotPermittedError, InvalidInputError where its line is not one that a token may go over.
+    Raise NotFoundError, NotPermittedError, InvalidInputError where its line is not one that a token may go over, and where it lies elsewhere now:
+    whoever has changed the server meanwhile would get the token.
     """
     row = _locked(bench, actor, mailbox_id)
+    wanted = given.authorisation
+    if (row.protocol, row.server, row.username) != (wanted.protocol, wanted.server, wanted.user):
+        raise InvalidInputError("sign_in", _MOVED)
     if security_of(lambda name: name in row.flags).is_weakened:
-        raise InvalidInputError("sign_in", _SAFE_LINE)
+        raise InvalidInputError("sign_in", SAFE_LINE)
     _forget_token(bench, row)
-    row.oauth_token_id = oauth_tokens.keep(bench.session, bench.vault, provider, row.server, row.username, tokens, bench.now).id
+    row.oauth_token_id = oauth_tokens.keep(bench.session, bench.vault, wanted.provider, row.server, row.username, given.tokens, bench.now).id
     row.password, row.failures, row.last_error = "", 0, ""
     if row.active:
         row.next_run_at = bench.now
     bench.session.flush()
-    _write_down(bench, actor, row, "mailbox_authorised", provider=provider)
+    _write_down(bench, actor, row, "mailbox_authorised", provider=wanted.provider)
     return row
 
 
@@ -335,7 +339,7 @@ def _folder(draft: MailboxDraft) -> str:
 
 
 def _write(bench: Bench, row: Mailbox, draft: MailboxDraft) -> None:
-    before = row.server
+    before = _place(row) if row.server else ("", "", "", "")
     row.name, row.contact_id = clean_line(draft.name, _LONGEST_NAME), draft.contact_id
     row.breadth, row.breadth_id = draft.context.breadth, draft.context.id
     row.protocol, row.server = draft.protocol, BY_NAME["imap_url"].checked(draft.server)
@@ -354,16 +358,16 @@ def _write(bench: Bench, row: Mailbox, draft: MailboxDraft) -> None:
             row.password = bench.vault.seal(draft.password, place_of_password(row.server, draft.security))
 
 
-def _await_authorisation(bench: Bench, row: Mailbox, provider: str, server: str) -> None:
-    """Keep the authorisation that there is, where it is this provider's and was given for this server; else wait for a new one."""
+def _await_authorisation(bench: Bench, row: Mailbox, provider: str, before: tuple[str, str, str, str]) -> None:
+    """Keep the authorisation that there is, where it is this provider's and was given for this mailbox; else wait for a new one.
+
+    The protocol counts: what Microsoft gives for IMAP is of no use for POP3.
+    """
     kept = oauth_tokens.find(bench.session, row.oauth_token_id) if row.oauth_token_id is not None else None
-    if kept is not None and kept.provider == provider and server == row.server:
+    if kept is not None and kept.provider == provider and before[:3] == _place(row)[:3]:
         return
     _forget_token(bench, row)
-    waiting = OAuthToken(provider=provider, account=row.username[:254], state=oauth_tokens.ASKED, created_at=bench.now)
-    bench.session.add(waiting)
-    bench.session.flush()
-    row.oauth_token_id = waiting.id
+    row.oauth_token_id = oauth_tokens.await_leave(bench.session, provider, row.username, bench.now).id
 
 
 def _forget_token(bench: Bench, row: Mailbox) -> None:

@@ -8,11 +8,23 @@ from typing import Any
 
 from cs_plugin import i18n
 from cs_plugin.desk.bench import Bench
+from cs_plugin.desk.option_authorisations import (
+    PASSWORD,
+    Awaited,
+    Given,
+    GivenUp,
+    authorisation_of,
+    give_up,
+    is_valid,
+    trouble_with_authorisation,
+    with_rows,
+)
 from cs_plugin.errors import InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
 from cs_plugin.i18n import marked as _
 from cs_plugin.rules.mailbox_settings import (
     IMAP_FIELDS,
     IMAP_FLAGS,
+    Authorisation,
     MailboxSettings,
     Security,
     place_of_password,
@@ -27,7 +39,6 @@ from cs_plugin.store.locking import wait_for_turn
 from cs_plugin.store.options import Key, Options, OwnOptions, inherit_option, read_own_options, set_option
 from cs_plugin.store.vault import Vault
 
-_PASSWORD = "imap_password"  # noqa: S105 - the name of an option
 _IMAP = frozenset({*IMAP_FIELDS, *IMAP_FLAGS})
 
 
@@ -36,8 +47,9 @@ class OptionsDraft:
     """What somebody wants of the options of a context.
 
     `wanted` holds, under an option's name, its own values by language (an empty one where it has none): as forms send them, a secret as it was
-    typed, an empty one to keep what there is. None in the place of all of them takes away what the context has of its own, in the place of a text
-    that in one language. What is not named stays as it is, whether it is an option or a language.
+    typed, an empty one to keep what there is, `Awaited` or `Given` for an authorisation in its place. None in the place of all of them takes away
+    what the context has of its own, in the place of a text that in one language. What is not named stays as it is, whether it is an option or a
+    language.
     """
 
     context: Context
@@ -66,8 +78,8 @@ def wrong_with(bench: Bench, draft: OptionsDraft) -> list[InvalidInputError]:
     return _Plan.of(bench, draft, before).wrong
 
 
-def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> None:
-    """Write what a draft wants, or nothing of it.
+def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> tuple[GivenUp, ...]:
+    """Write what a draft wants, or nothing of it; return the authorisations that it leaves nothing to point to, to be given back after the commit.
 
     Raise InvalidInputError for the first field that is wrong, NotFoundError for a context, an option or a language that there is not,
     NotPermittedError where the employee may not configure every shop of the context.
@@ -84,19 +96,26 @@ def save_options(bench: Bench, actor: Actor, draft: OptionsDraft) -> None:
     plan = _Plan.of(bench, draft, before)
     for error in plan.wrong:
         raise error
-    _write(bench, draft, kept, plan)
+    own = with_rows(bench, actor, draft.context, plan.own, _given(draft))
+    _write(bench, draft, kept, own)
     # What a shop that is alone now had of its own is that of all shops from here on: nobody could change it otherwise.
     for context in kept.by_context.keys() - before.by_context.keys():
         for name, language in kept.of(context):
             inherit_option(bench.session, name, context=context, language=language)
+    return give_up(bench, kept, before.with_own(draft.context, own))
 
 
-def _write(bench: Bench, draft: OptionsDraft, kept: OwnOptions, plan: _Plan) -> None:
+def _given(draft: OptionsDraft) -> Given | None:
+    wanted = (draft.wanted.get(PASSWORD) or {}).get("")
+    return wanted if isinstance(wanted, Given) else None
+
+
+def _write(bench: Bench, draft: OptionsDraft, kept: OwnOptions, wanted: Mapping[Key, Any]) -> None:
     own = kept.of(draft.context)
     cleared = {key for context, key in kept.of_no_use if context == draft.context and key[0] in draft.wanted}
-    for name, language in (own.keys() | cleared) - plan.own.keys():
+    for name, language in (own.keys() | cleared) - wanted.keys():
         inherit_option(bench.session, name, context=draft.context, language=language)
-    for (name, language), value in plan.own.items():
+    for (name, language), value in wanted.items():
         if (name, language) not in own or own[name, language] != value:
             set_option(bench.session, name, value, bench.now, context=draft.context, language=language)
 
@@ -119,19 +138,22 @@ def _require_known(bench: Bench, draft: OptionsDraft, before: OwnOptions) -> Non
 
 
 def mailbox_of(vault: Vault, options: Options) -> MailboxSettings:
-    """Return the mailbox that resolved options describe; its password counts where it is to be had, and was given for this very server."""
-    has_password = bool(options[_PASSWORD]) and trouble_with_password(vault, options) is None
+    """Return the mailbox that resolved options describe; its password counts where it is to be had, and was given for this very server.
+
+    An authorisation counts as the password.
+    """
+    has_password = bool(options[PASSWORD]) and trouble_with_password(vault, options) is None
     return MailboxSettings.of(options.__getitem__, has_password=has_password)
 
 
 def password_of(vault: Vault, options: Options) -> str:
-    """Return the password of the mailbox; empty where none is kept. Raise KeyLostError, SealedElsewhereError.
+    """Return the password of the mailbox; empty where none is kept, or an authorisation in its place. Raise KeyLostError, SealedElsewhereError.
 
     One that was given for a line that others can read, or a server that nobody vouches for, is of use for a better line as well; never the other
     way round: whoever may switch /notls on has not been told the password.
     """
-    sealed, server = options[_PASSWORD], options["imap_url"]
-    if not sealed:
+    sealed, server = options[PASSWORD], options["imap_url"]
+    if not sealed or authorisation_of(options) is not None:
         return ""
     if security_of(options.__getitem__).is_weakened:
         return vault.open(sealed, _weakened(server))
@@ -149,11 +171,13 @@ def _weakened(server: str) -> str:
 
 
 def trouble_with_password(vault: Vault, options: Options) -> InvalidInputError | None:
-    """Return why a kept password is of no use here; None where it is, or where none is kept."""
+    """Return why a kept password, or the authorisation in its place, is of no use here; None where it is, or where there is none."""
+    if (trouble := trouble_with_authorisation(options)) is not None:
+        return trouble
     try:
         password_of(vault, options)
     except (KeyLostError, SealedElsewhereError) as error:
-        return of_no_use(error, options["imap_url"], _PASSWORD)
+        return of_no_use(error, options["imap_url"], PASSWORD)
     return None
 
 
@@ -183,7 +207,7 @@ class _Plan:
         for name, values in draft.wanted.items():
             if values is None:
                 _take_away(own, name)
-            elif name != _PASSWORD:
+            elif name != PASSWORD:
                 _take_values(bench, own, name, values, wrong)
         if draft.context == ALL_SHOPS:
             _drop_defaults(bench, own, draft.wanted.keys())
@@ -234,24 +258,46 @@ def _drop_defaults(bench: Bench, own: dict[Key, Any], names: Collection[str]) ->
 
 def _take_password(bench: Bench, draft: OptionsDraft, before: OwnOptions, own: dict[Key, Any], wrong: list[InvalidInputError]) -> None:
     """Put the password among a context's own values: the one that was typed, else the one that is kept, else none."""
-    values = draft.wanted.get(_PASSWORD)
+    values = draft.wanted.get(PASSWORD)
     if not values:
         return
-    kept = own.pop((_PASSWORD, ""), "")
+    kept = own.pop((PASSWORD, ""), "")
     after = before.with_own(draft.context, own).along(line_of(draft.context, bench.shops))
+    if isinstance(values[""], Awaited | Given):
+        _take_authorisation(bench, values[""], kept, after, own)
+        return
     try:
-        typed = BY_NAME[_PASSWORD].checked(values[""])
+        typed = BY_NAME[PASSWORD].checked(values[""])
     except InvalidInputError as error:
         wrong.append(error)
         typed = ""
     if typed:
         server = after["imap_url"]
-        own[_PASSWORD, ""] = bench.vault.seal(typed, place_of_password(server, security_of(after.__getitem__)))
-    elif kept and any(after[name] for name in IMAP_FIELDS if name != _PASSWORD):
-        own[_PASSWORD, ""] = kept
+        own[PASSWORD, ""] = bench.vault.seal(typed, place_of_password(server, security_of(after.__getitem__)))
+    elif kept and any(after[name] for name in IMAP_FIELDS if name != PASSWORD):
+        own[PASSWORD, ""] = kept
     elif draft.context != ALL_SHOPS:
         # The box is checked and nothing is there: this context has no mailbox, whatever the others have.
-        own[_PASSWORD, ""] = ""
+        own[PASSWORD, ""] = ""
+
+
+def _take_authorisation(bench: Bench, wanted: Awaited | Given, kept: str, inherited: Options, own: dict[Key, Any]) -> None:
+    """Put an authorisation among a context's own values; while it is waited for, whatever signs in to this mailbox goes on doing so."""
+    if isinstance(wanted, Given):
+        own[PASSWORD, ""] = wanted.authorisation.kept
+    elif wanted.at_once:
+        own[PASSWORD, ""] = Authorisation.wanted(wanted.provider, inherited.__getitem__).kept
+    elif kept and _signs_in(bench, Options({**inherited.values, (PASSWORD, ""): kept})):
+        own[PASSWORD, ""] = kept
+    elif not _signs_in(bench, inherited):
+        own[PASSWORD, ""] = Authorisation.wanted(wanted.provider, inherited.__getitem__).kept
+
+
+def _signs_in(bench: Bench, options: Options) -> bool:
+    found = authorisation_of(options)
+    if not options[PASSWORD] or trouble_with_password(bench.vault, options) is not None:
+        return False
+    return found is None or is_valid(bench, found)
 
 
 def _wrong_mailbox(
@@ -278,14 +324,16 @@ def _wrong_mailbox(
 
 def _wrong_at(vault: Vault, options: Options) -> Iterator[InvalidInputError]:
     yield from wrong_flags(options.__getitem__)
-    settings = MailboxSettings.of(options.__getitem__, has_password=bool(options[_PASSWORD]))
+    settings = MailboxSettings.of(options.__getitem__, has_password=bool(options[PASSWORD]))
     yield from wrong_fields(settings)
     if not settings.is_filled:
         return
+    if (trouble := trouble_with_authorisation(options)) is not None:
+        yield trouble
     try:
         password_of(vault, options)
     except SealedElsewhereError as error:
-        yield of_no_use(error, options["imap_url"], _PASSWORD)
+        yield of_no_use(error, options["imap_url"], PASSWORD)
     except KeyLostError:
         # It is told where it stands, and keeps nobody from saving anything else.
         return

@@ -9,6 +9,8 @@ from cs_plugin.health.findings import Finding, good, warning, wrong
 from cs_plugin.rules.mailbox_state import Fares
 from cs_plugin.store import mailbox_setup
 from cs_plugin.store.locking import only_reads
+from cs_plugin.store.models import Mailbox, OAuthToken, Origin
+from cs_plugin.store.oauth_tokens import ASKED
 from cs_plugin.web.mailbox_health import fares_of
 from cs_plugin.web.mounted import Mounted
 
@@ -28,7 +30,7 @@ def look_at_mailboxes(here: Mounted) -> Iterator[Finding]:
         if how is Fares.FAILING:
             yield wrong(SUBJECT, f"{name} has failed {row.failures} times in a row: {row.last_error or 'nobody knows why'}", _COSTS, _again(row.id))
         elif how is Fares.UNAUTHORISED:
-            yield wrong(SUBJECT, f"{name}: the authorisation has ended.", _COSTS, "authorise it again, on the page Mailboxes")
+            yield _unauthorised(row, name, tokens.get(row.oauth_token_id or 0))
         elif how is Fares.SILENT:
             yield warning(SUBJECT, f"{name} has not been fetched for more than an hour.", _COSTS, "flask cs work", _again(row.id))
         elif how is Fares.NEW:
@@ -36,6 +38,13 @@ def look_at_mailboxes(here: Mounted) -> Iterator[Finding]:
         works += how in (Fares.WELL, Fares.BEGINNING, Fares.STUMBLED)
     if works:
         yield good(SUBJECT, f"{works} fetched.")
+
+
+def _unauthorised(row: Mailbox, name: str, token: OAuthToken | None) -> Finding:
+    page = "Options" if row.origin is Origin.OPTIONS else "Mailboxes"
+    if token is not None and token.state == ASKED:
+        return wrong(SUBJECT, f"{name}: the authorisation has not been given yet.", _COSTS, f"authorise it, on the page {page}")
+    return wrong(SUBJECT, f"{name}: the authorisation has ended.", _COSTS, f"authorise it again, on the page {page}")
 
 
 def _again(mailbox_id: int) -> str:

@@ -15,6 +15,8 @@ from cs_plugin.rules.inquiry import clean_line
 if TYPE_CHECKING:
     from authlib.integrations.requests_client import OAuth2Session
 
+_NO_RENEWAL = _("The provider gave an authorisation that cannot be renewed. Take away the access of this store in the account, and begin again.")
+_NO_MAIL = _("The provider gave an authorisation that does not let mail be read. Begin again, and allow everything that is asked for.")
 NOT_INSTALLED = _("Authlib is not installed on this server: install cs-plugin[oauth].")
 # What a provider says when its leave is over: expired, revoked by its owner, or given for a password that has changed since (RFC 6749, section 5.2).
 _ENDED = frozenset({"invalid_grant", "interaction_required", "consent_required", "login_required"})
@@ -31,6 +33,10 @@ class AuthorisationError(CustomerServiceError):
         super().__init__(words)
         self.words = words
         self.ended = ended
+
+
+class NotWhatWasAskedError(AuthorisationError):
+    """Say, in a sentence that can be shown, that what a provider gave is of no use: it cannot be renewed, or is not for mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +122,19 @@ class OAuthClient:
             url, state = session.create_authorization_url(self.provider.authorise, code_verifier=verifier, **self.provider.asks, **hint)
         return Begun(url, state, verifier)
 
-    def finish(self, redirect: str, code: str, verifier: str) -> Leave:
-        """Exchange the code with which somebody came back. Raise AuthorisationError."""
+    def finish(self, redirect: str, code: str, verifier: str, *, protocol: str) -> Leave:
+        """Exchange the code with which somebody came back. Raise AuthorisationError, NotWhatWasAskedError for what does not read mail."""
         with _plainly(), self._session(redirect) as session:
             found = session.fetch_token(
                 self.provider.token, grant_type="authorization_code", code=code, code_verifier=verifier, **self._politely()
             )
         leave = _leave(found)
+        # Whoever agrees may leave a tick out. A provider that says nothing of it has given what was asked for (RFC 6749, section 5.1).
+        mail, *given = (_last_word(one) for one in (self.provider.scopes[protocol].split()[0], *leave.scopes.split()))
+        if given and mail not in given:
+            raise NotWhatWasAskedError(_NO_MAIL, ended=True)
         if not leave.refresh_token:
-            raise AuthorisationError("no refresh_token", ended=True)
+            raise NotWhatWasAskedError(_NO_RENEWAL, ended=True)
         return leave
 
     def refresh(self, refresh_token: str) -> Leave:
@@ -197,6 +207,11 @@ def _leave(found: Any) -> Leave:
     return Leave(access_token, refresh_token, min(max(lasts, 0), _LONGEST), clean_line(str(found.get("scope") or ""), 500))
 
 
+def _last_word(scope: str) -> str:
+    # National clouds put other hosts before what is the same.
+    return scope.lower().rstrip("/").rpartition("/")[2]
+
+
 def _is_token(text: object) -> bool:
     # What signs in over a line of a mail protocol holds nothing that would end that line (RFC 6750, section 2.1).
     return isinstance(text, str) and 0 < len(text) <= 16_384 and text.isascii() and text.isprintable() and " " not in text
@@ -217,7 +232,7 @@ def _plainly() -> Iterator[None]:
     except AuthlibBaseError as error:
         raise AuthorisationError(_words(f"{error.error or ''} {error.description or ''}"), ended=error.error in _ENDED) from error
     except requests.RequestException as error:
-        raise AuthorisationError(_words(type(error).__name__)) from error
+        raise AuthorisationError(_words(f"HTTP {error.response.status_code}" if error.response is not None else type(error).__name__)) from error
     except (ValueError, TypeError, AttributeError) as error:
         # A page in the place of JSON, or JSON that is no object.
         raise AuthorisationError(_words(type(error).__name__)) from error

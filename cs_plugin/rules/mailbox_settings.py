@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,11 @@ REFUSED_PAIRS = (
     ("imap_validate_cert", "imap_novalidate_cert"),
 )
 INCOMPLETE = _("IMAP configuration is not correct")
+
+
+# An option is no row with columns: what stands in the place of a sealed password begins as nothing does that the vault has sealed.
+_AUTHORISATION = "oauth:"
+SAFE_LINE = _("With an authorisation in the place of a password, the line has to be encrypted and its certificate verified.")
 
 
 class Encryption(StrEnum):
@@ -56,7 +62,7 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class MailboxSettings:
-    """A mailbox as options describe it. `has_password` says that one is kept which was given for this very server."""
+    """A mailbox as options describe it. `has_password` says that one is kept for this very server, or an authorisation in its place."""
 
     server: str
     port: int | None
@@ -93,6 +99,54 @@ class MailboxSettings:
         return not self.missing
 
 
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """What an option holds in the place of a password: the row with the tokens (0 for one to be made), and the mailbox that they are for."""
+
+    token_id: int
+    provider: str
+    protocol: str
+    server: str
+    user: str
+
+    @classmethod
+    def wanted(cls, provider: str, value: Callable[[str], Any]) -> Authorisation:
+        """Return one that is to be given for the mailbox of resolved options."""
+        return cls(0, provider, protocol_of(value), value("imap_url"), value("imap_user"))
+
+    @classmethod
+    def read(cls, kept: object) -> Authorisation | None:
+        """Return what a kept value says; None for a sealed password, and for what nobody can read."""
+        if not is_authorisation(kept):
+            return None
+        try:
+            token_id, *words = json.loads(str(kept).removeprefix(_AUTHORISATION))
+            provider, protocol, server, user = words
+        except (ValueError, TypeError, RecursionError):
+            return None
+        good = isinstance(token_id, int) and all(isinstance(word, str) for word in words)
+        return cls(token_id, provider, protocol, server, user) if good else None
+
+    @property
+    def kept(self) -> str:
+        """Return it as an option keeps it: there is nothing secret in it."""
+        return _AUTHORISATION + json.dumps([self.token_id, self.provider, self.protocol, self.server, self.user])
+
+    def is_for(self, value: Callable[[str], Any]) -> bool:
+        """Say whether it was given for the mailbox of resolved options. The port may change, as it may for a password."""
+        return (self.protocol, self.server, self.user) == (protocol_of(value), value("imap_url"), value("imap_user"))
+
+
+def is_authorisation(kept: object) -> bool:
+    """Say whether an authorisation is kept in the place of a password, whether or not it can be read."""
+    return isinstance(kept, str) and kept.startswith(_AUTHORISATION)
+
+
+def protocol_of(value: Callable[[str], Any]) -> str:
+    """Return the protocol of resolved options."""
+    return "pop3" if value("imap_pop3") else "imap"
+
+
 def security_of(value: Callable[[str], Any]) -> Security:
     """Return what the flags of resolved options come to; none of them means STARTTLS where it is offered, and certificates that are verified."""
     if value("imap_ssl"):
@@ -115,6 +169,14 @@ def wrong_flags(value: Callable[[str], Any]) -> Iterator[InvalidInputError]:
         if all(value(name) for name in pair):
             for name, other in (pair, pair[::-1]):
                 yield InvalidInputError(name, _("This cannot be used together with /%(other)s."), other=other.removeprefix("imap_").replace("_", "-"))
+
+
+def wrong_line(value: Callable[[str], Any]) -> InvalidInputError | None:
+    """Return at its flag why no authorisation may go over the line of resolved options; None where one may."""
+    security = security_of(value)
+    if not security.is_weakened:
+        return None
+    return InvalidInputError("imap_notls" if security.encryption is Encryption.NONE else "imap_novalidate_cert", SAFE_LINE)
 
 
 def wrong_fields(settings: MailboxSettings) -> Iterator[InvalidInputError]:

@@ -13,8 +13,12 @@ from cs_plugin.store.types import can_be_id
 
 
 def mailboxes(session: Session) -> list[Mailbox]:
-    """Return the mailboxes that are fetched, or may be, in the order in which they were made: none that options described once and no longer do."""
-    shown = or_(Mailbox.origin == Origin.OWN, and_(Mailbox.origin == Origin.OPTIONS, Mailbox.active))
+    """Return the mailboxes that are fetched, or may be, in the order in which they were made: none that options described once and no longer do.
+
+    One of the options that waits for its authorisation is among them.
+    """
+    described = or_(Mailbox.active, Mailbox.oauth_token_id.is_not(None))
+    shown = or_(Mailbox.origin == Origin.OWN, and_(Mailbox.origin == Origin.OPTIONS, described))
     return list(session.scalars(select(Mailbox).where(shown).order_by(Mailbox.id)))
 
 

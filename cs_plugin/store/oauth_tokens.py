@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from cs_plugin.store.models import OAuthToken
@@ -49,9 +50,28 @@ def keep(session: Session, vault: Vault, provider: str, server: str, account: st
     return row
 
 
+def await_leave(session: Session, provider: str, account: str, now: dt.datetime) -> OAuthToken:
+    """Write down that a leave is waited for."""
+    row = OAuthToken(provider=provider, account=account[:254], state=ASKED, created_at=now)
+    session.add(row)
+    session.flush()
+    return row
+
+
 def find(session: Session, token_id: int) -> OAuthToken | None:
     """Return a leave as it stands now."""
     return session.get(OAuthToken, token_id, populate_existing=True)
+
+
+def states(session: Session) -> Mapping[int, str]:
+    """Return how every leave stands, by its id."""
+    return {row.id: row.state for row in session.execute(select(OAuthToken.id, OAuthToken.state))}
+
+
+def is_known(session: Session, provider: str, account: str) -> bool:
+    """Say whether any leave of an account is kept: providers take all of a store's leaves of an account back at once, whichever is given back."""
+    query = select(OAuthToken.id).where(OAuthToken.provider == provider, func.lower(OAuthToken.account) == account.lower(), OAuthToken.state == VALID)
+    return session.scalar(query.limit(1)) is not None
 
 
 def claim_renewal(session: Session, token_id: int, owner: str, now: dt.datetime, lasts: dt.timedelta) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.errors import InvalidInputError
+from cs_plugin.rules.mailbox_settings import is_authorisation
 from cs_plugin.rules.options import BY_NAME, Kind
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, line_of
 from cs_plugin.store import models
@@ -123,7 +124,7 @@ def _own_options(session: Session, rows: Select[Any]) -> OwnOptions:
 def set_option(session: Session, name: str, value: Any, now: dt.datetime, *, context: Context = ALL_SHOPS, language: str = "") -> None:
     """Give an option a value of its own in a context, as `Option.checked` returns it; a secret as it is sealed."""
     own, key = models.Option, _key(name, context, language)
-    values = {"value": json.dumps(value), "encrypted": BY_NAME[name].kind is Kind.SECRET and bool(value), "changed_at": now}
+    values = {"value": json.dumps(value), "encrypted": _is_sealed(name, value), "changed_at": now}
     if insert_if_absent(session, own, list(key), {**key, **values}):
         return
     row = session.scalars(locking(session, select(own).filter_by(**key))).one()
@@ -135,6 +136,11 @@ def set_option(session: Session, name: str, value: Any, now: dt.datetime, *, con
 def inherit_option(session: Session, name: str, *, context: Context = ALL_SHOPS, language: str = "") -> None:
     """Take an option's own value away in a context, so that it is inherited."""
     session.execute(delete(models.Option).filter_by(**_key(name, context, language)))
+
+
+def _is_sealed(name: str, value: Any) -> bool:
+    # An authorisation's tokens are sealed in a row of their own.
+    return BY_NAME[name].kind is Kind.SECRET and bool(value) and not is_authorisation(value)
 
 
 def _key(name: str, context: Context, language: str) -> dict[str, Any]:

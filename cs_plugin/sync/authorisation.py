@@ -17,11 +17,12 @@ from cs_plugin.mail.oauth import AuthorisationError, Leave, OAuthClient
 from cs_plugin.store import oauth_tokens
 from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.models import OAuthToken
-from cs_plugin.store.oauth_tokens import ENDED, Tokens
+from cs_plugin.store.oauth_tokens import ASKED, ENDED, Tokens
 from cs_plugin.store.vault import Vault
 from cs_plugin.store.workers import this_process
 
 HAS_ENDED = _("The authorisation has ended: authorise again.")
+_NOT_YET = _("It has not been authorised yet.")
 _NOT_CONFIGURED = _("Signing in with this provider is not set up on this server any more.")
 _BUSY = _("The authorisation is being renewed by somebody else, and that takes too long.")
 _NOT_RENEWED = _("The authorisation could not be renewed: %(words)s")
@@ -81,6 +82,8 @@ def access_token_of(tokens: TokenDesk, token_id: int, server: str, *, refused: s
 def _opened(tokens: TokenDesk, token_id: int, server: str) -> _Opened:
     with tokens.sessions() as session:
         row = oauth_tokens.find(only_reads(session), token_id)
+    if row is not None and row.state == ASKED:
+        raise NoAccessError(_NOT_YET, ended=True)
     if row is None or row.state == ENDED or row.expires_at is None:
         raise NoAccessError(HAS_ENDED, ended=True)
     client = tokens.clients.get(row.provider)

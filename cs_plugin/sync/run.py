@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from cs_plugin import announce
 from cs_plugin.desk.option_mailboxes import MailboxAtWork, at_work
 from cs_plugin.errors import CustomerServiceError, NotFoundError
 from cs_plugin.i18n import marked as _
-from cs_plugin.mail.mailbox import Finding, MailboxError, MailServer, OpenMailbox, open_mailbox
+from cs_plugin.mail.mailbox import Finding, MailboxError, MailServer, OpenMailbox, TokenRefusedError, open_mailbox
 from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import Place
 from cs_plugin.store.locking import only_reads
@@ -84,7 +84,19 @@ def _looked(around: Surroundings, mailbox_id: int, work: Callable[[Mailbox, Open
 def opened(around: Surroundings, mailbox_id: int) -> Iterator[OpenMailbox]:
     """Sign in to a mailbox for the time of a block, whoever has it in hand: to look, and to change nothing. Raise as `findings_of` reads it."""
     mailbox = opened_up(around, mailbox_row(around, mailbox_id))
-    with open_mailbox(_signed_in(around, mailbox), around.reach) as box:
+    with _open(around, mailbox) as box:
+        yield box
+
+
+@contextmanager
+def _open(around: Surroundings, mailbox: MailboxAtWork) -> Iterator[OpenMailbox]:
+    server = _signed_in(around, mailbox)
+    with ExitStack() as stack:
+        try:
+            box = stack.enter_context(open_mailbox(server, around.reach))
+        except TokenRefusedError:
+            # Taken back before its time: the provider gives another one, or says that the authorisation has ended.
+            box = stack.enter_context(open_mailbox(_signed_in(around, mailbox, server.access_token), around.reach))
         yield box
 
 
@@ -106,10 +118,10 @@ def opened_up(around: Surroundings, row: Mailbox, *, with_password: bool = True)
         return at_work(bench, row, with_password=with_password)
 
 
-def _signed_in(around: Surroundings, mailbox: MailboxAtWork) -> MailServer:
+def _signed_in(around: Surroundings, mailbox: MailboxAtWork, refused: str = "") -> MailServer:
     if mailbox.oauth_token_id is None:
         return mailbox.server
-    return replace(mailbox.server, access_token=around.access_token_of(mailbox.oauth_token_id, mailbox.server.server))
+    return replace(mailbox.server, access_token=around.access_token_of(mailbox.oauth_token_id, mailbox.server.server, refused))
 
 
 def _not_ours(around: Surroundings, mailbox_id: int) -> Report:
@@ -186,7 +198,7 @@ class _Run:
         self.mailbox = mailbox = opened_up(around, row)
         with around.sessions() as session:
             counts = imported.counts_of(only_reads(session), run_id)
-        with held(around, self.turn) as holding, open_mailbox(_signed_in(around, mailbox), around.reach) as box:
+        with held(around, self.turn) as holding, _open(around, mailbox) as box:
             asked = _telling(self.asked, holding)
             self.taking = Taking(around, mailbox, self.turn, run_id, Place(mailbox.id), counts=Counter(counts))
             self.hand = Hand.of(row, self._keep)

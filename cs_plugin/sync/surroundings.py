@@ -40,7 +40,7 @@ def never() -> bool:
     return False
 
 
-def no_token(_token_id: int, _server: str) -> str:
+def no_token(_token_id: int, _server: str, _refused: str = "") -> str:
     """Return no token: nobody has set up how they are had."""
     return ""
 
@@ -49,8 +49,9 @@ def no_token(_token_id: int, _server: str) -> str:
 class Surroundings:
     """What a run works with.
 
-    `bench` makes the desk's bench on a session; `access_token_of` returns what signs in to a server by an authorisation (an id of `OAuthToken`), or
-    raises an error with an untranslated `message` and `values`; it may ask the network. `every` is the pause between two runs that work.
+    `bench` makes the desk's bench on a session; `access_token_of` returns what signs in to a server by an authorisation (an id of `OAuthToken`), and
+    not the token that was refused just now; or it raises an error with an untranslated `message` and `values`. It may ask the network. `every` is
+    the pause between two runs that work.
     """
 
     sessions: Callable[[], Session]
@@ -58,7 +59,7 @@ class Surroundings:
     files: FileStore
     reach: Reach
     clock: Callable[[], dt.datetime]
-    access_token_of: Callable[[int, str], str] = no_token
+    access_token_of: Callable[[int, str, str], str] = no_token
     limits: Limits = field(default_factory=Limits)
     every: dt.timedelta = dt.timedelta(minutes=1)
 

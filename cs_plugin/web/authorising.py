@@ -1,44 +1,89 @@
-"""Authorising a mailbox with its provider: the way there, and the way back, bound to the session, the employee and the mailbox."""
+"""Authorising a mailbox with its provider: the way there, and the way back, bound to the session, the employee and what it was begun for."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import session, url_for
 
 from cs_plugin.desk.mailboxes import authorise, context_of
-from cs_plugin.desk.options import may_configure
+from cs_plugin.desk.option_authorisations import PASSWORD, Given, GivenUp
+from cs_plugin.desk.options import OptionsDraft, may_configure, save_options
 from cs_plugin.errors import CustomerServiceError, InvalidInputError, KeyLostError, NotFoundError, NotPermittedError, SealedElsewhereError
 from cs_plugin.i18n import marked as _
-from cs_plugin.mail.oauth import NOT_INSTALLED, PROVIDERS, AuthorisationError, OAuthClient, is_installed
+from cs_plugin.mail.oauth import NOT_INSTALLED, PROVIDERS, AuthorisationError, Leave, NotWhatWasAskedError, OAuthClient, is_installed
 from cs_plugin.rules.inquiry import clean_line
+from cs_plugin.rules.mailbox_settings import Authorisation, protocol_of
+from cs_plugin.rules.shops import Context, Shop, read_context
 from cs_plugin.store import mailbox_setup
 from cs_plugin.store.locking import let_go
-from cs_plugin.store.models import Mailbox, OAuthToken
-from cs_plugin.store.oauth_tokens import place_of
+from cs_plugin.store.models import Mailbox
+from cs_plugin.store.oauth_tokens import Tokens, is_known
+from cs_plugin.store.options import Options
 from cs_plugin.sync.authorisation import tokens_of
+from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.reading import Visit
 
 _KEPT = "cs_oauth"
+_BACK = "cs_mailboxes.authorised"
 # How many seconds somebody may take to agree.
 _LASTS = 15 * 60
 _NOT_OURS = _("This authorisation was not begun here, or was begun too long ago. Please begin again.")
 _REFUSED = _("The authorisation was not given: %(words)s")
 _FAILED = _("The provider did not take the authorisation: %(words)s")
-_NO_RENEWAL = _("The provider gave an authorisation that cannot be renewed. Take away the access of this store in the account, and begin again.")
 _GIVEN = _("The mailbox is authorised.")
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What an authorisation is asked for: a mailbox of its own, by its id, or that of a context's options; and where that mailbox lies.
+
+    `place` is protocol, server and user. What comes back is of use for nothing else: whoever changes the server meanwhile gets no token.
+    """
+
+    place: tuple[str, str, str]
+    mailbox_id: int | None = None
+    context: Context | None = None
+
+    @classmethod
+    def of_mailbox(cls, row: Mailbox) -> Goal:
+        """Return that of a mailbox with a form of its own."""
+        return cls((row.protocol, row.server, row.username), mailbox_id=row.id)
+
+    @classmethod
+    def of_options(cls, context: Context, options: Options) -> Goal:
+        """Return that of the mailbox that the resolved options of a context describe."""
+        value = options.__getitem__
+        return cls((protocol_of(value), value("imap_url"), value("imap_user")), context=context)
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any], shops: Sequence[Shop]) -> Goal:
+        """Return what was kept. Raise KeyError, TypeError, ValueError for what says nothing."""
+        protocol, server, user = (str(one) for one in kept["place"])
+        if "mailbox" in kept:
+            return cls((protocol, server, user), mailbox_id=int(kept["mailbox"]))
+        context = read_context(kept["context"], shops)
+        if context is None:
+            raise ValueError("context")
+        return cls((protocol, server, user), context=context)
+
+    def kept(self) -> dict[str, Any]:
+        """Return it as a session keeps it."""
+        which = {"mailbox": self.mailbox_id} if self.context is None else {"context": str(self.context)}
+        return {"place": list(self.place), **which}
+
+
+@dataclass(frozen=True, slots=True)
 class CameBack:
-    """What became of somebody who came back: what to say, and the mailbox that it is about, if that is known."""
+    """What became of somebody who came back: what to say, and what it is about, if that is known."""
 
     message: str
     good: bool = False
-    mailbox_id: int | None = None
+    goal: Goal | None = None
     values: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -51,16 +96,17 @@ def why_not(here: Visit, provider: str) -> str:
     return ""
 
 
-def begin(here: Visit, client: OAuthClient, row: Mailbox) -> str:
-    """Return where whoever owns a mailbox is sent, and remember in the session who asked, for which mailbox."""
-    begun = client.begin(_redirect(here), protocol=row.protocol, account=row.username)
+def begin(here: Visit, client: OAuthClient, goal: Goal) -> str:
+    """Return where whoever owns a mailbox is sent, and remember in the session who asked, and for what."""
+    protocol, _server, user = goal.place
+    begun = client.begin(_redirect(here), protocol=protocol, account=user)
     session[_KEPT] = {
         "state": begun.state,
         "verifier": here.desk.vault.seal(begun.verifier, _place(here)),
-        "mailbox": row.id,
         "provider": client.provider.name,
         "employee": here.actor().employee.id,
         "at": here.now.timestamp(),
+        **goal.kept(),
     }
     return begun.url
 
@@ -71,53 +117,85 @@ def come_back(here: Visit, args: Mapping[str, str]) -> CameBack:
     found = _kept(here, kept, args.get("state", ""))
     if found is None:
         return CameBack(_NOT_OURS)
-    mailbox_id, client, verifier = found
+    goal, client, verifier = found
     if args.get("error") or not args.get("code"):
         words = clean_line(args.get("error_description") or args.get("error") or "--", 200)
-        return CameBack(_REFUSED, mailbox_id=mailbox_id, values={"words": words})
-    row = mailbox_setup.find_mailbox(here.desk.session(), mailbox_id)
-    if row is None or not may_configure(here.grants, context_of(row), here.shops):
+        return CameBack(_REFUSED, goal=goal, values={"words": words})
+    if not _may_authorise(here, goal):
         return CameBack(_NOT_OURS)
     let_go(here.desk.session())
     try:
-        leave = client.finish(_redirect(here), args["code"][:4_096], verifier)
+        leave = client.finish(_redirect(here), args["code"][:4_096], verifier, protocol=goal.place[0])
+    except NotWhatWasAskedError as error:
+        return CameBack(error.words, goal=goal)
     except AuthorisationError as error:
-        return CameBack(_NO_RENEWAL if error.words == "no refresh_token" else _FAILED, mailbox_id=mailbox_id, values={"words": error.words})
-    new = tokens_of(leave, here.desk.clock())
+        return CameBack(_FAILED, goal=goal, values={"words": error.words})
     try:
-        here.desk.do(lambda bench: authorise(bench, here.actor(), mailbox_id, client.provider.name, new))
+        given_up = _keep(here, goal, client, tokens_of(leave, here.desk.clock()))
     except InvalidInputError as error:
-        return CameBack(error.message, mailbox_id=mailbox_id, values=error.values)
+        _give_back_at_once(here, client, goal, leave)
+        return CameBack(error.message, goal=goal, values=error.values)
     except (NotFoundError, NotPermittedError):
+        _give_back_at_once(here, client, goal, leave)
         return CameBack(_NOT_OURS)
-    return CameBack(_GIVEN, good=True, mailbox_id=mailbox_id)
+    give_back(here.desk, given_up)
+    return CameBack(_GIVEN, good=True, goal=goal)
 
 
-def to_give_back(here: Visit, row: Mailbox, token: OAuthToken | None) -> Callable[[], object]:
-    """Return what gives an authorisation back to its provider once the mailbox is gone; it is read now, and nobody is asked yet."""
-    client = here.desk.oauth.get(token.provider) if token is not None else None
-    if token is None or client is None or not token.refresh_token:
-        return lambda: None
-    try:
-        secret = here.desk.vault.open(token.refresh_token, place_of(token.provider, row.server))
-    except (KeyLostError, SealedElsewhereError):
-        return lambda: None
+def _may_authorise(here: Visit, goal: Goal) -> bool:
+    """Say whether what it was begun for is still this employee's to change."""
+    context = goal.context
+    if goal.mailbox_id is not None:
+        row = mailbox_setup.find_mailbox(here.desk.session(), goal.mailbox_id)
+        context = context_of(row) if row is not None else None
+    return context is not None and may_configure(here.grants, context, here.shops)
 
-    def give_back() -> None:
-        let_go(here.desk.session())
+
+def _keep(here: Visit, goal: Goal, client: OAuthClient, tokens: Tokens) -> Sequence[GivenUp]:
+    """Keep what was given for what it was begun for, and return what that takes the place of. Raise as the desk does."""
+    provider, actor = client.provider.name, here.actor()
+    if goal.context is None:
+        mailbox_id = goal.mailbox_id or 0
+        here.desk.do(lambda bench: authorise(bench, actor, mailbox_id, Given(Authorisation(0, provider, *goal.place), tokens)))
+        return ()
+    given = Given(Authorisation(0, provider, *goal.place), tokens)
+    draft = OptionsDraft(goal.context, {PASSWORD: {"": given}})
+    return here.desk.do(lambda bench: save_options(bench, actor, draft))
+
+
+def _give_back_at_once(here: Visit, client: OAuthClient, goal: Goal, leave: Leave) -> None:
+    """Give back what could not be kept, unless another mailbox of that account needs it."""
+    session = here.desk.session()
+    needed = is_known(session, client.provider.name, goal.place[2])
+    let_go(session)
+    if not needed:
+        client.revoke(leave.refresh_token)
+
+
+def give_back(desk: Mounted, given_up: Iterable[GivenUp]) -> None:
+    """Give authorisations back to their providers that nothing points to any more, whether or not they take them. No transaction may be open."""
+    for one in given_up:
+        client = desk.oauth.get(one.provider)
+        if client is None:
+            continue
+        try:
+            secret = desk.vault.open(one.sealed, one.place)
+        except (KeyLostError, SealedElsewhereError):
+            continue
         client.revoke(secret)
-
-    return give_back
 
 
 def _redirect(here: Visit) -> str:
     """Return the address to come back to, which the provider knows: one that a request makes up is refused there."""
-    public = here.desk.app.config["CS_ADMIN_PUBLIC_URL"]
-    path = url_for("cs_mailboxes.authorised")
-    return f"{public.rstrip('/')}{path}" if public else url_for("cs_mailboxes.authorised", _external=True)
+    app = here.desk.app
+    public = app.config["CS_ADMIN_PUBLIC_URL"]
+    if not public:
+        return url_for(_BACK, _external=True)
+    # Where the application is mounted below a path, the public address has that already.
+    return f"{public.rstrip('/')}{urlsplit(app.url_map.bind('localhost').build(_BACK)).path}"
 
 
-def _kept(here: Visit, kept: Any, state: str) -> tuple[int, OAuthClient, str] | None:
+def _kept(here: Visit, kept: Any, state: str) -> tuple[Goal, OAuthClient, str] | None:
     """Return what was begun, where the session holds it, for this employee, not too long ago, under this state; None otherwise."""
     try:
         good = (
@@ -128,7 +206,7 @@ def _kept(here: Visit, kept: Any, state: str) -> tuple[int, OAuthClient, str] | 
         )
         if not good:
             return None
-        return int(kept["mailbox"]), here.desk.oauth[kept["provider"]], here.desk.vault.open(kept["verifier"], _place(here))
+        return Goal.read(kept, here.shops), here.desk.oauth[kept["provider"]], here.desk.vault.open(kept["verifier"], _place(here))
     except (CustomerServiceError, KeyError, TypeError, ValueError):
         return None
 

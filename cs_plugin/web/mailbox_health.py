@@ -17,7 +17,7 @@ from cs_plugin.rules.shops import Context
 from cs_plugin.store import mailbox_setup
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.mailboxes import shops_of
-from cs_plugin.store.models import Mailbox, OAuthToken
+from cs_plugin.store.models import Mailbox, OAuthToken, Origin
 from cs_plugin.store.oauth_tokens import VALID
 from cs_plugin.web.reading import Visit
 
@@ -44,8 +44,10 @@ class Trouble:
 
 def facts_of(row: Mailbox, token: OAuthToken | None) -> MailboxFacts:
     """Return what a row tells of how its mailbox fares."""
+    # Options have no switch: what they describe is off only while its authorisation is waited for.
+    waits = row.origin is Origin.OPTIONS and row.oauth_token_id is not None
     return MailboxFacts(
-        active=row.active,
+        active=row.active or waits,
         begun=has_begun(row),
         since=row.created_at,
         failures=row.failures,

@@ -179,7 +179,7 @@ class MailboxesView(DeskView, BaseView):
     def remove(self, mailbox_id: int) -> ResponseReturnValue:
         """Ask whether a mailbox shall be taken away, and do so."""
         genuine = form_is_genuine() if request.method == "POST" else False
-        row, token = self._found(mailbox_id)
+        row, _token = self._found(mailbox_id)
         here = self.here
         if request.method == "GET":
             name = name_of_mailbox(row)
@@ -187,9 +187,8 @@ class MailboxesView(DeskView, BaseView):
             return self.page("mailbox_delete.html", row=row, name=name, back=self._address(mailbox_id))
         if not genuine:
             return self._back(mailbox_id, EXPIRED)
-        given_back = authorising.to_give_back(here, row, token)
-        guarded(lambda: here.desk.do(lambda bench: delete_mailbox(bench, here.actor(), mailbox_id)))
-        given_back()
+        given_up = guarded(lambda: here.desk.do(lambda bench: delete_mailbox(bench, here.actor(), mailbox_id)))
+        authorising.give_back(here.desk, given_up)
         say_good(self.say(_("Successful deletion.")))
         return redirect(self._list_address(), 303)
 
@@ -206,17 +205,20 @@ class MailboxesView(DeskView, BaseView):
         why_not = authorising.why_not(self.here, token.provider) if token is not None else _("Choose a provider first, and save.")
         if client is None or why_not:
             return self._back(mailbox_id, why_not or _("Choose a provider first, and save."))
-        return redirect(authorising.begin(self.here, client, row), 303)
+        return redirect(authorising.begin(self.here, client, authorising.Goal.of_mailbox(row)), 303)
 
     @expose("/authorised")
     def authorised(self) -> ResponseReturnValue:
         """Take whoever comes back from a provider, with what they bring."""
         came = authorising.come_back(self.here, request.args)
-        if came.mailbox_id is None:
-            say_bad(self.say(came.message, **came.values))
-            return redirect(self._list_address(), 303)
         (say_good if came.good else say_bad)(self.say(came.message, **came.values))
-        return redirect(self._address(came.mailbox_id), 303)
+        goal = came.goal
+        if goal is None:
+            return redirect(self._list_address(), 303)
+        if goal.context is not None:
+            several = len(self.here.visible_shops) > 1
+            return redirect(url_for("cs_options.index_view", shop=str(goal.context) if several else None), 303)
+        return redirect(self._address(goal.mailbox_id or 0), 303)
 
     @expose("/<int:mailbox_id>/sync", methods=("POST",))
     def run_sync(self, mailbox_id: int) -> ResponseReturnValue:

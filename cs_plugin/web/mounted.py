@@ -125,9 +125,9 @@ class Mounted:
         """Return what tokens that sign in to mailboxes are had with."""
         return TokenDesk(self.sessions, self.vault, self.oauth, self.clock)
 
-    def access_token_of(self, token_id: int, server: str) -> str:
+    def access_token_of(self, token_id: int, server: str, refused: str = "") -> str:
         """Return what signs in to a server by an authorisation. Raise as `sync.authorisation.access_token_of` does."""
-        return access_token_of(self.tokens, token_id, server)
+        return access_token_of(self.tokens, token_id, server, refused=refused)
 
     @property
     def office(self) -> PostOffice:

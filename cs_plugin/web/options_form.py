@@ -9,17 +9,17 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from cs_plugin import i18n
+from cs_plugin.desk.option_authorisations import PASSWORD, Awaited, authorisation_of
 from cs_plugin.desk.options import OptionsDraft, mailbox_of, password_of, trouble_with_password
 from cs_plugin.errors import InvalidInputError, KeyLostError, SealedElsewhereError
 from cs_plugin.rules.inquiry import clean_text
 from cs_plugin.rules.languages import Language
-from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, IMAP_FLAGS, INCOMPLETE, MailboxSettings, wrong_flags
+from cs_plugin.rules.mailbox_settings import IMAP_FIELDS, IMAP_FLAGS, INCOMPLETE, Authorisation, MailboxSettings, wrong_flags
 from cs_plugin.rules.options import OPTIONS, Kind, Option
 from cs_plugin.rules.shops import ALL_SHOPS, Context
 from cs_plugin.store.options import Key, Options, OwnOptions
 from cs_plugin.store.vault import Vault
 
-PASSWORD = "imap_password"  # noqa: S105 - the name of an option
 OWN, TYPED_PASSWORD = "own", "typed_password"
 _CONNECTION = (*IMAP_FIELDS, *IMAP_FLAGS)
 Value = str | bool
@@ -91,16 +91,30 @@ class Entry:
 
 @dataclass(frozen=True)
 class OptionsForm:
-    """The form in a place. `password` is one that was typed and is not saved yet; no page shows it."""
+    """The form in a place. `password` is one that was typed and is not saved yet; no page shows it.
+
+    `awaits` is the provider that an authorisation in its place is asked of, where one is.
+    """
 
     place: Place
     entries: Mapping[str, Entry]
     password: str = field(default="", repr=False)
+    awaits: str = ""
 
     def draft(self) -> OptionsDraft:
         """Return what the form asks of the desk: everything that it said, and nothing of what it left out."""
         wanted = {name: self._wanted(entry) for name, entry in self.entries.items() if not entry.own or entry.asked}
         return OptionsDraft(self.place.context, wanted)
+
+    def awaiting(self, provider: str) -> OptionsForm:
+        """Return the form of somebody who asks a provider for an authorisation: it is the context's own, whether or not its box was checked."""
+        password = replace(self.entries[PASSWORD], own=True, asked=frozenset({""}))
+        return replace(self, entries={**self.entries, PASSWORD: password}, awaits=provider)
+
+    def draft_once_authorised(self) -> OptionsDraft:
+        """Return what the form would ask of the desk if the authorisation that it waits for were there."""
+        draft = self.draft()
+        return replace(draft, wanted={**draft.wanted, PASSWORD: {"": Awaited(self.awaits, at_once=True)}})
 
     def changed(self, kept: OptionsForm) -> frozenset[str]:
         """Return the names of the options that saving would change."""
@@ -147,8 +161,12 @@ class OptionsForm:
         if trouble is not None:
             yield trouble
 
+    def authorisation(self) -> Authorisation | None:
+        """Return the authorisation that would sign in; None where a password would."""
+        return None if self.password else authorisation_of(self.typed_options())
+
     def connection(self, vault: Vault) -> tuple[MailboxSettings, str]:
-        """Return the described mailbox and its password; for a form with nothing wrong in its connection."""
+        """Return the described mailbox and its password, empty where an authorisation signs in; for a form with nothing wrong in its connection."""
         options = self.typed_options()
         settings = mailbox_of(vault, options)
         return settings, self.password or password_of(vault, options)
@@ -159,7 +177,7 @@ class OptionsForm:
         if not entry.own:
             return None
         if entry.option.name == PASSWORD:
-            return {"": self.password}
+            return {"": Awaited(self.awaits) if self.awaits and not self.password else self.password}
         return {language: entry.values[language] for language in entry.asked}
 
     def _good(self, entry: Entry) -> Iterator[tuple[str, Any]]:

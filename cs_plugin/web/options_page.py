@@ -11,6 +11,7 @@ from typing import Any
 from flask import url_for
 
 from cs_plugin import i18n
+from cs_plugin.desk.option_authorisations import PASSWORD
 from cs_plugin.desk.options import may_configure, trouble_with_password
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
@@ -20,10 +21,12 @@ from cs_plugin.rules.mailbox_settings import MailboxSettings
 from cs_plugin.rules.options import BLOCK_TITLES, BY_NAME, OPTIONS, Block, Option
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.rules.shops import ALL_SHOPS, Breadth, Context, Shop, contexts_of, line_of, name_of
+from cs_plugin.store.oauth_tokens import VALID
 from cs_plugin.store.options import read_own_options
 from cs_plugin.store.preferences import preferences_of
 from cs_plugin.web.connection import TestAnswer
-from cs_plugin.web.options_form import PASSWORD, Entry, OptionsForm, Place, field_of, kept_form, seal_typed
+from cs_plugin.web.option_authorisation import AuthorisationBlock, authorisation_block
+from cs_plugin.web.options_form import Entry, OptionsForm, Place, field_of, kept_form, seal_typed
 from cs_plugin.web.reading import Visit
 from cs_plugin.web.sync_block import SyncBlock, block_of_options
 
@@ -136,6 +139,7 @@ class OptionsPage:
     sealed_password: str
     changed: int
     trial: Trial | None
+    authorisation: AuthorisationBlock | None = None
     sync: SyncBlock | None = None
 
 
@@ -207,6 +211,7 @@ class OptionsHere:
             sealed_password=seal_typed(self.here.desk.vault, form.password, self.here.actor().employee.id) if form.password else "",
             changed=len(changed),
             trial=trial,
+            authorisation=self._authorisation if self.may_look else None,
         )
 
     # --- What is wrong ------------------------------------------------------------------------------------------------------------------------
@@ -275,7 +280,13 @@ class OptionsHere:
     def _about_password(self, form: OptionsForm) -> str:
         if form.password:
             return self.say(_("typed, not saved yet"))
+        if (block := self._authorisation) is not None and block.state:
+            return self.say(_("an authorisation stands in its place")) if block.state == VALID else ""
         return self.say(_("kept; an empty field keeps it")) if self.place.resolved[PASSWORD] else ""
+
+    @cached_property
+    def _authorisation(self) -> AuthorisationBlock | None:
+        return authorisation_block(self.here, self.place)
 
     @cached_property
     def _members(self) -> Sequence[tuple[Context, str, Shop | None]]:

@@ -12,14 +12,17 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from cs_plugin import i18n
-from cs_plugin.desk.options import save_options, wrong_with
+from cs_plugin.desk.option_authorisations import PASSWORD, is_valid
+from cs_plugin.desk.options import OptionsDraft, save_options, wrong_with
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import MailServer
+from cs_plugin.rules.mailbox_settings import Authorisation
 from cs_plugin.rules.shops import read_context
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.preferences import set_preference
 from cs_plugin.store.types import can_be_id
+from cs_plugin.web import authorising
 from cs_plugin.web.connection import answer_of, ask_for_test
 from cs_plugin.web.desk_view import guarded
 from cs_plugin.web.options_form import OptionsForm, posted_form
@@ -35,6 +38,7 @@ _TOO_MUCH = _("Nothing was saved: these texts are too long together.")
 _OTHER_SHOPS = _("Nothing was saved: this form was made for other shops. Please look at it, and save once more.")
 _NOT_TESTED = _("The connection was not tested. Please look at these fields first.")
 _NO_IMAP = _("imap is not installed on this server")
+_AUTHORISE_FIRST = _("Authorise this mailbox first, or enter its password.")
 _JSON = "application/json"
 
 
@@ -62,7 +66,10 @@ class OptionsPosting:
             refused = _OTHER_SHOPS
         if refused:
             return self._shown(options, form, Errors(self._say(refused))), code
-        work = {"test": self._test, "answer": self._answer, "close": self._close}.get(fields.get("action", ""), self._save)
+        action, _colon, provider = fields.get("action", "").partition(":")
+        if action == "authorise":
+            return self._authorise(options, form, provider)
+        work = {"test": self._test, "answer": self._answer, "close": self._close}.get(action, self._save)
         return work(options, form)
 
     def _fields(self) -> tuple[MultiDict[str, str], str, int]:
@@ -74,20 +81,45 @@ class OptionsPosting:
         return request.form, refused, 422
 
     def _save(self, options: OptionsHere, form: OptionsForm) -> ResponseReturnValue:
-        here, draft = self.here, form.draft()
-        wrong = guarded(lambda: wrong_with(here.desk.bench(here.desk.session()), draft))
-        if not wrong and form.fills_a_mailbox() and not imap_is_installed():
-            wrong = [InvalidInputError("imap_url", _NO_IMAP)]
-        if not wrong:
-            try:
-                guarded(lambda: here.desk.do(lambda bench: save_options(bench, here.actor(), draft)))
-            except InvalidInputError as error:
-                # Somebody else has just saved the other half of what does not go together.
-                wrong = [error]
+        draft = form.draft()
+        wrong = self._wrong(form, draft) or self._written(draft)
         if wrong:
             return self._shown(options, form, options.errors(_NOT_SAVED, wrong)), 422
         say_good(self._say(_SAVED))
         return redirect(self.address(options), 303)
+
+    def _wrong(self, form: OptionsForm, draft: OptionsDraft) -> list[InvalidInputError]:
+        here = self.here
+        wrong = guarded(lambda: wrong_with(here.desk.bench(here.desk.session()), draft))
+        if not wrong and form.fills_a_mailbox() and not imap_is_installed():
+            wrong = [InvalidInputError("imap_url", _NO_IMAP)]
+        return wrong
+
+    def _written(self, draft: OptionsDraft) -> list[InvalidInputError]:
+        """Save a draft, and return what is wrong with it all the same: somebody else has just saved the other half of what does not go together."""
+        here = self.here
+        try:
+            given_up = guarded(lambda: here.desk.do(lambda bench: save_options(bench, here.actor(), draft)))
+        except InvalidInputError as error:
+            return [error]
+        authorising.give_back(here.desk, given_up)
+        return []
+
+    def _authorise(self, options: OptionsHere, form: OptionsForm, provider: str) -> ResponseReturnValue:
+        """Save all that was typed, and send whoever owns the mailbox to its provider: nothing is lost, whatever comes of it there."""
+        here, client = self.here, self.here.desk.oauth.get(provider)
+        why_not = authorising.why_not(here, provider)
+        if client is None or why_not:
+            return self._shown(options, form, Errors(self._say(why_not))), 422
+        form = form.awaiting(provider)
+        # Nobody is sent away for what could not be taken once they are back.
+        wrong = self._wrong(form, form.draft_once_authorised()) or self._wrong(form, form.draft()) or self._written(form.draft())
+        if wrong:
+            return self._shown(options, form, options.errors(_NOT_SAVED, wrong)), 422
+        saved = OptionsHere(here)
+        goal = authorising.Goal.of_options(saved.context, saved.place.resolved)
+        let_go(here.desk.session())
+        return redirect(authorising.begin(here, client, goal), 303)
 
     def _close(self, options: OptionsHere, form: OptionsForm) -> ResponseReturnValue:
         """Put the message away for good, and leave everything in the form as it is."""
@@ -104,12 +136,18 @@ class OptionsPosting:
         if wrong:
             return self._untried(options, form, wrong)
         settings, password = form.connection(here.desk.vault)
+        found = form.authorisation()
+        if found is not None and not self._is_valid(found):
+            return self._untried(options, form, [InvalidInputError(PASSWORD, _AUTHORISE_FIRST)])
         server = MailServer(settings.server, settings.port or 0, settings.user, password, settings.pop3, settings.security)
         let_go(here.desk.session())
-        job_id = ask_for_test(here, server)
+        job_id = ask_for_test(here, server, token_id=found.token_id if found is not None else None)
         if asked_by_script():
             return jsonify(answer=url_for("cs_options.test", job_id=job_id))
         return self._shown(OptionsHere(here), form, Errors(), trial_of(self.here, job_id))
+
+    def _is_valid(self, found: Authorisation) -> bool:
+        return is_valid(self.here.desk.bench(self.here.desk.session()), found)
 
     def _untried(self, options: OptionsHere, form: OptionsForm, wrong: Sequence[InvalidInputError]) -> ResponseReturnValue:
         if asked_by_script():

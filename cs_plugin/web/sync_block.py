@@ -104,7 +104,9 @@ def block_of_options(here: Visit, context: Context, place: str) -> SyncBlock | N
     row = mailbox_in(bench, context)
     if row is not None and have_counted(here, session, row):
         row = mailbox_in(bench, context)
-    found = block_of(here, session, row, place) if row is not None else None
+    # One that waits for its authorisation is not fetched: the form says what to do.
+    waits = row is None or (not row.active and row.oauth_token_id is not None)
+    found = None if row is None or waits else block_of(here, session, row, place)
     let_go(session)
     return found
 

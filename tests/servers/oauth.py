@@ -1,4 +1,4 @@
-"""A provider of authorisations on loopback: its page agrees at once, its tokens expire and are revoked when a test says so (RFC 6749, 7009, 7636)."""
+"""A provider of authorisations on loopback (RFC 6749, 7009, 7636): its tokens expire and are revoked when a test says so."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,7 +23,8 @@ CLIENT_ID, CLIENT_SECRET = "store-client", "store-secret-of-the-test"
 class OAuthServer:
     """A provider in a thread of its own; `issue` makes its access tokens, where a mail server has to know them.
 
-    `lasts` is how many seconds a token is good for; `asked` are the forms that came to the token address.
+    `lasts` is how many seconds a token is good for; `asked` are the forms that came to the token address; `allowed` are the scopes that somebody
+    agrees to, where these are not those that they are asked for.
     """
 
     lasts: int = 3600
@@ -31,7 +33,8 @@ class OAuthServer:
     broken: bool = False
     issue: Callable[[], str] | None = None
     rotates: bool = False
-    _codes: dict[str, str] = field(default_factory=dict)
+    allowed: str | None = None
+    _codes: dict[str, tuple[str, str]] = field(default_factory=dict)
     _refresh: set[str] = field(default_factory=set)
     _hold: threading.Event = field(default_factory=threading.Event)
     _arrived: threading.Event = field(default_factory=threading.Event)
@@ -67,8 +70,16 @@ class OAuthServer:
         assert asked["client_id"] == CLIENT_ID
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(16)
-        self._codes[code] = asked["code_challenge"]
+        self._codes[code] = asked["code_challenge"], asked["scope"] if self.allowed is None else self.allowed
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+
+    def page(self, address: str) -> str:
+        """Return the page on which somebody agrees, or does not."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        said = {"error": "access_denied", "error_description": "The owner said no.", "state": asked["state"]}
+        refused = f"{asked['redirect_uri']}?{urlencode(said)}"
+        links = f'<a href="{escape(self.agree(address))}">Agree</a> <a href="{escape(refused)}">Refuse</a>'
+        return f'<!doctype html><html lang="en"><title>Provider</title><h1>May the store read {escape(asked["login_hint"])}?</h1>{links}</html>'
 
     def end_all(self) -> None:
         """Take every authorisation back, as its owner does in their account."""
@@ -97,11 +108,11 @@ class OAuthServer:
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return 401, {"error": "invalid_client"}
         if form["grant_type"] == "authorization_code":
-            challenge = self._codes.pop(form["code"], None)
+            challenge, scope = self._codes.pop(form["code"], (None, ""))
             made = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
             if challenge is None or challenge != made:
                 return 400, {"error": "invalid_grant"}
-            return 200, self._tokens(secrets.token_urlsafe(24))
+            return 200, {**self._tokens(secrets.token_urlsafe(24)), "scope": scope}
         if form["refresh_token"] not in self._refresh:
             return 400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
         if self.rotates:
@@ -111,7 +122,7 @@ class OAuthServer:
 
     def _tokens(self, refresh_token: str) -> dict[str, Any]:
         self._refresh.add(refresh_token)
-        return {"access_token": self._new(), "refresh_token": refresh_token, "token_type": "Bearer", "expires_in": self.lasts, "scope": "mail"}
+        return {"access_token": self._new(), "refresh_token": refresh_token, "token_type": "Bearer", "expires_in": self.lasts}
 
     def _new(self) -> str:
         return self.issue() if self.issue else f"access-{len(self.asked)}-{secrets.token_urlsafe(12)}"
@@ -120,6 +131,14 @@ class OAuthServer:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                text = outer.page(self.path).encode() if self.path.startswith("/authorise") else b""
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 form = {name: values[0] for name, values in parse_qs(body).items()}

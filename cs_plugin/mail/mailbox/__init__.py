@@ -2,7 +2,7 @@
 
 from cs_plugin.mail.mailbox.addresses import DeniedNetworks, denied_networks
 from cs_plugin.mail.mailbox.fetching import ListedMail, OpenMailbox, WithheldError, folders_of, open_mailbox
-from cs_plugin.mail.mailbox.findings import Finding, MailboxError
+from cs_plugin.mail.mailbox.findings import Finding, MailboxError, TokenRefusedError
 from cs_plugin.mail.mailbox.server import INBOX, MailServer, Reach
 from cs_plugin.mail.mailbox.trying import TEST_LASTS, try_mailbox, works
 
@@ -16,6 +16,7 @@ __all__ = [
     "MailboxError",
     "OpenMailbox",
     "Reach",
+    "TokenRefusedError",
     "WithheldError",
     "denied_networks",
     "folders_of",

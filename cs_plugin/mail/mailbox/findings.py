@@ -52,6 +52,10 @@ class MailboxError(CustomerServiceError):
         self.riddle = riddle
 
 
+class TokenRefusedError(MailboxError):
+    """Say that the access token signs in to nothing: it may have been taken back before its time, and another one may do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quoting:
     """Quote a server in words that can be shown: on one line, cut, and without the secret that it may have repeated."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cs_plugin.i18n import marked as _
-from cs_plugin.mail.mailbox.findings import Finding, MailboxError, bad, code_of
+from cs_plugin.mail.mailbox.findings import Finding, MailboxError, TokenRefusedError, bad, code_of
 from cs_plugin.mail.mailbox.line import HungUpError, InjectedError, Line, SilentError, TooMuchError
 from cs_plugin.mail.mailbox.server import MailServer
 
@@ -109,7 +109,7 @@ def refused(server: MailServer, line: Line) -> MailboxError:
         return MailboxError(bad(_("The server does not sign in anybody just now: %(words)s"), words=words))
     if server.access_token:
         advice = bad(_("Authorise the mailbox anew, and check that the user name is the address that was authorised."))
-        return MailboxError(bad(_("The server refused the access token: %(words)s"), words=words), advice)
+        return TokenRefusedError(bad(_("The server refused the access token: %(words)s"), words=words), advice)
     advice = bad(_("Check user name and password. Some providers want a password made for this one purpose, or IMAP switched on in their settings."))
     return MailboxError(bad(_("The server refused user name or password: %(words)s"), words=words), advice)
 
