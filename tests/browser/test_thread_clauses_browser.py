@@ -192,7 +192,7 @@ def test_the_box_begins_with_the_default_message_of_the_threads_language_and_an_
 @pytest.mark.shows("5.4", "7.3")
 @BOTH
 def test_a_variable_of_a_predefined_message_that_is_empty_stops_the_sending(shown: Shown, scripts: bool) -> None:
-    """What is known is filled in; the thread has no order: that is named at the field, and the text stays; where there is one, its reference stands in the answer."""
+    """What is known is filled in. The thread has no order: that is named at the field, and the text stays; where there is one it is sent."""
     store = shown.store
 
     def offer(bench: Bench) -> None:
