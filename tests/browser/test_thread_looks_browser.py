@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from cs_plugin import Employee
-from tests.browser.shown import Shown, shown_strictly
+from tests.browser.shown import BOTH, Shown, shown_strictly
 from tests.browser.test_sections_two_and_five_browser import DESK, IDA, a_file, told
 from tests.hosts.html_mail import take_html
 from tests.hosts.store import EVERYTHING, LAYLA, MARIE, PARIS, make_store
@@ -109,3 +109,23 @@ def test_the_size_of_a_chosen_file_is_written_in_the_pages_language(shown: Shown
         with shown.page(f"{DESK}1/", employee=employee) as page:
             page.locator("#cs-file").set_input_files([a_file()])
             expect(page.locator("[data-chosen] .cs-muted")).to_have_text(re.compile(size.replace(" ", r"\s")))
+
+
+@pytest.mark.shows("5.4")
+@BOTH
+@pytest.mark.parametrize("width", [1280, 390])
+def test_after_a_reply_to_a_long_thread_it_is_in_view_with_what_takes_it_back(shown: Shown, scripts: bool, width: int) -> None:
+    """The newest message and "Undo" beside what was said, wherever in the thread somebody has read."""
+    store = shown.store
+    store.app.config["CS_UNDO_SECONDS"] = 600
+    begin(store, "Where is my parcel?", sender=A_VISITOR)
+    for number in range(25):
+        further(store, 1, f"Message {number}\n\nwith\nsome\nlines")
+    with shown.page(f"{DESK}1/", scripts=scripts, viewport=(width, 800)) as page:
+        page.get_by_label("Your answer to Ida Vogel").fill("It is on its way.")
+        page.get_by_role("button", name="Reply and close").click()
+        expect(page.locator(".cs-said").get_by_role("button", name="Undo")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".cs-said").get_by_text("The message was successfully sent to the customer.")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".cs-message").last.get_by_text("It is on its way.")).to_be_in_viewport(ratio=1)
+        page.locator(".cs-said").get_by_role("button", name="Undo").click()
+        expect(page.get_by_label("Your answer to Ida Vogel")).to_have_value("It is on its way.")
