@@ -126,6 +126,12 @@ def date_and_hour(language: str, moment: dt.datetime, zone: dt.tzinfo, now: dt.d
     return f"{_short_day(language, local.date(), local.year == today.year)} {_hour(language, local)}"
 
 
+def short_day(language: str, moment: dt.datetime, zone: dt.tzinfo, now: dt.datetime) -> str:
+    """Write the day of a moment shortly: day and month, with the year in two digits where it is another one."""
+    local = moment.astimezone(zone)
+    return _short_day(language, local.date(), local.year == now.astimezone(zone).year)
+
+
 def full_date_and_hour(language: str, moment: dt.datetime, zone: dt.tzinfo) -> str:
     """Write a moment with its year, as messages do."""
     local = moment.astimezone(zone)

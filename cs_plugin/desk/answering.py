@@ -181,7 +181,7 @@ def _release(
     message.released_at, message.delivery = bench.now, Delivery.QUEUED
     message.response_seconds = max(0.0, waited) if waited is not None else None
     files.attach(bench.session, message.id, stored, bench.now)
-    if thread.assignee_id is None and options["assign_on_first_reply"]:
+    if options["assign_on_first_reply"] and _is_nobodys(bench, thread):
         give_to(bench, actor, thread, actor.employee, because="first_reply")
     closes = then is Status.CLOSED and thread.status is not Status.CLOSED
     question = bench.question(thread, message) if closes and options["closing_question"] else ""
@@ -189,6 +189,12 @@ def _release(
     move(bench, actor, thread, then, message=message)
     threads.recompute(bench.session, [thread.id])
     bench.announce("cs_reply_sent", thread=facts_of_thread(thread), message=facts_of_message(message))
+
+
+def _is_nobodys(bench: Bench, thread: Thread) -> bool:
+    """Say whether a thread counts as unassigned: it has no assignee, or one who has left, as the list counts it."""
+    known = employees_by_id(bench.session, [thread.assignee_id]) if thread.assignee_id is not None else {}
+    return thread.assignee_id is None or (thread.assignee_id in known and not known[thread.assignee_id].active)
 
 
 def retry_mail(bench: Bench, actor: Actor, thread_id: int, message_id: int) -> None:

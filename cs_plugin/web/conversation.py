@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cs_plugin import i18n
 from cs_plugin.desk.bench import facts_of_thread
 from cs_plugin.desk.holding import WHY_HELD
+from cs_plugin.desk.merging import MERGED_INTO
 from cs_plugin.rules.facts import ThreadFacts
 from cs_plugin.rules.inquiry import AuthorKind, Channel
 from cs_plugin.rules.merging import is_one_customer
@@ -236,7 +237,7 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
     happened = threads.events(session, scope, thread.id, newest=_MOST_EVENTS, after=begins_after, until=ends_at)
     came_back = bounced_among(happened)
     ranked = [(message.created_at, 1, message.id, _entry(message, reader.say, bounced=message.id in came_back)) for message in shown]
-    told = [(event, event_words(event, reader.say)) for event in happened]
+    told = [(event, words) for event in happened for words in [event_words(event, reader.say)] if not _is_told_here(event, words, thread.id)]
     named = {words.thread for _event, words in told if words.thread is not None}
     openable = threads.among(session, scope, named) if named else set()
     undoable = merges_among(session, scope, told_merges) if (told_merges := {one for event, _words in told if (one := merge_in(event))}) else set()
@@ -274,6 +275,11 @@ def _sheet(session: Session, scope: Scope, thread: Thread, shop_of: dict[str, Sh
         opinions=tuple(_opinion(one, reader.say) for one in opinions_in(session, scope, thread.id)),
         bounced=bounced_at(session, scope, thread),
     )
+
+
+def _is_told_here(event: ThreadEvent, words: Words, shown_id: int) -> bool:
+    """Say whether an event is that of a merged thread which says that it leads here: the thread that is shown tells of the same merge itself."""
+    return event.kind == MERGED_INTO and event.thread_id != shown_id and words.thread == shown_id
 
 
 def _told(event: ThreadEvent, words: Words, openable: Collection[int], undoable: Collection[int], shown_id: int) -> Entry:

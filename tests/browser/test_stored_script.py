@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -189,7 +190,10 @@ def addresses(store: Store) -> Iterator[str]:
 
 @pytest.mark.shows("5.3", "10.7")
 def test_no_page_of_the_application_runs_what_a_stranger_has_stored(filled: Store, browser: Browser) -> None:
-    """Nothing runs, no dialog opens, nothing is asked of another host, and the policy has nothing to report, on any page; downloads show nowhere."""
+    """Nothing runs, no dialog opens, nothing is asked of another host, and the policy has nothing to report, on any page; downloads show nowhere.
+
+    The same pages are then visited from right to left, by an employee and a customer who read Arabic.
+    """
 
     @filled.app.after_request
     def strictly(response: Response) -> Response:
@@ -197,7 +201,7 @@ def test_no_page_of_the_application_runs_what_a_stranger_has_stored(filled: Stor
         return response
 
     who = {"X-Employee": MARIE.id, "X-Customer": JAN.id}
-    client, looked_at = filled.app.test_client(), 0
+    client, pages = filled.app.test_client(), list[str]()
     with serving(filled.app) as address, browser.context() as context:
         context.set_extra_http_headers(who)
         page = context.new_page()
@@ -209,13 +213,24 @@ def test_no_page_of_the_application_runs_what_a_stranger_has_stored(filled: Stor
                 assert answer.headers["X-Content-Type-Options"] == "nosniff", path
             elif answer.status_code == 200 and answer.mimetype == "text/html":
                 told.nothing_of(path)
-                looked_at += 1
+                pages.append(path)
         told.nothing_of("/cs-admin/customer-service-sql-manager/")
         page.get_by_label("SQL", exact=True).fill("SELECT * FROM cs_message ORDER BY id")
         page.get_by_role("button", name="Run").click()
         expect(page.get_by_role("heading", name="Result")).to_be_visible()
         told.nothing_here("the SQL manager's result")
-    assert looked_at > 35
+        filled.answers.employees[MARIE.id] = replace(MARIE, language="ar")
+        turned = [path for path in map(in_arabic, pages) if told.nothing_of(path)]
+    # A part of a page, and the HTML of a mail as it was sent, have no direction of their own.
+    assert len(turned) > 30
+    assert len(pages) > 35
+
+
+def in_arabic(path: str) -> str:
+    """Return the address of a page as a customer asks for it in Arabic; an employee's language is the host's to say."""
+    if path.startswith("/cs-admin") or "language=" in path:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}language=ar"
 
 
 class _Told:
@@ -230,11 +245,12 @@ class _Told:
         page.on("request", lambda request: None if request.url.startswith((address, "data:")) else self._said.append(f"asked for {request.url}"))
         self._page.add_init_script(_LISTENS)
 
-    def nothing_of(self, path: str) -> None:
-        """Open a page, and see that nothing of the attempt has come to life in it."""
+    def nothing_of(self, path: str) -> bool:
+        """Open a page, and see that nothing of the attempt has come to life in it; say whether any of it reads from right to left."""
         self._said.clear()
         self._page.goto(self._address + path, wait_until="load")
         self.nothing_here(path)
+        return self._page.locator("[dir=rtl]").count() > 0
 
     def nothing_here(self, path: str) -> None:
         """See that nothing of the attempt has come to life in the page as it stands."""

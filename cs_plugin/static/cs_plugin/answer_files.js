@@ -14,7 +14,11 @@
     const input = document.getElementById("cs-file"), shelf = answer.querySelector("[data-files]"), box = answer.querySelector(".cs-answer-box");
     if (!input) return;
     answer.classList.add("cs-has-script");
-    const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3)).toLocaleString(document.documentElement.lang || undefined)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+    // As `i18n.file_size` writes it, in the language of the page.
+    const language = answer.closest("[lang]")?.lang || undefined;
+    const write = (count, unit, digits) =>
+      new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits, numberingSystem: "latn" }).format(count);
+    const size = (bytes) => (bytes < 1e6 ? write(Math.max(1, Math.round(bytes / 1e3)), "kilobyte", 0) : write(bytes / 1e6, "megabyte", 1));
     // Those that the server has are named by a box in the form; it is no longer ticked where the draft was discarded.
     let chosen = [], pasted = 0, sending = Promise.resolve();
     const boxes = new Map(), here = (file) => !boxes.has(file) || boxes.get(file).checked;
