@@ -88,7 +88,7 @@ def _merge_one(bench: Bench, actor: Actor, kept: Thread, merged: Thread) -> None
     before |= join_notices(session, kept, merged, bench.now) | join_drafts(session, kept, merged, bench.now)
     # They were written for a conversation that looks otherwise now.
     for one in (kept, merged):
-        hold_replies(bench, one, HELD_BY_MERGE)
+        hold_replies(bench, [one], HELD_BY_MERGE)
     before["mails"] = merges.mails_without_message(session, merged.id)
     merges.relocate_mails(session, before["mails"], merged.id, kept.id)
     merges.relocate(session, merges.messages_in(session, merged.id), merged.id, kept.id)
