@@ -98,13 +98,13 @@ def test_a_run_with_nothing_new_asks_for_nothing(store: Store, dovecot_server: D
 
 def test_large_mailboxes_come_in_batches_bounded_by_count_and_bytes(store: Store, dovecot_server: DovecotServer) -> None:
     """Mails that are more, and longer, than one batch takes: all of them come, and the run is told after each batch."""
-    begun(store, dovecot_server, "", *(mail(number, "word " * (20_000 if number % 7 == 0 else 10)) for number in range(130)))
+    begun(store, dovecot_server, "", *(mail(number, "word " * (20_000 if number % 7 == 0 else 10)) for number in range(230)))
     told: list[tuple[int, int]] = []
     report = run(store, tell=lambda done, total: told.append((done, total)))
-    assert dict(report.counts) == counts(message=130)
+    assert dict(report.counts) == counts(message=230)
     assert len(told) >= 3
-    assert told[-1] == (130, 130)
-    assert sorted(subjects(store)) == sorted(f"Parcel {number}" for number in range(130))
+    assert told[-1] == (230, 230)
+    assert sorted(subjects(store)) == sorted(f"Parcel {number}" for number in range(230))
 
 
 # --- From when on ---------------------------------------------------------------------------------------------------------------------------------
@@ -405,17 +405,17 @@ def test_a_password_that_nobody_can_open_is_told(store: Store, dovecot_server: D
 
 
 def test_mails_that_somebody_else_removes_are_no_harm(store: Store, dovecot_server: DovecotServer) -> None:
-    """They are gone between two batches; all others come, and the cursor passes them."""
-    user = begun(store, dovecot_server, "", *(mail(number) for number in range(60)), delete_messages=True)
+    """They are gone before their batch is fetched; all others come, and the cursor passes them."""
+    user = begun(store, dovecot_server, "", *(mail(number) for number in range(240)), delete_messages=True)
 
     def remove(done: int, _total: int) -> None:
-        if done <= 50:
+        if done <= 100:
             with signed_in(dovecot_server, user) as client:
                 client.delete_messages(client.search()[-5:])
                 client.expunge()
 
-    assert dict(run(store, tell=remove).counts) == counts(message=55)
-    assert subjects(store) == [f"Parcel {number}" for number in range(55)]
+    assert dict(run(store, tell=remove).counts) == counts(message=235)
+    assert subjects(store) == [f"Parcel {number}" for number in range(235)]
     dovecot_server.put(user, mail(70))
     assert dict(run(store).counts) == counts(message=1)
 
@@ -442,23 +442,23 @@ def test_one_run_has_a_mailbox_at_a_time(any_store: Store, dovecot_server: Dovec
 @pytest.mark.shows("10.2")
 def test_a_run_that_has_lost_its_mailbox_writes_nothing_more(any_store: Store, dovecot_server: DovecotServer) -> None:
     """On every database: the lease ended, and somebody else took it over between two batches."""
-    begun(any_store, dovecot_server, "", *(mail(number) for number in range(60)))
+    begun(any_store, dovecot_server, "", *(mail(number) for number in range(110)))
 
     def take_over(done: int, _total: int) -> None:
-        if done == 50:
+        if done == 100:
             with any_store.desk.sessions() as session:
                 assert turns.take_turn(session, mailbox(any_store).id, any_store.clock() + 2 * turns.LEASE) is not None
                 session.commit()
 
     assert run(any_store, tell=take_over).error == "Somebody else took the mailbox over."
-    assert len(subjects(any_store)) == 50
+    assert len(subjects(any_store)) == 100
 
 
 def test_a_run_that_is_stopped_ends_after_the_batch_in_hand(store: Store, dovecot_server: DovecotServer) -> None:
     """Nothing is wrong then, and the next run goes on from there."""
-    begun(store, dovecot_server, "", *(mail(number) for number in range(60)))
+    begun(store, dovecot_server, "", *(mail(number) for number in range(110)))
     report = run(store, stopping=lambda: True)
-    assert (report.is_over, report.error, dict(report.counts)) == (False, "", counts(message=50))
+    assert (report.is_over, report.error, dict(report.counts)) == (False, "", counts(message=100))
     assert dict(run(store).counts) == counts(message=10)
 
 

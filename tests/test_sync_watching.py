@@ -71,7 +71,7 @@ def test_nothing_is_fetched_by_itself_where_that_is_off(store: Store, dovecot_se
 
 def test_a_database_that_takes_nothing_fails_the_run_and_no_mail_is_held_to_be_the_cause(store: Store, dovecot_server: DovecotServer) -> None:
     """What was committed stays, the rest comes with the next run, and nothing that is not here has left the server."""
-    user = begun(store, dovecot_server, "", *(mail(number) for number in range(60)), delete_messages=True)
+    user = begun(store, dovecot_server, "", *(mail(number) for number in range(110)), delete_messages=True)
 
     def rename(old: str, new: str) -> None:
         with store.desk.sessions() as session:
@@ -79,14 +79,14 @@ def test_a_database_that_takes_nothing_fails_the_run_and_no_mail_is_held_to_be_t
             session.commit()
 
     def break_it(done: int, _total: int) -> None:
-        if done == 50:
+        if done == 100:
             rename("cs_set_aside_mail", "elsewhere")
             rename("cs_message", "away")
 
     assert run(store, tell=break_it).error.startswith("The database could not be written: ")
     rename("away", "cs_message")
     rename("elsewhere", "cs_set_aside_mail")
-    assert len(subjects(store)) == 50
+    assert len(subjects(store)) == 100
     assert len(on_server(dovecot_server, user)) == 10
     assert set_aside(store) == []
     assert dict(run(store).counts) == counts(message=10)

@@ -23,7 +23,7 @@ from cs_plugin.rules.people import Employee
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.shops import Shop
 from cs_plugin.rules.signing import Signer, TagKind
-from cs_plugin.store.contacts import ContactWords, contact_of, default_contact
+from cs_plugin.store.contacts import ContactWords, contact_of, contacts_of_shops, default_contact, standing_for
 from cs_plugin.store.mailboxes import mailbox_for
 from cs_plugin.store.models import Audit, Mailbox, Message, Thread, ThreadEvent
 from cs_plugin.store.options import Options, read_options
@@ -80,12 +80,12 @@ class Bench:
 
     def read_ahead(self, shop_ids: Collection[str]) -> None:
         """Read now what nearly every mail to these shops wants of our own addresses and contacts, so that no lock is held for it."""
+        wanted = {shop_id: self.shop(shop_id).default_language for shop_id in shop_ids}
         _addresses = self.addresses
-        for shop_id in shop_ids:
-            language = self.shop(shop_id).default_language
-            standing = self.standing_contact(shop_id, language)
-            for contact_id in {one.contact_id for one in self.addresses.in_shops([shop_id])} | ({standing.id} if standing else set()):
-                self.contact(shop_id, contact_id, language)
+        for shop_id, read in contacts_of_shops(self.session, wanted, self.languages[0].code).items():
+            language = wanted[shop_id]
+            self._standing[shop_id, language] = standing_for(read)
+            self._contacts.update(((shop_id, one.id, language), one) for one in read)
 
     def at(self, now: dt.datetime) -> Bench:
         """Return the bench at another moment, with the answers that the host has given and the contacts that have been read."""

@@ -132,7 +132,7 @@ def delete(bench: Bench, actor: Actor, thread_ids: Collection[int], *, moment: d
         bench.note_event(thread, "deleted", actor, folder=thread.folder.value)
         thread.folder, thread.binned_at = Folder.BIN, moment or bench.now
         _cancel_mail(bench, thread, _("Not sent: the thread was deleted."))
-        hold_replies(bench, thread, DELETED)
+        hold_replies(bench, [thread], DELETED)
         bench.session.flush()
         bench.announce("cs_thread_deleted", thread=facts_of_thread(thread), employee=actor.employee)
     return [thread.id for thread in binned]
@@ -171,7 +171,7 @@ def lay_in_spam(bench: Bench, actor: Actor, threads: Iterable[Thread]) -> list[i
     for thread in laid:
         thread.folder = Folder.SPAM
         _cancel_mail(bench, thread, _("Not sent: the thread was marked as spam."))
-        hold_replies(bench, thread, SPAM)
+        hold_replies(bench, [thread], SPAM)
         bench.session.flush()
         bench.note_event(thread, "spam", actor)
     return [thread.id for thread in laid]

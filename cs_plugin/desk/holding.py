@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cs_plugin.desk.bench import Bench
 from cs_plugin.i18n import marked as _
 from cs_plugin.store import held, notices
@@ -19,10 +21,11 @@ WHY_HELD = {
 }
 
 
-def hold_replies(bench: Bench, thread: Thread, because: str) -> None:
-    """Hold all replies of a locked thread that would leave by themselves. `because` is one of `WHY_HELD`."""
-    for message in held.waiting_in(bench.session, thread):
-        hold(bench, thread, message, because)
+def hold_replies(bench: Bench, threads: Sequence[Thread], because: str) -> None:
+    """Hold all replies of locked threads that would leave by themselves. `because` is one of `WHY_HELD`."""
+    by_id = {thread.id: thread for thread in threads}
+    for message in held.waiting_in(bench.session, by_id):
+        hold(bench, by_id[message.thread_id], message, because)
 
 
 def hold(bench: Bench, thread: Thread, message: Message, because: str) -> None:

@@ -13,6 +13,7 @@ from cs_plugin.rules.signing import without_tags
 from cs_plugin.store import files, search
 from cs_plugin.store.matching import message_id_key, remember_messages
 from cs_plugin.store.models import Blob, Message, Thread
+from cs_plugin.store.numbering import number_rows
 
 # Letters of a text that are kept beside the original: far more than anybody reads, and less than MariaDB's column holds.
 _MOST_LETTERS = 1_000_000
@@ -69,6 +70,7 @@ def write_mails(bench: Bench, writings: Sequence[Writing]) -> list[Message]:
     session = bench.session
     blobs = files.blobs_of(session, [file for one in writings for file in all_files(one.arrived)], bench.now)
     messages = [_message(bench, one, blobs) for one in writings]
+    number_rows(session, messages)
     session.add_all(messages)
     session.flush()
     files.attach_parts(session, {message.id: one.arrived.files for message, one in zip(messages, writings, strict=True)}, blobs)

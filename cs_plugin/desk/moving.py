@@ -76,7 +76,7 @@ def move_message(bench: Bench, actor: Actor, thread_id: int, message_id: int, ta
     by_customer = taken[0].author_kind is AuthorKind.CUSTOMER and not taken[0].private
     if by_customer:
         # Whoever wrote a reply that waits there has not read it.
-        hold_replies(bench, target, CUSTOMER)
+        hold_replies(bench, [target], CUSTOMER)
     waits = by_customer and _waits_for(target, taken[0])
     move(bench, actor, target, status_of_target(before, waits=waits))
     bench.session.flush()

@@ -50,6 +50,7 @@ from cs_plugin.store.contacts import ContactWords, contact_of, list_contacts
 from cs_plugin.store.locking import lock_thread, locking
 from cs_plugin.store.matching import RECEIVED, StoredThreads, message_id_key, remember_message_id
 from cs_plugin.store.models import BlockedSender, Message, Post, Thread
+from cs_plugin.store.numbering import number_rows
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -249,6 +250,7 @@ def begin(bench: Bench, inquiry: Inquiry, *, spam: bool, refers_to_id: int | Non
 def begin_several(bench: Bench, beginnings: Sequence[Beginning]) -> list[Thread]:
     """Begin threads likewise, in their order: in as many statements as for one."""
     opened = [_thread_of(bench, one) for one in beginnings]
+    number_rows(bench.session, opened)
     bench.session.add_all(opened)
     bench.session.flush()
     search.index_new_threads(bench.session, opened)
@@ -274,6 +276,8 @@ def _thread_of(bench: Bench, beginning: Beginning) -> Thread:
         order_id=inquiry.order_id,
         refers_to_id=beginning.refers_to_id,
         token_nonce=secrets.token_hex(16),
+        # Told, since the database has a default of its own for it, and would be asked for that row by row.
+        message_sort="",
         created_at=bench.now,
     )
 
@@ -326,7 +330,7 @@ def _begin_after(bench: Bench, old: Thread, *, spam: bool) -> Thread:
     new = _begin_like(bench, old, spam=spam)
     reopening.copy_participants(bench.session, old, new)
     bench.note_event(old, reopening.CONTINUED, None, other=new.id)
-    hold_replies(bench, old, CUSTOMER)
+    hold_replies(bench, [old], CUSTOMER)
     return new
 
 
@@ -408,11 +412,29 @@ def _home(inquiry: Inquiry, thread: Thread, reason: str) -> int:
     return tag.thread_id if tag is not None else thread.id
 
 
+@dataclass(frozen=True, slots=True)
+class Befallen:
+    """What has befallen a locked thread with a message."""
+
+    thread: Thread
+    message: Message
+    happening: Happening
+
+
 def move_by_message(bench: Bench, thread: Thread, message: Message, happening: Happening) -> None:
     """Give a locked thread the status that what has befallen it with a message makes of it."""
-    if happening is Happening.CUSTOMER_WROTE:
-        hold_replies(bench, thread, CUSTOMER)
-    after, before = AFTER[happening], thread.status
+    move_by_messages(bench, [Befallen(thread, message, happening)])
+
+
+def move_by_messages(bench: Bench, befallen: Sequence[Befallen]) -> None:
+    """Give several locked threads theirs likewise."""
+    hold_replies(bench, [one.thread for one in befallen if one.happening is Happening.CUSTOMER_WROTE], CUSTOMER)
+    for one in befallen:
+        _move(bench, one.thread, one.message, AFTER[one.happening])
+
+
+def _move(bench: Bench, thread: Thread, message: Message, after: Status | None) -> None:
+    before = thread.status
     if after is None or after is before:
         return
     thread.status = after

@@ -17,6 +17,7 @@ from cs_plugin.desk.receiving import (
     GOES_ON,
     REFERRED_TO,
     REFERS,
+    Befallen,
     Beginning,
     Blocked,
     Opening,
@@ -24,7 +25,7 @@ from cs_plugin.desk.receiving import (
     begin_several,
     checked_address,
     is_blocked,
-    move_by_message,
+    move_by_messages,
     reopened_or_continued,
 )
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
@@ -40,10 +41,11 @@ from cs_plugin.store import files, notices, reopening, threads
 from cs_plugin.store.answered_notices import is_behind
 from cs_plugin.store.bounced import forwarder_of
 from cs_plugin.store.employees import remember
-from cs_plugin.store.locking import lock_thread, lock_threads
+from cs_plugin.store.locking import has_one_writer, lock_thread, lock_threads
 from cs_plugin.store.mail_clues import messages_like, read_clues, threads_named
 from cs_plugin.store.matching import OUTSIDE, RECEIVED, remember_message_id
-from cs_plugin.store.models import Message, Thread
+from cs_plugin.store.models import Message, OutboxItem, Thread, ThreadAlias
+from cs_plugin.store.numbering import number_rows
 from cs_plugin.store.our_addresses import Addressee, first_of
 from cs_plugin.store.scope import Scope
 
@@ -165,7 +167,10 @@ def expect_mails(bench: Bench, vetted: Sequence[VettedMail]) -> None:
 
     One after the other they would be locked in the order of the mails, and two who receive would wait for each other. What is met in another order
     all the same (a thread that goes on in a later one) is an error of the database, after which the caller does the whole transaction again.
+    Where only one can write at a time nobody waits for a thread.
     """
+    if has_one_writer(bench.session):
+        return
     scope = Scope(frozenset(shop_id for one in vetted for shop_id in one.arrived.source.shop_ids))
     ids = threads_named(bench.session, scope, [one.arrived.mail for one in vetted])
     if ids:
@@ -624,17 +629,20 @@ def _say_several(bench: Bench, sayings: Sequence[_Saying]) -> list[Message]:
     """Write messages likewise, each into a thread of its own, in their order: in as many statements as for one."""
     if not sayings:
         return []
-    messages = write_mails(bench, [_writing(one) for one in sayings])
+    messages, befallen = write_mails(bench, [_writing(one) for one in sayings]), list[Befallen]()
     for one, message in zip(sayings, messages, strict=True):
         thread, begins = one.opening.thread, one.opening.begins
         if begins and one.opening.reason == GOES_ON:
             bench.note_event(thread, reopening.CONTINUES, None, message=message, other=thread.refers_to_id)
-        move_by_message(bench, thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE)
+        befallen.append(Befallen(thread, message, Happening.CUSTOMER_BEGAN if begins else Happening.CUSTOMER_WROTE))
+    move_by_messages(bench, befallen)
     threads.recompute(bench.session, [one.opening.thread.id for one in sayings])
     # What is queued is written at once, and not before each look at the database.
     with bench.session.no_autoflush:
         for one, message in zip(sayings, messages, strict=True):
             _tell(bench, one, message)
+    for kind in (OutboxItem, ThreadAlias):
+        number_rows(bench.session, (row for row in bench.session.new if isinstance(row, kind)))
     bench.session.flush()
     for one, message in zip(sayings, messages, strict=True):
         if one.opening.begins:

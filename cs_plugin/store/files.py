@@ -30,6 +30,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
 from cs_plugin.store.locking import insert_if_absent, insert_rows, locking
 from cs_plugin.store.models import Attachment, Blob, Draft, DraftFile, Message, OutboxFile, SetAsideMail
+from cs_plugin.store.numbering import number_rows
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -405,6 +406,7 @@ def blobs_of(session: Session, stored: Collection[StoredFile], now: dt.datetime)
     wanted = {one.key: one for one in stored}
     found = {blob.key: blob for blob in session.scalars(select(Blob).where(Blob.key.in_(sorted(wanted))))} if wanted else {}
     new = [Blob(sha256=one.sha256, size=one.size, key=one.key, created_at=now) for key, one in sorted(wanted.items()) if key not in found]
+    number_rows(session, new)
     session.add_all(new)
     session.flush()
     return found | {blob.key: blob for blob in new}

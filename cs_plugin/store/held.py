@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +55,11 @@ def leaves_at(message: Message) -> dt.datetime | None:
     return dt.datetime.fromisoformat(kept) if kept else None
 
 
-def waiting_in(session: Session, thread: Thread) -> Sequence[Message]:
-    """Return the replies of a locked thread that leave by themselves when their moment comes, as they are now."""
-    chosen = Message.thread_id == thread.id, Message.delivery == Delivery.HELD, Message.release_due_at.is_not(None)
+def waiting_in(session: Session, thread_ids: Collection[int]) -> Sequence[Message]:
+    """Return the replies of locked threads that leave by themselves when their moment comes, as they are now."""
+    if not thread_ids:
+        return []
+    chosen = Message.thread_id.in_(sorted(thread_ids)), Message.delivery == Delivery.HELD, Message.release_due_at.is_not(None)
     return session.scalars(locking(session, select(Message).where(*chosen).order_by(Message.id))).all()
 
 

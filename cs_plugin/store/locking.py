@@ -9,7 +9,7 @@ from functools import lru_cache
 from random import uniform
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Insert, Select, Table, column, insert, select, table, update
+from sqlalchemy import Connection, Insert, Select, Table, Update, bindparam, column, insert, select, table, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -58,19 +58,29 @@ def lock_threads(session: Session, scope: Scope, ids: Collection[int], *, change
     Figures (`store.tally`, `store.packed_days`) and lists count a locked thread as it stands from here on, unless nothing of it `changes` under this
     lock.
     """
-    wanted = sorted({one for one in ids if can_be_id(one)})
-    chosen = (Thread.id.in_(wanted), scope.covers(Thread.shop_id))
+    wanted = {"ids": sorted({one for one in ids if can_be_id(one)})}
     if _dialect(session) == "sqlite":
         # SQLite has no row locks: the first write takes the database's only one.
-        version = Thread.version + int(changes)
-        session.execute(update(Thread).where(*chosen).values(version=version), execution_options={"synchronize_session": False})
-    locked = session.scalars(locking(session, select(Thread).where(*chosen).order_by(Thread.id))).all()
+        session.execute(_writing_threads(scope, by=int(changes)), wanted, execution_options={"synchronize_session": False})
+    locked = session.scalars(locking(session, _reading_threads(scope)), wanted).all()
     if changes:
         # Whatever becomes of them now, figures and counts see it.
         tally.set_apart(session, locked)
         mark(session, [thread.id for thread in locked])
         pack_marks.leave(session, [thread.id for thread in locked])
     return locked
+
+
+# Put together once: that takes longer than the database does.
+@lru_cache(maxsize=64)
+def _reading_threads(scope: Scope) -> Select[Any]:
+    return select(Thread).where(Thread.id.in_(bindparam("ids", expanding=True)), scope.covers(Thread.shop_id)).order_by(Thread.id)
+
+
+@lru_cache(maxsize=64)
+def _writing_threads(scope: Scope, *, by: int) -> Update:
+    chosen = Thread.id.in_(bindparam("ids", expanding=True)), scope.covers(Thread.shop_id)
+    return update(Thread).where(*chosen).values(version=Thread.version + by)
 
 
 def has_one_writer(session: Session) -> bool:

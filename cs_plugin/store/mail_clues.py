@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from cs_plugin.rules.incoming import IncomingMail
@@ -97,11 +98,10 @@ def keys_of(mail: IncomingMail) -> frozenset[bytes | int]:
 def threads_named(session: Session, scope: Scope, mails: Iterable[IncomingMail]) -> set[int]:
     """Return the threads of a scope that the keys in these mails may lead to, whether they are good or not."""
     named = [_named_in(mail) for mail in mails]
-    aliases = ThreadAlias.hash.in_(sorted({one for each in named for one in each.hashes})), ThreadAlias.kind.in_(_KINDS)
-    of_keys = session.scalars(select(ThreadAlias.thread_id).where(*aliases, scope.covers(cast(Any, ThreadAlias.shop_id))))
+    of_keys = session.scalars(_threads_of_keys(scope), {"hashes": sorted({one for each in named for one in each.hashes})})
     wanted = {one for one in (*of_keys, *(tag.thread_id for each in named for tag in each.tags)) if can_be_id(one)}
-    merged = select(Thread.id, Thread.merged_into_id).where(Thread.id.in_(sorted(wanted)), scope.covers(Thread.shop_id))
-    return {one for row in session.execute(merged) for one in row if one is not None}
+    merged = session.execute(_threads_of_ids(scope), {"ids": sorted(wanted)}) if wanted else ()
+    return {one for row in merged for one in (row.id, row.merged_into_id) if one is not None}
 
 
 def messages_like(
@@ -146,15 +146,42 @@ def _named_in(mail: IncomingMail) -> _Named:
 
 def _aliases(session: Session, scope: Scope, hashes: Collection[bytes]) -> Mapping[bytes, Sequence[Any]]:
     found: dict[bytes, list[Any]] = defaultdict(list)
-    alias, wanted = ThreadAlias, sorted(hashes)
-    columns = alias.kind, alias.hash, alias.thread_id, alias.message_id, Message.matched_by
+    wanted = sorted(hashes)
     for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        theirs = alias.kind.in_(_KINDS), alias.hash.in_(some), alias.revoked_at.is_(None), scope.covers(cast(Any, alias.shop_id))
-        query = select(*columns).outerjoin(Message, Message.id == alias.message_id)
-        for row in session.execute(query.where(*theirs).order_by(alias.id)):
+        for row in session.execute(_aliases_of_keys(scope), {"hashes": wanted[start : start + _AT_ONCE]}):
             found[bytes(row.hash)].append(row)
     return found
+
+
+# Queries of every batch of mails: each is put together once, which takes longer than the database does.
+
+
+def _bound(name: str) -> Any:
+    return bindparam(name, expanding=True)
+
+
+@lru_cache(maxsize=64)
+def _threads_of_keys(scope: Scope) -> Select[Any]:
+    theirs = ThreadAlias.kind.in_(_KINDS), scope.covers(cast(Any, ThreadAlias.shop_id))
+    return select(ThreadAlias.thread_id).where(ThreadAlias.hash.in_(_bound("hashes")), *theirs)
+
+
+@lru_cache(maxsize=64)
+def _aliases_of_keys(scope: Scope) -> Select[*tuple[Any, ...]]:
+    alias = ThreadAlias
+    theirs = alias.kind.in_(_KINDS), alias.hash.in_(_bound("hashes")), alias.revoked_at.is_(None), scope.covers(cast(Any, alias.shop_id))
+    query = select(alias.kind, alias.hash, alias.thread_id, alias.message_id, Message.matched_by)
+    return query.outerjoin(Message, Message.id == alias.message_id).where(*theirs).order_by(alias.id)
+
+
+@lru_cache(maxsize=64)
+def _threads_of_ids(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return select(*_COLUMNS).where(Thread.id.in_(_bound("ids")), scope.covers(Thread.shop_id))
+
+
+@lru_cache(maxsize=1)
+def _participants_of_threads() -> Select[*tuple[Any, ...]]:
+    return select(Participant.thread_id, Participant.address_hash).where(Participant.thread_id.in_(_bound("ids")))
 
 
 def _threads(session: Session, scope: Scope, ids: Collection[int]) -> dict[int, Any]:
@@ -165,7 +192,7 @@ def _threads(session: Session, scope: Scope, ids: Collection[int]) -> dict[int, 
         wanted -= found.keys()
         if not wanted:
             break
-        rows = session.execute(select(*_COLUMNS).where(Thread.id.in_(sorted(wanted)), scope.covers(Thread.shop_id))).all()
+        rows = session.execute(_threads_of_ids(scope), {"ids": sorted(wanted)}).all()
         found |= {row.id: row for row in rows}
         wanted = {row.merged_into_id for row in rows if row.merged_into_id is not None}
     return found
@@ -174,8 +201,7 @@ def _threads(session: Session, scope: Scope, ids: Collection[int]) -> dict[int, 
 def _participants(session: Session, threads: Mapping[int, Any]) -> Mapping[int, set[bytes]]:
     found: dict[int, set[bytes]] = defaultdict(set)
     if threads:
-        query = select(Participant.thread_id, Participant.address_hash).where(Participant.thread_id.in_(sorted(threads)))
-        for thread_id, address_hash in session.execute(query):
+        for thread_id, address_hash in session.execute(_participants_of_threads(), {"ids": sorted(threads)}):
             found[thread_id].add(bytes(address_hash))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -19,6 +20,7 @@ from cs_plugin.store.locking import committed, only_reads
 from cs_plugin.store.mailboxes import Turn
 from cs_plugin.store.models import Mailbox
 from cs_plugin.sync.in_hand import Hand, key_of
+from cs_plugin.sync.line import BusyLine, busy_line
 from cs_plugin.sync.looking import ALL, FROM_NOW, Cursor, batches, is_before, new_uidls
 from cs_plugin.sync.reading import TOO_LARGE, Came
 from cs_plugin.sync.surroundings import Asked, Surroundings, TurnLostError
@@ -70,27 +72,51 @@ class Fetching:
     _held_at: dt.datetime = _NEVER
 
     def _offer(self, mails: Sequence[ListedMail], rows: Mapping[_Key, int], *, up_to: int | None = None) -> None:
-        """Fetch mails and take them, batch by batch. `rows` are those that tell of them already; `up_to` is how far the mailbox is read with them."""
+        """Fetch mails and take them, batch by batch, each while the one before it is written.
+
+        `rows` are those that tell of them already; `up_to` is how far the mailbox is read with them.
+        """
         alone = self._number_alone(mails)
         some = [[one] for one in mails[:alone]] + list(batches(mails[alone:], self.around.limits))
-        for number, batch in enumerate(some, 1):
-            last = up_to if number == len(some) else max((one.uid for one in batch if one.uid is not None), default=None)
-            came = self._fetched(batch, rows) if number > alone else self._taken_in_hand(batch[0], rows)
-            kept = self.taking.take(came, last_uid=None if rows else last)
-            self._remove(kept)
-            self._done += len(batch)
-            self.asked.tell(self._done, max(self._done, self._total))
-            self._go_on()
+        with busy_line(f"cs_plugin-line-{self.mailbox.id}") as line:
+            coming, leaving = dict[int, Future[list[Came]]](), list[Future[Sequence[Came]]]()
+            for number, batch in enumerate(some, 1):
+                last = up_to if number == len(some) else max((one.uid for one in batch if one.uid is not None), default=None)
+                if number > alone:
+                    came: Sequence[Came] = (coming.pop(number, None) or line.ask(partial(self._fetched, batch, rows))).result()
+                else:
+                    came = self._taken_in_hand(line, batch[0], rows)
+                # Before these are written, for that the others have left is written with them.
+                self._have_left(leaving)
+                if alone <= number < len(some) and self._is_light(some[number]):
+                    coming[number + 1] = line.ask(partial(self._fetched, some[number], rows))
+                kept = self.taking.take(came, last_uid=None if rows else last)
+                leaving.append(line.ask(partial(self._let_leave, kept)))
+                self._done += len(batch)
+                self.asked.tell(self._done, max(self._done, self._total))
+                if self.asked.stopping():
+                    self._have_left(leaving)
+                    raise StoppedError
+            self._have_left(leaving)
         if not some and up_to is not None:
             self._keep(last_uid=up_to)
+
+    def _is_light(self, batch: Sequence[ListedMail]) -> bool:
+        """Say whether a batch may lie in the memory beside another one: a single mail may be larger than all that one is meant to be."""
+        return sum(one.size for one in batch) <= self.around.limits.bytes
+
+    def _have_left(self, leaving: list[Future[Sequence[Came]]]) -> None:
+        """Wait until mails have been removed from the folder, and note that they are."""
+        while leaving:
+            self._are_removed(leaving.pop(0).result())
 
     def _number_alone(self, mails: Sequence[ListedMail]) -> int:
         """Return how many mails are taken one by one: as many as the run before may have had in hand when it ended, and the next as well."""
         return min(len(mails), 2 * self.around.limits.mails) if self.hand.careful else 0
 
-    def _taken_in_hand(self, mail: ListedMail, rows: Mapping[_Key, int]) -> Sequence[Came]:
+    def _taken_in_hand(self, line: BusyLine, mail: ListedMail, rows: Mapping[_Key, int]) -> Sequence[Came]:
         key = key_of(self.taking.place, mail)
-        return self.hand.take(key, lambda: self._fetched([mail], rows), Came(mail, b"", rows.get(_key(mail))))
+        return self.hand.take(key, lambda: line.ask(partial(self._fetched, [mail], rows)).result(), Came(mail, b"", rows.get(_key(mail))))
 
     def _go_on(self) -> None:
         if self.asked.stopping():
@@ -124,14 +150,18 @@ class Fetching:
 
     def _remove(self, came: Sequence[Came]) -> None:
         """Remove mails from the folder whose rows are committed."""
+        self._are_removed(self._let_leave(came))
+
+    def _let_leave(self, came: Sequence[Came]) -> Sequence[Came]:
+        """Remove them, and return those that are gone: all, or none where the mailbox keeps what was read."""
         listed = [one.listed for one in came if one.listed is not None]
         if not self.mailbox.removes or not listed:
-            return
+            return []
         if self.mailbox.afterwards == MOVE and not self.box.is_pop3:
             self.box.move(listed, self.mailbox.move_to)
         else:
             self.box.delete(listed)
-        self._are_removed(came)
+        return came
 
     def _are_removed(self, came: Sequence[Came]) -> None:
         self.taking.are_gone(came)

@@ -30,7 +30,7 @@ class HostFailedError(CustomerServiceError):
 class Limits:
     """How much is taken at once: mails and bytes of one fetch, and the bytes of one mail above which it stays on the server."""
 
-    mails: int = 50
+    mails: int = 100
     bytes: int = 8 << 20
     largest: int = 25 << 20
 
@@ -83,7 +83,7 @@ class Asked:
 class Counted:
     """What a run would find: mails and bytes to fetch, those that are too large, and those from before what was asked for."""
 
-    mails: int = 0
+    mails: int = 100
     bytes: int = 0
     too_large: int = 0
     before_start: int = 0

@@ -30,6 +30,7 @@
     form.querySelector("[data-cs-overwrite]").addEventListener("click", () => ask.close("overwrite"));
     form.querySelector("[data-cs-keep]").addEventListener("click", () => ask.close("keep"));
     ask.addEventListener("close", () => {
+      if (ask.open) return;   // a browser tells of it a moment later, and by then another choice may have asked again
       if (ask.returnValue === "overwrite") fill();
       else choice.value = before;
       ask.returnValue = "";
