@@ -127,7 +127,7 @@ def test_files_are_chosen_by_whoever_may_answer_in_their_own_name(store: Store) 
     assert shown(Opened.of(store, thread_id, JOHN)) == []
 
 
-@pytest.mark.shows("5.5", "13.1")
+@pytest.mark.shows("5.5")
 def test_a_draft_holds_its_files_until_it_is_gone(any_store: Store) -> None:
     """On every database: held while it names them, let go when it does not, and swept once it is gone."""
     store = any_store

@@ -20,7 +20,7 @@
       new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits, numberingSystem: "latn" }).format(count);
     const size = (bytes) => (bytes < 1e6 ? write(Math.max(1, Math.round(bytes / 1e3)), "kilobyte", 0) : write(bytes / 1e6, "megabyte", 1));
     // Those that the server has are named by a box in the form; it is no longer ticked where the draft was discarded.
-    let chosen = [], pasted = 0, sending = Promise.resolve();
+    let chosen = [], pasted = 0, sending = Promise.resolve(), leaving = false;
     const boxes = new Map(), here = (file) => !boxes.has(file) || boxes.get(file).checked;
     const add = (some) => { chosen = [...chosen, ...some]; keep(); sendRest(); };
     const sendRest = () => chosen.forEach((file) => { if (!boxes.has(file)) sending = sending.then(() => send(file)); });
@@ -55,7 +55,7 @@
     const told = () => answer.dispatchEvent(new Event("change"));
     const send = async (file) => {
       const place = answer.querySelector("[data-draft-files]");
-      if (!place || boxes.has(file) || !chosen.includes(file) || wrong()) return;
+      if (!place || leaving || boxes.has(file) || !chosen.includes(file) || wrong()) return;
       const once = async () => {
         const data = new FormData();
         ["csrf_token", "post_key", "employee"].forEach((name) => data.set(name, answer.elements.namedItem(name).value));
@@ -89,14 +89,15 @@
     input.addEventListener("change", () => add([...input.files]));
     answer.addEventListener("submit", (event) => {
       input.setCustomValidity(wrong());
-      if (input.checkValidity()) return;
+      // What is on its way now goes with the form.
+      if (input.checkValidity()) { setTimeout(() => { leaving = !event.defaultPrevented; }); return; }
       event.preventDefault();
       event.stopImmediatePropagation();
       tell(input.validationMessage, input);
       input.focus();
     });
     input.addEventListener("invalid", (event) => event.preventDefault());
-    addEventListener("pageshow", () => { if (input.files.length && !chosen.length) { chosen = [...input.files]; draw(); } });
+    addEventListener("pageshow", () => { leaving = false; if (input.files.length && !chosen.length) { chosen = [...input.files]; draw(); } });
 
     // What is pasted as text stays text, though a picture of it comes along.
     answer.addEventListener("paste", (event) => {
