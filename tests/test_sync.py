@@ -416,7 +416,7 @@ def test_mails_that_somebody_else_removes_are_no_harm(store: Store, dovecot_serv
 
     assert dict(run(store, tell=remove).counts) == counts(message=235)
     assert subjects(store) == [f"Parcel {number}" for number in range(235)]
-    dovecot_server.put(user, mail(70))
+    dovecot_server.put(user, mail(700))
     assert dict(run(store).counts) == counts(message=1)
 
 
