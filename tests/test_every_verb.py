@@ -195,6 +195,7 @@ NO_VERBS = {
 OTHER_ROOMS = {
     "exporting": "tells that a list was exported",
     "mailboxes": "arranges mailboxes",
+    "option_authorisations": "lets mailboxes of options be signed in to",
     "option_mailboxes": "makes mailboxes of options",
     "options": "sets options",
     "of_shops": "asks whose shops these are",

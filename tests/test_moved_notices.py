@@ -60,3 +60,16 @@ def test_a_message_that_somebody_has_read_does_not_ring_for_them_where_it_is_mov
     assert {source, target, new} == set(under(store, JOHN.id))
     undo(store)
     assert under(store, MARIE.id) == []
+
+
+@pytest.mark.shows("5.7", "6.1")
+def test_an_undone_move_gives_back_what_had_been_seen_where_it_came_from(any_store: Store) -> None:
+    """Though an older message rings beside it in the meantime: it was read, and is read again where it stood."""
+    store = any_store
+    source, target = begin(store), begin(store, "And my invoice?")
+    read = wrote(store, source, "And another thing")
+    opened(store, source)
+    assert under(store) == [target]
+    move(store, source, read, target)
+    undo(store)
+    assert under(store) == [target]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, update
@@ -22,7 +22,7 @@ from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import merges, search, threads
 from cs_plugin.store.locking import locking
 from cs_plugin.store.merged_drafts import join_drafts
-from cs_plugin.store.merged_notices import carry_notices, give_back_notices
+from cs_plugin.store.merged_notices import carry_notices, give_back_notices, not_opened_since
 from cs_plugin.store.models import Delivery, Merge, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
@@ -216,8 +216,9 @@ def _undo_move(bench: Bench, actor: Actor, row: Merge, locked: Mapping[int, Thre
     backs = [in_the_list(actor, locked, home) for home in {home for home, _reason in came_from.values()}]
     row.undone_at = bench.now
     session.flush()
+    but = not_opened_since(session, target, row.before) if target is top else set[str]()
     for home, reason in sorted({(home, reason) for home, reason in came_from.values()}):
-        _bring_back(bench, [one for one in ids if came_from[str(one)] == [home, reason]], target, top, home, reason, locked)
+        _bring_back(bench, [one for one in ids if came_from[str(one)] == [home, reason]], target, top, (home, reason), locked, but)
     if target is top:
         give_back_notices(session, target, row.before)
     source = in_the_list(actor, locked, row.merged_thread_id)
@@ -233,12 +234,14 @@ def _belonging(top: Thread, target: Thread) -> Any:
     return select(Message).where(Message.thread_id == top.id, Message.home_thread_id == target.id).order_by(Message.id)
 
 
-def _bring_back(bench: Bench, ids: Sequence[int], target: Thread, top: Thread, home: int, reason: str, locked: Mapping[int, Thread]) -> None:
-    session = bench.session
+def _bring_back(
+    bench: Bench, ids: Sequence[int], target: Thread, top: Thread, where: tuple[int, str], locked: Mapping[int, Thread], but: Collection[str]
+) -> None:
+    session, (home, reason) = bench.session, where
     merges.lead_keys(session, ids, {target.id, *merges.members_of(session, [top.id])} - {home}, home)
     back = merges.top_of(locked, home)
     if back is not None and back is not top:
-        carry_notices(session, ids, top, back, bench.now)
+        carry_notices(session, ids, top, back, bench.now, but=but)
         merges.relocate(session, ids, top.id, back.id)
     _belong(session, ids, home, reason)
 

@@ -7,7 +7,7 @@ was.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
@@ -53,13 +53,20 @@ def _seen_of_all(news: Sequence[tuple[int, int]], seen: Mapping[int, int], until
     return min(ringing) - 1 if ringing else max((until, *(message_id for message_id, _thread_id in news)))
 
 
-def carry_notices(session: Session, message_ids: Sequence[int], source: Thread, target: Thread, now: dt.datetime) -> dict[str, Any]:
-    """Let messages be as new in a locked thread that they move into as where they come from; return what an undo needs. Call it before they go."""
+def carry_notices(
+    session: Session, message_ids: Sequence[int], source: Thread, target: Thread, now: dt.datetime, *, but: Collection[str] = ()
+) -> dict[str, Any]:
+    """Let messages be as new in a locked thread that they move into as where they come from; return what an undo needs. Call it before they go.
+
+    What the employees `but` whom have seen there stands.
+    """
     seen: dict[str, dict[int, int]] = {}
     for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id.in_([source.id, target.id])).order_by(NoticeOpened.id)):
         seen.setdefault(row.employee_id, {})[row.thread_id] = row.seen_message_id
     opened = {}
     for employee_id, of in sorted(seen.items()):
+        if employee_id in but:
+            continue
         there = _news(session, Message.thread_id == target.id, target.shop_id, employee_id, now)
         coming = [
             one for start in range(0, len(message_ids), _IDS)
@@ -67,10 +74,18 @@ def carry_notices(session: Session, message_ids: Sequence[int], source: Thread, 
         ]
         before = of.get(target.id)
         until = _seen_of_all((*there, *coming), of, before or 0) if coming else before
+        if until is not None:
+            opened[employee_id] = [before, until]
         if until is not None and until != before:
             _see(session, employee_id, target.id, until, now)
-            opened[employee_id] = [before, until]
     return {"opened": opened} if opened else {}
+
+
+def not_opened_since(session: Session, thread: Thread, before: Mapping[str, Any]) -> set[str]:
+    """Return who has not opened a locked thread since messages moved into it: what they had seen where these come from says more than its mark."""
+    opened: Mapping[str, Any] = before.get("opened", {})
+    rows = session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == thread.id).order_by(NoticeOpened.id))
+    return {row.employee_id for row in rows if opened.get(row.employee_id, (None, None))[1] == row.seen_message_id}
 
 
 def give_back_notices(session: Session, thread: Thread, before: Mapping[str, Any]) -> None:

@@ -160,7 +160,8 @@ class Message(Base):
 
     __tablename__ = "cs_message"
     indexes = (
-        Index("ix_cs_message_thread", "thread_id", "id"),
+        # What a thread keeps of its messages is worked out from it alone: their texts lie in the rows, and long threads have thousands.
+        Index("ix_cs_message_thread", "thread_id", "id", "private", "author_kind", "released_at", "created_at"),
         # A shop's messages from the newest backwards: the bell and the search for short words walk them.
         Index("ix_cs_message_written", "shop_id", "created_at", "id"),
         # Figures of a span of time are read from these two alone.
