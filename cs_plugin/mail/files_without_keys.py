@@ -2,7 +2,7 @@
 
 Mails are quoted in files too: a forwarded one is attached, a text is saved, a page is printed. What is text loses our tags, letter for letter, so
 that nothing else in it moves; a page loses its links as well; of a mail within a mail the text is given. What is packed (zip, docx, most of a pdf) is
-not unpacked, and goes as it is (docs/decisions/0043).
+not unpacked, and goes as it is (docs/decisions/0042).
 """
 
 from __future__ import annotations
