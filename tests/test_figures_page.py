@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -253,6 +254,21 @@ def test_a_line_is_interrupted_where_there_is_no_number() -> None:
     assert drawn.lines[0].path.count("L") == 1
     assert [dot.words for dot in drawn.lines[0].dots] == ["1: 1.0"]
     assert len(drawn.steps) <= 7
+
+
+@pytest.mark.shows("6.15")
+@pytest.mark.parametrize("number", [1, 2, 3, 7, 8, 9, 13, 30, 31, 60, 100, 365])
+def test_the_first_and_the_last_step_are_labelled(number: int) -> None:
+    """At most seven are, none closer to the next than the others are, and a narrow page leaves neither end out."""
+    drawn = chart("c", "t", "w", [Series("one", "l", [1.0] * number)], Axes([str(one) for one in range(number)], "u", str))
+    told = [int(mark.label) for mark in drawn.steps]
+    assert (told[0], told[-1]) == (0, number - 1)
+    assert told == sorted(set(told))
+    assert len(told) <= 7
+    apart = [after - before for before, after in pairwise(told)]
+    assert min(apart, default=1) >= min(apart[:1], default=1)
+    kept = [int(mark.label) for mark in drawn.steps if not mark.minor]
+    assert {0, number - 1} <= set(kept)
 
 
 # --- What it costs ----------------------------------------------------------------------------------------------------------------------------------

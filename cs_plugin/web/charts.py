@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A label of an axis, where it stands; every other one is `minor`, and left out where there is little room."""
+    """A label of an axis, where it stands; some are `minor`, and left out where there is little room."""
 
     at: str
     label: str
@@ -142,6 +142,12 @@ def _scale(axes: Axes, highest: float) -> list[float]:
 
 
 def _steps(labels: Sequence[str], xs: Sequence[str]) -> list[Mark]:
-    """Return the labels of some steps, evenly apart, the first among them."""
-    apart = max(1, math.ceil(len(labels) / _MOST_LABELS))
-    return [Mark(xs[place], labels[place], minor=number % 2 == 1) for number, place in enumerate(range(0, len(labels), apart))]
+    """Return the labels of some steps, evenly apart, the first and the last among them."""
+    apart, last = max(1, math.ceil(len(labels) / _MOST_LABELS)), len(labels) - 1
+    places = list(range(0, len(labels), apart))
+    if places[-1] != last:
+        # In the place of the one before it: they would run into each other.
+        places = [*(places[:-1] or places), last]
+    ends = {0, len(places) - 1}
+    beside = len(places) - 2   # too close to the last for a narrow page
+    return [Mark(xs[place], labels[place], minor=number not in ends and (number % 2 == 1 or number == beside)) for number, place in enumerate(places)]
