@@ -274,22 +274,34 @@ def _bell(world: World, seen: Seen) -> None:
     own = [one for one in world.rows(NoticeRung) if one.created_at > now - notices.NEWS_LASTS]
     for who in BOTH:
         bell = look(world.store, lambda session, who=who: notices.bell_of(session, EVERYTHING, SHOPS, who.id, now))
-        unseen = {
-            one.thread_id for one in seen.messages
+        unseen = [
+            one for one in seen.messages
             if is_news(one, who.id) and one.id not in world.seen[who.id] and one.created_at > now - notices.NEWS_LASTS
-        }
+        ]
         rung = {one.thread_id for one in own if one.employee_id == who.id}
-        due = {one for one in unseen | rung if seen.threads[one].folder is Folder.LIST}
-        may = {one.thread_id for one in seen.messages if one.id in world.unsure[who.id] and seen.threads[one.thread_id].folder is Folder.LIST} | due
+        surely = {one.thread_id for one in unseen if one.id not in world.doubtful[who.id]}
+        perhaps = {one.thread_id for one in unseen} | {one.thread_id for one in seen.messages if one.id in world.unsure[who.id]}
+        due = {one for one in surely | rung if seen.threads[one].folder is Folder.LIST}
+        may = {one for one in perhaps | rung if seen.threads[one].folder is Folder.LIST}
         # Five are shown; of the others it is known how many they are.
         shown = {one.thread_id for one in bell.newest}
-        assert len(due) <= bell.number <= len(may), (who.name, bell.number, sorted(due), sorted(may), sorted(shown))
+        assert len(due) <= bell.number <= len(may), (who.name, bell.number, sorted(due), sorted(may), sorted(shown), _why(world, unseen, who.id))
         assert shown <= may, (who.name, sorted(shown), sorted(may))
         assert bell.number > notices.SHOWN or due <= shown, (who.name, sorted(due), sorted(shown))
 
 
+def _why(world: World, unseen: Sequence[Message], employee_id: str) -> dict[int, tuple[int | None, list[int]]]:
+    """Return, of each thread that has something new, up to where it was opened, and the messages that are new."""
+    opened = {one.thread_id: one.seen_message_id for one in world.rows(NoticeOpened) if one.employee_id == employee_id}
+    threads = sorted({one.thread_id for one in unseen})
+    return {thread: (opened.get(thread), [one.id for one in unseen if one.thread_id == thread]) for thread in threads}
+
+
 def learn_what_was_seen(world: World) -> None:
-    """Take what is written down for seen, after several have done things beside each other: who saw what before whom nobody else can tell."""
+    """Take what is written down for seen, after several have done things beside each other: who saw what before whom nobody else can tell.
+
+    A message that stands behind one that rings may have been seen all the same, where it stood before, and is silent there again once they part.
+    """
     opened = {(one.employee_id, one.thread_id): one.seen_message_id for one in world.rows(NoticeOpened)}
     until = {(one.employee_id, one.shop_id): one.seen_until for one in world.rows(Notice)}
     for who in BOTH:
@@ -298,13 +310,18 @@ def learn_what_was_seen(world: World) -> None:
             one.id for one in world.look().messages
             if one.id <= opened.get((who.id, one.thread_id), 0) or one.created_at <= until.get((who.id, one.shop_id), ALWAYS[0])
         }
+        world.doubtful[who.id] = _behind_what_rings(world, world.look(), who.id)
 
 
 def learn_what_may_ring(world: World, seen: Seen) -> None:
     """Note which messages stand in one thread with an older one that rings: should they part, they may ring too."""
     for who in BOTH:
-        first: dict[int, int] = {}
-        for one in seen.messages:
-            if is_news(one, who.id) and one.id not in world.seen[who.id]:
-                first.setdefault(one.thread_id, one.id)
-        world.unsure[who.id].update(one.id for one in seen.messages if one.id > first.get(one.thread_id, one.id) and is_news(one, who.id))
+        world.unsure[who.id].update(_behind_what_rings(world, seen, who.id))
+
+
+def _behind_what_rings(world: World, seen: Seen, employee_id: str) -> set[int]:
+    first: dict[int, int] = {}
+    for one in seen.messages:
+        if is_news(one, employee_id) and one.id not in world.seen[employee_id]:
+            first.setdefault(one.thread_id, one.id)
+    return {one.id for one in seen.messages if one.id > first.get(one.thread_id, one.id) and is_news(one, employee_id)}

@@ -68,12 +68,14 @@ class World:
     """One sequence.
 
     `seen` holds the messages that each employee has been shown, `unsure` those that may ring again, since others beside them in one thread ring: what
-    is seen is kept by thread, up to a message. `gone` is what was erased for good, `reached` how often each deed had effect.
+    is seen is kept by thread, up to a message; `doubtful` those that may be silent, since nobody has followed who saw them. `gone` is what was
+    erased for good, `reached` how often each deed had effect.
     """
 
     store: Store
     seen: dict[str, set[int]] = field(default_factory=lambda: {one.id: set() for one in BOTH})
     unsure: dict[str, set[int]] = field(default_factory=lambda: {one.id: set() for one in BOTH})
+    doubtful: dict[str, set[int]] = field(default_factory=lambda: {one.id: set() for one in BOTH})
     gone: list[Gone] = field(default_factory=list)
     gone_threads: list[Thread] = field(default_factory=list)
     reached: Counter[str] = field(default_factory=Counter)
