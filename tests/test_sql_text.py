@@ -110,6 +110,7 @@ ASKED: dict[str, tuple[Any, ...]] = {
     "unfinished": (True, False),
     "waits": (True, False),
     "folder": tuple(Folder),
+    "person": ("address:3@example.com", "address:o'x%\\", "account:o'x", "account:\\", "account:%", "nobody", ""),
     "q": ("message 3", "#3", "3", "ann", "customer1@", "ab", *NAMES),
 }
 
