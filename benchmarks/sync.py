@@ -330,6 +330,11 @@ def fetch_peer(asked: dict[str, Any]) -> dict[str, float]:
 
 def peak() -> float:
     """Return the most memory that this process has had, in megabytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # What getrusage tells begins with the memory of whoever started this process.
+        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
