@@ -555,7 +555,7 @@ def a_draft_is_sent_or_discarded(world: World, seen: Seen, a: int, b: int) -> Be
     if row is None:
         return None
     if b % 2:
-        do(world.store, lambda bench: drafts.clear(bench.session, row.employee_id, row.thread_id))
+        do(world.store, lambda bench: drafts.clear(bench.session, row.employee_id, row.thread_id, bench.now))
     else:
         writing = drafts.Writing(row.reply, row.note, {}, "", 0, row.version)
         do(world.store, lambda bench: drafts.sent(bench.session, row.employee_id, row.thread_id, writing, bench.now, noted=False))
