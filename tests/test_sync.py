@@ -6,7 +6,9 @@ import datetime as dt
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,6 +21,9 @@ from cs_plugin.store import mailboxes as turns
 from cs_plugin.store.files import FileStore
 from cs_plugin.store.imported import TOLD_FOR, forget_runs
 from cs_plugin.store.models import Blob, ImportedMail, Message
+from cs_plugin.sync import Asked, sync
+from cs_plugin.sync.surroundings import Limits
+from cs_plugin.web.sync_job import surroundings_of
 from tests.hosts.store import Store
 from tests.hosts.syncing import (
     begun,
@@ -50,6 +55,28 @@ def signed_in(server: DovecotServer, user: str, folder: str = "INBOX") -> IMAPCl
     client.login(user, server.password)
     client.select_folder(folder)
     return client
+
+
+def batches_asked_for(monkeypatch: pytest.MonkeyPatch, number: int) -> Event:
+    """Return what is set once that many batches have been asked for over one line."""
+    enough, asked, opens = Event(), list[int](), running.open_mailbox
+
+    @contextmanager
+    def watching(*where: Any) -> Iterator[Any]:
+        with opens(*where) as box:
+            fetch = box.fetch
+
+            def watched(mails: Any) -> Any:
+                asked.append(len(mails))
+                if len(asked) == number:
+                    enough.set()
+                return fetch(mails)
+
+            box.fetch = watched
+            yield box
+
+    monkeypatch.setattr(running, "open_mailbox", watching)
+    return enough
 
 
 # --- What is new ----------------------------------------------------------------------------------------------------------------------------------
@@ -105,6 +132,30 @@ def test_large_mailboxes_come_in_batches_bounded_by_count_and_bytes(store: Store
     assert len(told) >= 3
     assert told[-1] == (230, 230)
     assert sorted(subjects(store)) == sorted(f"Parcel {number}" for number in range(230))
+
+
+def test_the_next_batch_comes_while_one_is_written(store: Store, dovecot_server: DovecotServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line does not wait for the database: what comes next is asked for before what has come is told of."""
+    begun(store, dovecot_server, "", *(mail(number) for number in range(120)))
+    asked_for = batches_asked_for(monkeypatch, 2)
+    ahead: list[bool] = []
+    report = run(store, tell=lambda _done, _total: ahead.append(asked_for.wait(10)) if not ahead else None)
+    assert ahead == [True]
+    assert dict(report.counts) == counts(message=120)
+
+
+def test_a_mail_larger_than_a_batch_waits_until_the_one_before_it_is_written(
+    store: Store, dovecot_server: DovecotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of them never lie in the memory at once: a batch that is larger than it is meant to be is not asked for ahead."""
+    begun(store, dovecot_server, "", mail(1), mail(2, "word " * 20_000))
+    asked_for = batches_asked_for(monkeypatch, 2)
+    ahead: list[bool] = []
+    with store.app.app_context():
+        around = replace(surroundings_of(store.desk), limits=Limits(bytes=50_000))
+        report = sync(around, mailbox(store).id, Asked("test", tell=lambda _done, _total: ahead.append(asked_for.is_set()) if not ahead else None))
+    assert ahead == [False]
+    assert dict(report.counts) == counts(message=2)
 
 
 # --- From when on ---------------------------------------------------------------------------------------------------------------------------------

@@ -37,6 +37,13 @@ WIDTHS = [(1440, 900), (390, 844), (360, 740)]
 POLICY = "default-src 'self'; img-src 'self' data:"
 OVERWRITE = "Do you want to overwrite your existing message?"
 ADDED = "Comment successfully added."
+# Both before the browser gets to tell that the dialog was closed.
+KEEP_AND_CHOOSE_NEXT = """() => {
+  document.querySelector("[data-cs-keep]").click();
+  const choice = document.querySelector("#cs-order-panel-15-predefined");
+  choice.selectedIndex += 1;
+  choice.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
 
 
 def fill(store: Store) -> None:
@@ -137,6 +144,20 @@ def test_our_own_pages_are_accessible_and_fit(base: str, browser: Browser, viewp
         page.goto(base + own)
         expect(page.locator(".cs-order-panel")).to_have_attribute("dir", "rtl")
         assert (violations(page), sideways(page)) == ([], 0)
+
+
+def test_a_choice_right_after_an_answer_asks_again(base: str, browser: Browser) -> None:
+    """A browser tells that a dialog was closed a moment later: an answer to the first question is none to the second, which stands by then."""
+    with signed_in(browser, viewport=(1440, 900)) as page:
+        page.goto(f"{base}/bootstrap5/panel")
+        words = page.get_by_label("Message", exact=True)
+        words.fill("My own words")
+        page.select_option("#cs-order-panel-15-predefined", label="Delay")
+        expect(page.get_by_role("dialog").get_by_text(OVERWRITE)).to_be_visible()
+        page.evaluate(KEEP_AND_CHOOSE_NEXT)
+        expect(page.get_by_role("dialog").get_by_text(OVERWRITE)).to_be_visible()
+        page.get_by_role("button", name="Overwrite").click()
+        expect(words).to_have_value("We are sorry.")
 
 
 @pytest.mark.shows("4.1")
