@@ -83,11 +83,11 @@ class Asked:
 class Counted:
     """What a run would find: mails and bytes to fetch, those that are too large, and those from before what was asked for."""
 
-    mails: int = 100
-    bytes: int = 0
-    too_large: int = 0
-    before_start: int = 0
-    in_folder: int = 0
+    mails: int
+    bytes: int
+    too_large: int
+    before_start: int
+    in_folder: int
 
 
 @dataclass(frozen=True, slots=True)
