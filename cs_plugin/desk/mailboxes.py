@@ -17,7 +17,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import INBOX
 from cs_plugin.mail.oauth import PROVIDERS
 from cs_plugin.rules.inquiry import clean_line
-from cs_plugin.rules.mailbox_settings import IMAP_FLAGS, INCOMPLETE, SAFE_LINE, Encryption, Security, place_of_password, security_of, wrong_flags
+from cs_plugin.rules.mailbox_settings import IMAP_FLAGS, INCOMPLETE, SAFE_LINE, Security, place_of_password, security_of, wrong_flags, wrong_line
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.shops import Context, contexts_of
@@ -116,9 +116,8 @@ def _wrong_security(_bench: Bench, draft: MailboxDraft, _kept: Mailbox | None) -
     yield from wrong_flags(lambda name: name in draft.flags)
     if draft.sign_in and draft.sign_in not in {one.name for one in PROVIDERS}:
         yield InvalidInputError("sign_in", _("Choose one of these."))
-    elif draft.sign_in and draft.security.is_weakened:
-        flag = "imap_notls" if draft.security.encryption is Encryption.NONE else "imap_novalidate_cert"
-        yield InvalidInputError(flag, SAFE_LINE)
+    elif draft.sign_in and (trouble := wrong_line(draft.security)) is not None:
+        yield trouble
 
 
 def _wrong_folders(_bench: Bench, draft: MailboxDraft, _kept: Mailbox | None) -> Iterator[InvalidInputError]:

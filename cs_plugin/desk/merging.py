@@ -87,8 +87,7 @@ def _merge_one(bench: Bench, actor: Actor, kept: Thread, merged: Thread) -> None
     session.add(row)
     before: dict[str, Any] = {"status": kept.status.value, "newest": newest_of(session, [kept.id, merged.id])}
     # They were written for a conversation that looks otherwise now. First, so that what rings for it rings where they stand from now on.
-    for one in (kept, merged):
-        hold_replies(bench, [one], HELD_BY_MERGE)
+    hold_replies(bench, [kept, merged], HELD_BY_MERGE)
     before |= join_notices(session, kept, merged, bench.now) | join_drafts(session, kept, merged, bench.now)
     before["mails"] = merges.mails_without_message(session, merged.id)
     merges.relocate_mails(session, before["mails"], merged.id, kept.id)

@@ -9,12 +9,10 @@ from typing import Any
 from cs_plugin.desk.bench import Bench
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import MAX_NAME, clean_line
-from cs_plugin.rules.mailbox_settings import Authorisation, wrong_line
+from cs_plugin.rules.mailbox_settings import Authorisation, security_of, wrong_line
 from cs_plugin.rules.permissions import Actor
 from cs_plugin.rules.shops import Context
 from cs_plugin.store import oauth_tokens
-from cs_plugin.store.models import Audit
 from cs_plugin.store.oauth_tokens import Tokens
 from cs_plugin.store.options import Key, Options, OwnOptions
 
@@ -64,7 +62,7 @@ def trouble_with_authorisation(options: Options) -> InvalidInputError | None:
         return InvalidInputError(
             PASSWORD, _("The authorisation was given for %(mailbox)s. Authorise this mailbox, or enter its password."), mailbox=given_for
         )
-    return wrong_line(options.__getitem__)
+    return wrong_line(security_of(options.__getitem__))
 
 
 def is_valid(bench: Bench, found: Authorisation) -> bool:
@@ -82,7 +80,8 @@ def with_rows(bench: Bench, actor: Actor, context: Context, own: Mapping[Key, An
         row = oauth_tokens.await_leave(bench.session, found.provider, found.user, bench.now)
     else:
         row = oauth_tokens.keep(bench.session, bench.vault, found.provider, found.server, found.user, given.tokens, bench.now)
-        _write_down(bench, actor, context, found)
+        told = {"server": found.server, "username": found.user, "context": str(context), "provider": found.provider}
+        bench.write_down(actor, "options_authorised", "options", str(context)[:64], **told)
     made = Authorisation(row.id, found.provider, found.protocol, found.server, found.user)
     return {**own, (PASSWORD, ""): made.kept}
 
@@ -109,19 +108,3 @@ def give_up_of_mailbox(bench: Bench, token_id: int | None, server: str) -> tuple
 def _authorisations(own: OwnOptions) -> Iterable[Authorisation]:
     kept = (Authorisation.read(values.get((PASSWORD, ""), "")) for values in own.by_context.values())
     return [one for one in kept if one is not None]
-
-
-def _write_down(bench: Bench, actor: Actor, context: Context, found: Authorisation) -> None:
-    bench.session.add(
-        Audit(
-            actor_kind="employee",
-            actor_id=actor.employee.id,
-            actor_name=clean_line(actor.employee.name, MAX_NAME),
-            via=actor.via,
-            action="options_authorised",
-            object_kind="options",
-            object_id=str(context)[:64],
-            details={"server": found.server, "username": found.user, "context": str(context), "provider": found.provider},
-            created_at=bench.now,
-        )
-    )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cs_plugin.desk.bench import Bench
-from cs_plugin.desk.option_authorisations import authorisation_of, is_valid, trouble_with_authorisation
-from cs_plugin.desk.options import password_of, trouble_with_password
+from cs_plugin.desk.option_authorisations import authorisation_of, trouble_with_authorisation
+from cs_plugin.desk.options import password_of, signs_in, trouble_with_password
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import INBOX, MailServer
@@ -248,12 +248,7 @@ def _from_shops(bench: Bench, row: Mailbox, shops: Sequence[Shop]) -> Options:
     fitting = [one for one in lines if _place(MailboxSettings.of(one.__getitem__, has_password=True)) == row.place_hash]
     if not fitting:
         raise InvalidInputError("imap_url", _NO_SHOPS)
-    return next((one for one in fitting if _is_of_use(bench, one)), fitting[0])
-
-
-def _is_of_use(bench: Bench, options: Options) -> bool:
-    found = authorisation_of(options)
-    return trouble_with_password(bench.vault, options) is None and (found is None or is_valid(bench, found))
+    return next((one for one in fitting if signs_in(bench, one)), fitting[0])
 
 
 def _password(vault: Vault, options: Options) -> str:

@@ -287,13 +287,14 @@ def _take_authorisation(bench: Bench, wanted: Awaited | Given, kept: str, inheri
         own[PASSWORD, ""] = wanted.authorisation.kept
     elif wanted.at_once:
         own[PASSWORD, ""] = Authorisation.wanted(wanted.provider, inherited.__getitem__).kept
-    elif kept and _signs_in(bench, Options({**inherited.values, (PASSWORD, ""): kept})):
+    elif kept and signs_in(bench, Options({**inherited.values, (PASSWORD, ""): kept})):
         own[PASSWORD, ""] = kept
-    elif not _signs_in(bench, inherited):
+    elif not signs_in(bench, inherited):
         own[PASSWORD, ""] = Authorisation.wanted(wanted.provider, inherited.__getitem__).kept
 
 
-def _signs_in(bench: Bench, options: Options) -> bool:
+def signs_in(bench: Bench, options: Options) -> bool:
+    """Say whether resolved options hold what may sign in: a password that can be opened for this line, or an authorisation that is of use."""
     found = authorisation_of(options)
     if not options[PASSWORD] or trouble_with_password(bench.vault, options) is not None:
         return False

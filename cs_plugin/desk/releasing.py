@@ -13,7 +13,7 @@ from cs_plugin.errors import InvalidInputError, NotFoundError
 from cs_plugin.rules.inquiry import StoredFile
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.rules.status import Folder, Status
-from cs_plugin.store import drafts, files, held, threads
+from cs_plugin.store import draft_files, drafts, files, held, threads
 from cs_plugin.store.held import Due
 from cs_plugin.store.locking import lock_thread
 from cs_plugin.store.models import Message, Thread
@@ -37,8 +37,7 @@ class TakenBack:
     @property
     def details(self) -> dict[str, object]:
         """Return what a draft keeps besides the text: the copies as they are typed, and the files."""
-        stored = [[one.name, one.content_type, one.size, one.sha256.hex(), one.key] for one in self.files]
-        return {"cc": ", ".join(self.cc), "files": stored, "quotes": self.quotes}
+        return {"cc": ", ".join(self.cc), "files": draft_files.as_details(self.files), "quotes": self.quotes}
 
     @property
     def chosen(self) -> dict[str, object]:

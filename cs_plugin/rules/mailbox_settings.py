@@ -171,9 +171,8 @@ def wrong_flags(value: Callable[[str], Any]) -> Iterator[InvalidInputError]:
                 yield InvalidInputError(name, _("This cannot be used together with /%(other)s."), other=other.removeprefix("imap_").replace("_", "-"))
 
 
-def wrong_line(value: Callable[[str], Any]) -> InvalidInputError | None:
-    """Return at its flag why no authorisation may go over the line of resolved options; None where one may."""
-    security = security_of(value)
+def wrong_line(security: Security) -> InvalidInputError | None:
+    """Return at its flag why no authorisation may go over a line that is secured like this; None where one may."""
     if not security.is_weakened:
         return None
     return InvalidInputError("imap_notls" if security.encryption is Encryption.NONE else "imap_novalidate_cert", SAFE_LINE)
