@@ -23,11 +23,8 @@ _IDS = 1_000   # ids in one statement
 
 def join_notices(session: Session, kept: Thread, merged: Thread, now: dt.datetime) -> dict[str, Any]:
     """Let what rings in a locked thread ring in the one that it is merged into, and return what an undo needs. Call it before the messages go."""
-    seen: dict[str, dict[int, int]] = {}
-    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id.in_([kept.id, merged.id])).order_by(NoticeOpened.id)):
-        seen.setdefault(row.employee_id, {})[row.thread_id] = row.seen_message_id
     opened = {}
-    for employee_id, of in sorted(seen.items()):
+    for employee_id, of in _seen_in(session, kept, merged):
         until = _seen_of_both(session, kept, merged, employee_id, of, now)
         _see(session, employee_id, kept.id, until, now)
         opened[employee_id] = [of.get(kept.id), until]
@@ -60,11 +57,8 @@ def carry_notices(
 
     What the employees `but` whom have seen there stands.
     """
-    seen: dict[str, dict[int, int]] = {}
-    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id.in_([source.id, target.id])).order_by(NoticeOpened.id)):
-        seen.setdefault(row.employee_id, {})[row.thread_id] = row.seen_message_id
     opened = {}
-    for employee_id, of in sorted(seen.items()):
+    for employee_id, of in _seen_in(session, source, target):
         if employee_id in but:
             continue
         there = _news(session, Message.thread_id == target.id, target.shop_id, employee_id, now)
@@ -83,22 +77,14 @@ def carry_notices(
 
 def not_opened_since(session: Session, thread: Thread, before: Mapping[str, Any]) -> set[str]:
     """Return who has not opened a locked thread since messages moved into it: what they had seen where these come from says more than its mark."""
-    opened: Mapping[str, Any] = before.get("opened", {})
-    rows = session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == thread.id).order_by(NoticeOpened.id))
-    return {row.employee_id for row in rows if opened.get(row.employee_id, (None, None))[1] == row.seen_message_id}
+    return {row.employee_id for row, _earlier, since in _marks(session, thread, before) if not since}
 
 
 def give_back_notices(session: Session, thread: Thread, before: Mapping[str, Any]) -> None:
     """Let what employees had seen in a locked thread count again, once what had moved into it is gone, unless they have opened it since."""
-    opened: Mapping[str, Any] = before.get("opened", {})
-    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == thread.id).order_by(NoticeOpened.id)).all():
-        earlier, then = opened.get(row.employee_id, (None, None))
-        if row.seen_message_id != then:
-            continue
-        if earlier is None:
-            session.delete(row)
-        else:
-            row.seen_message_id = earlier
+    for row, earlier, since in _marks(session, thread, before):
+        if not since:
+            _give_back(session, row, earlier)
     session.flush()
 
 
@@ -114,15 +100,11 @@ def _move_rings(session: Session, kept: Thread, merged: Thread) -> list[int]:
 
 def part_notices(session: Session, kept: Thread, merged: Thread, before: Mapping[str, Any], now: dt.datetime) -> None:
     """Undo that. Whoever has opened the kept thread meanwhile has seen both."""
-    opened: Mapping[str, Any] = before.get("opened", {})
-    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == kept.id).order_by(NoticeOpened.id)).all():
-        earlier, then = opened.get(row.employee_id, (None, None))
-        if row.seen_message_id != then:
+    for row, earlier, since in _marks(session, kept, before):
+        if since:
             _see(session, row.employee_id, merged.id, row.seen_message_id, now, only_further=True)
-        elif earlier is None:
-            session.delete(row)
         else:
-            row.seen_message_id = earlier
+            _give_back(session, row, earlier)
     session.flush()
     rung = list(before.get("rung", ()))
     if rung:
@@ -139,3 +121,26 @@ def _see(session: Session, employee_id: str, thread_id: int, until: int, now: dt
         query = query.where(NoticeOpened.seen_message_id < until)
     # The session may hold the row as it was.
     session.execute(query, execution_options={"synchronize_session": "fetch"})
+
+
+def _seen_in(session: Session, one: Thread, other: Thread) -> list[tuple[str, dict[int, int]]]:
+    """Return for each employee who has opened one of two threads up to which message of each they have seen it, by thread."""
+    seen: dict[str, dict[int, int]] = {}
+    for row in session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id.in_([one.id, other.id])).order_by(NoticeOpened.id)):
+        seen.setdefault(row.employee_id, {})[row.thread_id] = row.seen_message_id
+    return sorted(seen.items())
+
+
+def _marks(session: Session, thread: Thread, before: Mapping[str, Any]) -> list[tuple[NoticeOpened, int | None, bool]]:
+    """Return who has opened a locked thread, up to which message it was seen before, and whether they have opened it since."""
+    opened: Mapping[str, Any] = before.get("opened", {})
+    rows = session.scalars(select(NoticeOpened).where(NoticeOpened.thread_id == thread.id).order_by(NoticeOpened.id)).all()
+    marks = [(row, *opened.get(row.employee_id, (None, None))) for row in rows]
+    return [(row, earlier, row.seen_message_id != then) for row, earlier, then in marks]
+
+
+def _give_back(session: Session, row: NoticeOpened, earlier: int | None) -> None:
+    if earlier is None:
+        session.delete(row)
+    else:
+        row.seen_message_id = earlier
