@@ -8,7 +8,6 @@ from typing import Any
 from flask import abort, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView, expose
-from sqlalchemy.orm import Session
 
 from cs_plugin import i18n, jobs
 from cs_plugin.desk.bench import Bench
@@ -17,7 +16,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.permissions import Permission
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Job, JobState
-from cs_plugin.store.scope import EVERYTHING, Scope
+from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.undelivered import (
     UndeliveredMail,
     count_undelivered,
@@ -51,14 +50,6 @@ _NONE_CHOSEN = _("Select at least one mail first.")
 _GONE = _("Nothing was changed: these mails are no longer failed ones, or you may not do this with them.")
 
 
-class FailedMailsName(CountedName):
-    """The name of the page in the menu, with how many mails have failed."""
-
-    def count(self, session: Session, scope: Scope, most: int) -> int:
-        """Count them."""
-        return count_undelivered(session, scope, most)
-
-
 class FailedMailsView(KeptMailsView, BaseView):
     """Failed mails: the list, each mail by itself, and what can be done with them."""
 
@@ -66,9 +57,8 @@ class FailedMailsView(KeptMailsView, BaseView):
 
     def __init__(self, *, category: str | None) -> None:
         """Stand in the menu as "Failed mails", with a number where there are some."""
-        super().__init__(
-            name=FailedMailsName(_("Failed mails")), category=category, endpoint="cs_failed_mails", url="customer-service-failed-mails"
-        )
+        name = CountedName(_("Failed mails"), count_undelivered)
+        super().__init__(name=name, category=category, endpoint="cs_failed_mails", url="customer-service-failed-mails")
 
     def page(self, template: str, **words: Any) -> str:
         """Render a page that knows how to name kinds, shops and addresses."""

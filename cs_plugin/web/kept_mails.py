@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlencode
 
 from flask import request, url_for
@@ -33,9 +33,10 @@ class CountedName(MenuName):
     The menu stands on every page of the host's admin: neither what the host has left in its session nor the page may suffer from it.
     """
 
-    def count(self, session: Session, scope: Scope, most: int) -> int:
-        """Count the mails of these shops, and no more than so many."""
-        raise NotImplementedError
+    def __init__(self, message: str, count: Callable[[Session, Scope, int], int]) -> None:
+        """Name a page, with what counts the mails of shops, and no more than so many."""
+        super().__init__(message)
+        self._count = count
 
     def __str__(self) -> str:
         name, number = super().__str__(), self._number(visit())
@@ -60,7 +61,7 @@ class CountedName(MenuName):
         ours = not session.in_transaction()
         try:
             with session.no_autoflush:
-                number = self.count(session, here.granted, _MOST_COUNTED + 1)
+                number = self._count(session, here.granted, _MOST_COUNTED + 1)
         except SQLAlchemyError:
             log.exception("%s could not be counted", self._message)
             # PostgreSQL refuses every further statement of a transaction in which one has failed.

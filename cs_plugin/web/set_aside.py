@@ -9,7 +9,6 @@ from typing import Any
 from flask import Response, abort, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView, expose
-from sqlalchemy.orm import Session
 
 from cs_plugin import i18n, jobs
 from cs_plugin.desk.set_aside import GivenUp, discard_set_aside, may_settle
@@ -19,7 +18,6 @@ from cs_plugin.mail.glimpse import MOST_BYTES, glimpse_of, without_keys
 from cs_plugin.rules.permissions import Actor, Permission
 from cs_plugin.store.locking import let_go
 from cs_plugin.store.models import Job, JobState
-from cs_plugin.store.scope import Scope
 from cs_plugin.store.set_aside_settling import KeptMail, count_set_aside, set_aside_among, set_aside_in, set_aside_page
 from cs_plugin.sync.reading import ENDS_READING
 from cs_plugin.sync.settling import GONE, Settled, settle
@@ -39,14 +37,6 @@ _NOT_THERE = _("Nothing was changed: these mails are no longer set aside, or you
 _LOST = _("The bytes of this mail are not there any more.")
 
 
-class SetAsideName(CountedName):
-    """The name of the page in the menu, with how many mails are set aside."""
-
-    def count(self, session: Session, scope: Scope, most: int) -> int:
-        """Count them."""
-        return count_set_aside(session, scope, most)
-
-
 class SetAsideView(KeptMailsView, BaseView):
     """Mails set aside: the list, each mail by itself, and what can be done with them."""
 
@@ -54,9 +44,8 @@ class SetAsideView(KeptMailsView, BaseView):
 
     def __init__(self, *, category: str | None) -> None:
         """Stand in the menu as "Set aside", with a number where there are some."""
-        super().__init__(
-            name=SetAsideName(_("Set aside")), category=category, endpoint="cs_set_aside", url="customer-service-set-aside"
-        )
+        name = CountedName(_("Set aside"), count_set_aside)
+        super().__init__(name=name, category=category, endpoint="cs_set_aside", url="customer-service-set-aside")
 
     def page(self, template: str, **words: Any) -> str:
         """Render a page that knows how to name shops and causes."""
