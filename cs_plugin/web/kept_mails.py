@@ -36,7 +36,7 @@ class CountedName(MenuName):
     def __init__(self, message: str, count: Callable[[Session, Scope, int], int]) -> None:
         """Name a page, with what counts the mails of shops, and no more than so many."""
         super().__init__(message)
-        self._count = count
+        self.count = count
 
     def __str__(self) -> str:
         name, number = super().__str__(), self._number(visit())
@@ -61,7 +61,7 @@ class CountedName(MenuName):
         ours = not session.in_transaction()
         try:
             with session.no_autoflush:
-                number = self._count(session, here.granted, _MOST_COUNTED + 1)
+                number = self.count(session, here.granted, _MOST_COUNTED + 1)
         except SQLAlchemyError:
             log.exception("%s could not be counted", self._message)
             # PostgreSQL refuses every further statement of a transaction in which one has failed.
