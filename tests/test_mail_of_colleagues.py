@@ -18,7 +18,7 @@ from cs_plugin.store.models import Delivery, Message, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING
 from tests.hosts.mailing import BOX, EVERY_SHOP, kept, mail, take
 from tests.hosts.store import JAN, JOHN, MARIE, Store
-from tests.hosts.writing import look, messages_of, thread_of
+from tests.hosts.writing import do, look, messages_of, thread_of
 from tests.test_letters import text_of
 from tests.test_mail_machines import seen
 from tests.test_receiving_mail import answering, conversation, fetch, id_of, message, sent, thread
@@ -236,6 +236,29 @@ def test_an_outsiders_second_mail_finds_the_thread_too(store: Store) -> None:
     take(store, first)
     landed = take(store, mail("For 20 euro.", by=REPAIR, in_reply_to=(first.message_id or "",)))
     assert (landed.outcome, landed.thread_id) == (Outcome.NOTE, number)
+
+
+@pytest.mark.shows("2.11", "5.6")
+def test_a_blocked_outsiders_answer_goes_to_spam_and_rings_for_nobody(any_store: Store) -> None:
+    """In a thread of its own that refers to the forwarded one, in which nothing is written; once unblocked, they answer as before."""
+    store = any_store
+    number, forward = forwarded(store)
+    pest = take(store, mail("Buy my tools", by=REPAIR)).thread_id
+    assert pest is not None
+    do(store, lambda bench: desk.block_senders(bench, store.actor(), [pest]))
+    seen(store, number)
+    before = messages_of(store, number)[-1].id
+    landed = take(store, answering(forward, "WE CAN MEND IT", by=REPAIR))
+    assert (landed.outcome, landed.reason) == (Outcome.MESSAGE, "comes_from_a_blocked_sender")
+    assert landed.thread_id not in (number, None)
+    spam = thread_of(store, landed.thread_id or 0)
+    assert (spam.folder, spam.refers_to_id, spam.address) == (Folder.SPAM, number, REPAIR)
+    assert messages_of(store, number)[-1].id == before
+    for thread_id in (number, spam.id):
+        rung = [look(store, lambda session, one=one, at=thread_id: notices.rings(session, EVERYTHING, one.id, at, store.clock())) for one in (MARIE, JOHN)]
+        assert rung == [False, False]
+    do(store, lambda bench: desk.unblock_senders(bench, store.actor(), [pest]))
+    assert take(store, answering(forward, "Still here?", by=REPAIR)).outcome is Outcome.NOTE
 
 
 def test_a_customer_who_got_a_copy_of_it_answers_as_the_customer(store: Store) -> None:

@@ -96,6 +96,18 @@ def test_the_link_beside_a_conversation_leads_to_exactly_these_threads(store: St
     assert 'href="/cs-admin/customer-service/">Reset</a>' in narrowed
 
 
+def test_where_the_list_has_none_no_link_stands(store: Store) -> None:
+    """Beside a thread that lies in spam, of somebody who has no other."""
+    spam = begin(store, "Buy this")
+    page = f"{LIST}{spam}/"
+    assert "1 thread, 1 open" in store.client(employee=MARIE).get(page).text
+    do(store, lambda bench: desk.mark_spam(bench, store.actor(), [spam]))
+    shown = store.client(employee=MARIE).get(page).text
+    assert "threads, 0 open" not in shown
+    begin(store, "Where is my parcel?")
+    assert "1 thread, 1 open" in store.client(employee=MARIE).get(page).text
+
+
 def ids_of(page: str) -> Sequence[int]:
     """Return the threads of a page of the list."""
     return [int(one) for one in re.findall(r'class="cs-col-id cs-thread-id"><a [^>]*>(\d+)</a>', page)]

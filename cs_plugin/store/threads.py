@@ -230,7 +230,8 @@ def recompute(session: Session, thread_ids: Collection[int]) -> None:
     session.flush()
     mark(session, thread_ids)
     statement, kept = _recomputing()
-    session.execute(statement, {"ids": sorted(thread_ids)}, execution_options={"synchronize_session": False})
+    # Past the session, which would put an update of its objects together anew each time. A host may route our models to a database of their own.
+    session.connection(bind_arguments={"mapper": Thread}).execute(statement, {"ids": sorted(thread_ids)})
     for thread_id in thread_ids:
         thread = session.identity_map.get(session.identity_key(Thread, thread_id))
         if thread is not None:
@@ -279,4 +280,4 @@ def _recomputing() -> tuple[Update, tuple[str, ...]]:
         # What a machine sends is no activity: a thread that only answers itself comes to rest.
         "last_activity_at": one(func.max(Message.created_at), Message.thread_id == Thread.id, Message.author_kind != AuthorKind.MACHINE),
     }
-    return update(Thread).where(Thread.id.in_(bindparam("ids", expanding=True))).values(**kept), tuple(kept)
+    return update(Thread.__table__).where(Thread.id.in_(bindparam("ids", expanding=True))).values(**kept), tuple(kept)
