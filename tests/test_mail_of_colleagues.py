@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -254,9 +255,8 @@ def test_a_blocked_outsiders_answer_goes_to_spam_and_rings_for_nobody(any_store:
     spam = thread_of(store, landed.thread_id or 0)
     assert (spam.folder, spam.refers_to_id, spam.address) == (Folder.SPAM, number, REPAIR)
     assert messages_of(store, number)[-1].id == before
-    for thread_id in (number, spam.id):
-        rung = [look(store, lambda session, one=one, at=thread_id: notices.rings(session, EVERYTHING, one.id, at, store.clock())) for one in (MARIE, JOHN)]
-        assert rung == [False, False]
+    for person, place in product((MARIE, JOHN), (number, spam.id)):
+        assert not look(store, lambda session, one=person.id, at=place: notices.rings(session, EVERYTHING, one, at, store.clock()))
     do(store, lambda bench: desk.unblock_senders(bench, store.actor(), [pest]))
     assert take(store, answering(forward, "Still here?", by=REPAIR)).outcome is Outcome.NOTE
 

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Update, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, Update, and_, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from cs_plugin.rules.inquiry import AuthorKind
@@ -280,4 +280,4 @@ def _recomputing() -> tuple[Update, tuple[str, ...]]:
         # What a machine sends is no activity: a thread that only answers itself comes to rest.
         "last_activity_at": one(func.max(Message.created_at), Message.thread_id == Thread.id, Message.author_kind != AuthorKind.MACHINE),
     }
-    return update(Thread.__table__).where(Thread.id.in_(bindparam("ids", expanding=True))).values(**kept), tuple(kept)
+    return update(cast(Table, Thread.__table__)).where(Thread.id.in_(bindparam("ids", expanding=True))).values(**kept), tuple(kept)
