@@ -29,6 +29,7 @@ import sqlalchemy as sa
 from imapclient import IMAPClient
 from sqlalchemy.orm import Session
 
+from benchmarks.made import analyse
 from cs_plugin.rules.incoming import Outcome
 from cs_plugin.rules.inquiry import AuthorKind, Channel, address_key, preview
 from cs_plugin.rules.same_mail import content_key
@@ -251,7 +252,10 @@ def _write(session: Session, files: FileStore, raws: Sequence[bytes]) -> None:
 def _store(asked: dict[str, Any]) -> Store:
     store = make_store(asked["url"], Path(asked["folder"]))
     store.desk.clock = utc_now
-    fill(store, asked["stored"])
+    if asked["stored"]:
+        fill(store, asked["stored"])
+        # The servers of tests never do it by themselves, as any other does.
+        analyse(store.desk.engine)
     if asked["who"] == "ours":
         server = dovecot.DovecotServer.__new__(dovecot.DovecotServer)
         server.imap_port = asked["port"]

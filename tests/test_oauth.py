@@ -215,6 +215,7 @@ def test_another_user_or_protocol_is_authorised_anew(shop: Store, client: Any, p
     mailbox_id = authorised(shop, client, provider)
     said(client, post(client, f"{PAGE}/{mailbox_id}/", **{**FORM, "sign_in": "google", "password": "", **changed}))
     assert token_of(shop, mailbox_id).state == "asked"
+    assert len(provider.revoked) == 1
 
 
 def test_an_authorisation_without_mail_is_told(shop: Store, client: Any, provider: OAuthServer) -> None:
@@ -372,14 +373,30 @@ def test_deleting_a_mailbox_leaves_that_of_another_of_the_same_account(shop: Sto
     assert len(look(shop, lambda session: session.scalars(select(OAuthToken)).all())) == 1
 
 
-def test_a_password_in_its_place_forgets_the_authorisation(shop: Store, client: Any, provider: OAuthServer) -> None:
+def test_a_password_in_its_place_gives_the_authorisation_back(shop: Store, client: Any, provider: OAuthServer) -> None:
     """One of the two signs in."""
     mailbox_id = authorised(shop, client, provider)
     said(client, post(client, f"{PAGE}/{mailbox_id}/", **{**FORM, "sign_in": "", "password": PASSWORD}))
     row = row_of(shop, mailbox_id)
     assert row is not None
     assert row.oauth_token_id is None
+    assert len(provider.revoked) == 1
     assert look(shop, lambda session: session.scalars(select(OAuthToken)).all()) == []
+
+
+@pytest.mark.parametrize("deed", ["a password", "authorised anew"])
+def test_what_another_mailbox_of_the_account_signs_in_with_is_not_given_back(
+    shop: Store, client: Any, provider: OAuthServer, deed: str
+) -> None:
+    """A provider would take that back too; nor is what was given in the place of an older one for the same mailbox."""
+    mailbox_id = authorised(shop, client, provider)
+    if deed == "a password":
+        authorised(shop, client, provider, waiting(shop, client, folder="Orders"))
+        said(client, post(client, f"{PAGE}/{mailbox_id}/", **{**FORM, "sign_in": "", "password": PASSWORD}))
+    else:
+        authorised(shop, client, provider, mailbox_id)
+    assert provider.revoked == []
+    assert len(look(shop, lambda session: session.scalars(select(OAuthToken)).all())) == 1
 
 
 # --- The whole way --------------------------------------------------------------------------------------------------------------------------------

@@ -189,8 +189,8 @@ def _opened(vault: Vault, sealed: str, server: str, security: Security) -> str:
 # --- What becomes of it ---------------------------------------------------------------------------------------------------------------------------
 
 
-def save_mailbox(bench: Bench, actor: Actor, mailbox_id: int | None, draft: MailboxDraft) -> Mailbox:
-    """Write what a draft wants of a mailbox, or of a new one.
+def save_mailbox(bench: Bench, actor: Actor, mailbox_id: int | None, draft: MailboxDraft) -> tuple[Mailbox, tuple[GivenUp, ...]]:
+    """Write what a draft wants of a mailbox, or of a new one; return it, and the authorisation that it does without now, as `delete_mailbox` does.
 
     One that is new, or that now lies elsewhere, waits to be begun with. Raise InvalidInputError for the first field that is wrong, NotFoundError,
     NotPermittedError where the employee may not configure every shop that it was or would be fetched for.
@@ -201,7 +201,7 @@ def save_mailbox(bench: Bench, actor: Actor, mailbox_id: int | None, draft: Mail
     _require(bench, actor, draft.context)
     row = kept or Mailbox(origin=Origin.OWN, created_at=bench.now)
     moved = kept is not None and _place(kept) != _place_of_draft(draft)
-    _write(bench, row, draft)
+    given_up = _write(bench, row, draft)
     if kept is None or moved:
         _begin_anew(row)
     elif has_begun(row):
@@ -209,7 +209,7 @@ def save_mailbox(bench: Bench, actor: Actor, mailbox_id: int | None, draft: Mail
     bench.session.add(row)
     bench.session.flush()
     _write_down(bench, actor, row, "mailbox_changed" if kept is not None else "mailbox_made")
-    return row
+    return row, given_up
 
 
 def begin_with(bench: Bench, actor: Actor, mailbox_id: int, beginning: Beginning) -> Mailbox:
@@ -260,11 +260,11 @@ def delete_mailbox(bench: Bench, actor: Actor, mailbox_id: int) -> tuple[GivenUp
     return given_up
 
 
-def authorise(bench: Bench, actor: Actor, mailbox_id: int, given: Given) -> Mailbox:
+def authorise(bench: Bench, actor: Actor, mailbox_id: int, given: Given) -> tuple[GivenUp, ...]:
     """Let a mailbox be signed in to with an authorisation that was just given; a password is not needed any more, and goes.
 
-    Raise NotFoundError, NotPermittedError, InvalidInputError where its line is not one that a token may go over, and where it lies elsewhere now:
-    whoever has changed the server meanwhile would get the token.
+    Return the one before as `delete_mailbox` does. Raise NotFoundError, NotPermittedError, InvalidInputError where its line is not one that a token
+    may go over, and where it lies elsewhere now: whoever has changed the server meanwhile would get the token.
     """
     row = _locked(bench, actor, mailbox_id)
     wanted = given.authorisation
@@ -272,14 +272,15 @@ def authorise(bench: Bench, actor: Actor, mailbox_id: int, given: Given) -> Mail
         raise InvalidInputError("sign_in", _MOVED)
     if security_of(lambda name: name in row.flags).is_weakened:
         raise InvalidInputError("sign_in", SAFE_LINE)
-    _forget_token(bench, row)
+    before = row.oauth_token_id
     row.oauth_token_id = oauth_tokens.keep(bench.session, bench.vault, wanted.provider, row.server, row.username, given.tokens, bench.now).id
+    given_up = give_up_of_mailbox(bench, before, row.server)
     row.password, row.failures, row.last_error = "", 0, ""
     if row.active:
         row.next_run_at = bench.now
     bench.session.flush()
     _write_down(bench, actor, row, "mailbox_authorised", provider=wanted.provider)
-    return row
+    return given_up
 
 
 def awaits_choice(mailbox: Mailbox) -> bool:
@@ -337,8 +338,8 @@ def _folder(draft: MailboxDraft) -> str:
     return draft.folder.strip() or INBOX
 
 
-def _write(bench: Bench, row: Mailbox, draft: MailboxDraft) -> None:
-    before = _place(row) if row.server else ("", "", "", "")
+def _write(bench: Bench, row: Mailbox, draft: MailboxDraft) -> tuple[GivenUp, ...]:
+    before, server = _place(row) if row.server else ("", "", "", ""), row.server
     row.name, row.contact_id = clean_line(draft.name, _LONGEST_NAME), draft.contact_id
     row.breadth, row.breadth_id = draft.context.breadth, draft.context.id
     row.protocol, row.server = draft.protocol, BY_NAME["imap_url"].checked(draft.server)
@@ -349,30 +350,22 @@ def _write(bench: Bench, row: Mailbox, draft: MailboxDraft) -> None:
     row.create_threads, row.takes_plus_tags = draft.create_threads, draft.takes_plus_tags
     if draft.sign_in:
         row.password = ""
-        _await_authorisation(bench, row, draft.sign_in, before)
-    else:
-        _forget_token(bench, row)
-        row.oauth_token_id = None
-        if draft.password:
-            row.password = bench.vault.seal(draft.password, place_of_password(row.server, draft.security))
+    elif draft.password:
+        row.password = bench.vault.seal(draft.password, place_of_password(row.server, draft.security))
+    if _is_still_good(bench, row, draft.sign_in, before):
+        return ()
+    given_up = give_up_of_mailbox(bench, row.oauth_token_id, server)
+    row.oauth_token_id = oauth_tokens.await_leave(bench.session, draft.sign_in, row.username, bench.now).id if draft.sign_in else None
+    return given_up
 
 
-def _await_authorisation(bench: Bench, row: Mailbox, provider: str, before: tuple[str, str, str, str]) -> None:
-    """Keep the authorisation that there is, where it is this provider's and was given for this mailbox; else wait for a new one.
+def _is_still_good(bench: Bench, row: Mailbox, provider: str, before: tuple[str, str, str, str]) -> bool:
+    """Say whether the authorisation that there is, is this provider's and was given for this mailbox.
 
     The protocol counts: what Microsoft gives for IMAP is of no use for POP3.
     """
     kept = oauth_tokens.find(bench.session, row.oauth_token_id) if row.oauth_token_id is not None else None
-    if kept is not None and kept.provider == provider and before[:3] == _place(row)[:3]:
-        return
-    _forget_token(bench, row)
-    row.oauth_token_id = oauth_tokens.await_leave(bench.session, provider, row.username, bench.now).id
-
-
-def _forget_token(bench: Bench, row: Mailbox) -> None:
-    if row.oauth_token_id is not None:
-        oauth_tokens.forget(bench.session, row.oauth_token_id)
-        row.oauth_token_id = None
+    return kept is not None and kept.provider == provider and before[:3] == _place(row)[:3]
 
 
 def _begin_anew(row: Mailbox) -> None:

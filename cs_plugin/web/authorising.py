@@ -156,8 +156,7 @@ def _keep(here: Visit, goal: Goal, client: OAuthClient, tokens: Tokens) -> Seque
     provider, actor = client.provider.name, here.actor()
     if goal.context is None:
         mailbox_id = goal.mailbox_id or 0
-        here.desk.do(lambda bench: authorise(bench, actor, mailbox_id, Given(Authorisation(0, provider, *goal.place), tokens)))
-        return ()
+        return here.desk.do(lambda bench: authorise(bench, actor, mailbox_id, Given(Authorisation(0, provider, *goal.place), tokens)))
     given = Given(Authorisation(0, provider, *goal.place), tokens)
     draft = OptionsDraft(goal.context, {PASSWORD: {"": given}})
     return here.desk.do(lambda bench: save_options(bench, actor, draft))

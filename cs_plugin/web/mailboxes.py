@@ -399,11 +399,12 @@ class MailboxesView(DeskView, BaseView):
         mailbox_id = row.id if row is not None else None
         if not wrong:
             try:
-                saved = guarded(lambda: here.desk.do(lambda bench: save_mailbox(bench, here.actor(), mailbox_id, form.draft(here.shops))))
+                saved, given_up = guarded(lambda: here.desk.do(lambda bench: save_mailbox(bench, here.actor(), mailbox_id, form.draft(here.shops))))
             except InvalidInputError as error:
                 wrong = [error]
         if wrong:
             return self._form(row, token, form, self._errors(_NOT_SAVED, wrong)), 422
+        authorising.give_back(here.desk, given_up)
         say_good(self.say(_CREATED if mailbox_id is None else _UPDATED))
         # Who is asked from when on mail is wanted is told how much of it there is.
         asks = not has_begun(saved) and bool(saved.password)
