@@ -19,7 +19,7 @@ from cs_plugin.store import sealed
 from cs_plugin.store.models import Mailbox, Message, OAuthToken
 from cs_plugin.sync.authorisation import NoAccessError, access_token_of
 from cs_plugin.web import authorising
-from tests.hosts.mail_in import FORM, PAGE, PASSWORD, do_jobs, made, mail, on_server, post, row_of, said
+from tests.hosts.mail_in import FORM, PAGE, PASSWORD, do_jobs, leads_to, made, mail, on_server, post, row_of, said
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store, make_store
 from tests.hosts.writing import do, look
 from tests.servers import dovecot
@@ -66,8 +66,7 @@ def waiting(shop: Store, client: Any, **changes: Any) -> int:
 def sent_away(client: Any, mailbox_id: int) -> str:
     """Begin an authorisation, and return where the browser is sent."""
     answer = post(client, f"{PAGE}/{mailbox_id}/authorise")
-    assert answer.status_code == 303
-    return str(answer.location)
+    return leads_to(answer)
 
 
 def authorised(shop: Store, client: Any, provider: OAuthServer, mailbox_id: int | None = None) -> int:
@@ -169,6 +168,27 @@ def test_an_authorisation_that_took_too_long_is_begun_again(shop: Store, client:
     back = provider.agree(sent_away(client, waiting(shop, client)))
     shop.clock.forward(minutes=16)
     assert "was begun too long ago" in said(client, client.get(back))
+
+
+@pytest.mark.parametrize("employee", [MARIE, None], ids=["signed in all the same", "signed out"])
+def test_who_comes_back_without_their_session_comes_again_once(shop: Store, client: Any, provider: OAuthServer, employee: Any) -> None:
+    """The cookie of a session may be `Strict`: it comes along with what a page of ours begins. Who really has none is told, or signs in."""
+    back = provider.agree(sent_away(client, waiting(shop, client)))
+    stranger = shop.client(employee=employee)
+    again = leads_to(stranger.get(back))
+    assert parse_qs(urlsplit(again).query) == {**parse_qs(urlsplit(back).query), "again": ["1"]}
+    assert "The mailbox is authorised." in said(client, client.get(again))
+    answer = stranger.get(again)
+    if employee is None:
+        assert answer.status_code == 403
+    else:
+        assert "This authorisation was not begun here" in said(stranger, answer)
+
+
+def test_nobody_else_is_led_on(shop: Store) -> None:
+    """Who brings nothing from a provider, and is not signed in, is answered as on any page."""
+    assert shop.client().get(f"{PAGE}/authorised").status_code == 403
+    assert shop.client().get(f"{PAGE}/?state=x").status_code == 403
 
 
 def test_who_does_not_agree_is_told(shop: Store, client: Any) -> None:

@@ -6,10 +6,13 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import session, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
+from cs_plugin import i18n
 from cs_plugin.desk.mailboxes import authorise, context_of
 from cs_plugin.desk.option_authorisations import PASSWORD, Given, GivenUp
 from cs_plugin.desk.options import OptionsDraft, may_configure, save_options
@@ -25,11 +28,13 @@ from cs_plugin.store.models import Mailbox
 from cs_plugin.store.oauth_tokens import Tokens, is_known
 from cs_plugin.store.options import Options
 from cs_plugin.sync.authorisation import tokens_of
+from cs_plugin.web.leading_on import lead_on
 from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.reading import Visit
 
 _KEPT = "cs_oauth"
 _BACK = "cs_mailboxes.authorised"
+_AGAIN = "again"
 # How many seconds somebody may take to agree.
 _LASTS = 15 * 60
 _NOT_OURS = _("This authorisation was not begun here, or was begun too long ago. Please begin again.")
@@ -96,8 +101,8 @@ def why_not(here: Visit, provider: str) -> str:
     return ""
 
 
-def begin(here: Visit, client: OAuthClient, goal: Goal) -> str:
-    """Return where whoever owns a mailbox is sent, and remember in the session who asked, and for what."""
+def begin(here: Visit, client: OAuthClient, goal: Goal) -> ResponseReturnValue:
+    """Send whoever owns a mailbox to its provider, and remember in the session who asked, and for what."""
     protocol, _server, user = goal.place
     begun = client.begin(_redirect(here), protocol=protocol, account=user)
     session[_KEPT] = {
@@ -108,7 +113,18 @@ def begin(here: Visit, client: OAuthClient, goal: Goal) -> str:
         "at": here.now.timestamp(),
         **goal.kept(),
     }
-    return begun.url
+    title = i18n.gettext(here.employee_language, _("Authorise with %(provider)s"), provider=client.provider.title)
+    return lead_on(here, begun.url, title)
+
+
+def once_more(here: Visit, args: MultiDict[str, str]) -> ResponseReturnValue | None:
+    """Let somebody who comes back from a provider without the session that they went with come again, from a page of ours; None for anybody else.
+
+    The cookie of a host's session may be `Strict`.
+    """
+    if _KEPT in session or _AGAIN in args or "state" not in args:
+        return None
+    return lead_on(here, f"?{urlencode([*args.items(multi=True), (_AGAIN, '1')])}", i18n.gettext(here.employee_language, _("Customer Service")))
 
 
 def come_back(here: Visit, args: Mapping[str, str]) -> CameBack:

@@ -205,11 +205,19 @@ class MailboxesView(DeskView, BaseView):
         why_not = authorising.why_not(self.here, token.provider) if token is not None else _("Choose a provider first, and save.")
         if client is None or why_not:
             return self._back(mailbox_id, why_not or _("Choose a provider first, and save."))
-        return redirect(authorising.begin(self.here, client, authorising.Goal.of_mailbox(row)), 303)
+        return authorising.begin(self.here, client, authorising.Goal.of_mailbox(row))
+
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> ResponseReturnValue:
+        """Answer as any page does, but for whoever comes back from a provider and may be signed in all the same."""
+        again = authorising.once_more(self.here, request.args) if name == "authorised" else None
+        return again if again is not None else super().inaccessible_callback(name, **kwargs)
 
     @expose("/authorised")
     def authorised(self) -> ResponseReturnValue:
         """Take whoever comes back from a provider, with what they bring."""
+        again = authorising.once_more(self.here, request.args)
+        if again is not None:
+            return again
         came = authorising.come_back(self.here, request.args)
         (say_good if came.good else say_bad)(self.say(came.message, **came.values))
         goal = came.goal

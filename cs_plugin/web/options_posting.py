@@ -119,7 +119,7 @@ class OptionsPosting:
         saved = OptionsHere(here)
         goal = authorising.Goal.of_options(saved.context, saved.place.resolved)
         let_go(here.desk.session())
-        return redirect(authorising.begin(here, client, goal), 303)
+        return authorising.begin(here, client, goal)
 
     def _close(self, options: OptionsHere, form: OptionsForm) -> ResponseReturnValue:
         """Put the message away for good, and leave everything in the form as it is."""

@@ -16,7 +16,7 @@ from tests.hosts.store import MARIE, Store
 from tests.servers.browser import Browser
 from tests.servers.flask_server import serving
 
-STRICT = "default-src 'self'; img-src 'self' data:"
+STRICT = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 
 

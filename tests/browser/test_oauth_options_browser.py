@@ -167,3 +167,18 @@ def test_on_a_phone_nothing_is_cut_off(shown: Shown, employee: Employee) -> None
             expect(page.locator("#cs-option-sign-in .cs-sign-in-state")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert violations(page) == []
+
+
+@pytest.mark.shows("8.5", "10.1")
+@BOTH
+def test_a_strict_session_comes_back_from_another_site(tmp_path: Path, browser: Browser, scripts: bool) -> None:
+    """Its cookie is not sent with what the provider's page begins."""
+    with OAuthServer(name="localhost") as provider:
+        store = set_up(f"sqlite:///{tmp_path}/store.sqlite", tmp_path, provider)
+        store.app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+        with shown_strictly(store, browser, home=ADDRESS, first="?shop=all") as one, one.page(scripts=scripts) as page:
+            fill(page)
+            press(page)
+            page.get_by_role("link", name="Agree").click()
+            expect(page.get_by_role("status").get_by_text("The mailbox is authorised.")).to_be_visible()
+            expect(page.get_by_text(GIVEN)).to_be_visible()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
+from urllib.parse import urljoin
 
 from cs_plugin.store.models import Mailbox
 from cs_plugin.web import rounds
@@ -44,8 +46,18 @@ def post(client: Any, path: str, *, headers: Any = None, **fields: Any) -> Any:
     return client.post(path, data={"csrf_token": token_of_form(client), **fields}, headers=headers)
 
 
+def leads_to(answer: Any) -> str:
+    """Return where a page leads on by itself."""
+    assert answer.status_code == 200, answer.text
+    seconds, _name, address = str(answer.headers["Refresh"]).partition("; url=")
+    assert (seconds, f'href="{escape(address)}"' in answer.text) == ("0", True)
+    return urljoin(answer.request.url, address)
+
+
 def said(client: Any, answer: Any) -> str:
-    """Return the page that a form leads to."""
+    """Return the page that a form leads to, or that somebody comes back to, with or without their session."""
+    if "Refresh" in answer.headers:
+        answer = client.get(leads_to(answer))
     assert answer.status_code == 303, answer.text
     return str(client.get(answer.location).text)
 

@@ -24,7 +24,7 @@ class OAuthServer:
     """A provider in a thread of its own; `issue` makes its access tokens, where a mail server has to know them.
 
     `lasts` is how many seconds a token is good for; `asked` are the forms that came to the token address; `allowed` are the scopes that somebody
-    agrees to, where these are not those that they are asked for.
+    agrees to, where these are not those that they are asked for. `name` is what it is called by: "localhost" is another site than a store on HOST.
     """
 
     lasts: int = 3600
@@ -34,6 +34,7 @@ class OAuthServer:
     issue: Callable[[], str] | None = None
     rotates: bool = False
     allowed: str | None = None
+    name: str = HOST
     _codes: dict[str, tuple[str, str]] = field(default_factory=dict)
     _refresh: set[str] = field(default_factory=set)
     _hold: threading.Event = field(default_factory=threading.Event)
@@ -57,7 +58,7 @@ class OAuthServer:
     @property
     def url(self) -> str:
         """Return where it listens."""
-        return f"http://{HOST}:{self._server.server_address[1]}"
+        return f"http://{self.name}:{self._server.server_address[1]}"
 
     @property
     def endpoints(self) -> dict[str, str]:
