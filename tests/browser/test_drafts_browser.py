@@ -19,7 +19,8 @@ from cs_plugin import desk
 from cs_plugin.rules.status import Status
 from cs_plugin.store import drafts
 from tests.browser.axe import violations
-from tests.browser.test_thread_page_browser import PDF, STRICT, looking, sign_in, texts, thread_of, wrote
+from tests.browser.shown import STRICT
+from tests.browser.test_thread_page_browser import PDF, looking, sign_in, texts, thread_of, wrote
 from tests.hosts.store import JOHN, MARIE, Store
 from tests.hosts.writing import do, look
 from tests.servers.browser import ARGUMENTS, Browser

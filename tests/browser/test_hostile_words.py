@@ -18,6 +18,7 @@ from cs_plugin.rules.outgoing import Mailbox
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.store import files, predefined
 from cs_plugin.store.models import OutboxItem, OutboxState, Thread
+from tests.browser.shown import STRICT
 from tests.hosts.store import JAN, MARIE, Store
 from tests.servers.browser import Browser
 from tests.servers.flask_server import serving
@@ -25,7 +26,6 @@ from tests.servers.flask_server import serving
 ATTEMPT = "<img src=x onerror=\"document.title='ran'\"><script>document.title='ran'</script>"
 BREAKOUTS = f"\"'>{ATTEMPT}</textarea></title></script></style>{{{{7*7}}}}{{% raw %}}javascript:alert(1)"
 QUOTED = "\"<svg/onload=document.title='ran'>\"@example.com"
-STRICT = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'"
 
 
 @pytest.fixture

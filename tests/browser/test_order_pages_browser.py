@@ -20,6 +20,7 @@ from cs_plugin.desk import Bench
 from cs_plugin.rules.inquiry import Channel
 from cs_plugin.store import predefined
 from tests.browser.axe import violations
+from tests.browser.shown import STRICT
 from tests.browser.test_storefront_browser import sideways, wait_a_while, watched
 from tests.hosts.store import JAN, LAYLA, MARIE, Store
 from tests.hosts.writing import JAN_SIGNED_IN, begin, do, messages_of
@@ -34,7 +35,6 @@ PLACES = {
     "account": ("{{ cs_my_messages() }}", ".cs-conversation-page"),
 }
 WIDTHS = [(1440, 900), (390, 844), (360, 740)]
-POLICY = "default-src 'self'; img-src 'self' data:"
 OVERWRITE = "Do you want to overwrite your existing message?"
 ADDED = "Comment successfully added."
 # Both before the browser gets to tell that the dialog was closed.
@@ -80,7 +80,7 @@ def stand_in_pages(store: Store) -> None:
             '<body><main class="container"><h1>Page of the host</h1>' + PLACES[place][0] + "</main></body></html>",
             css=STYLES[look],
         )
-        return Response(html, headers={"Content-Security-Policy": POLICY})
+        return Response(html, headers={"Content-Security-Policy": STRICT})
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ from cs_plugin.store.models import (
     Thread,
 )
 from cs_plugin.web.figures_page import TABLES
+from tests.browser.shown import STRICT
 from tests.browser.test_hostile_words import ATTEMPT, BREAKOUTS, attacked
 from tests.hosts.mailing import take
 from tests.hosts.store import JAN, MARIE, Store
@@ -47,7 +48,6 @@ from tests.servers.flask_server import serving
 
 __all__ = ["attacked"]
 
-POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'"
 # What is typed into a field by whoever wants it to run in a page, a style sheet, an attribute, a template, a spreadsheet.
 PAYLOAD = f"=cmd|'/C calc'!A0 {BREAKOUTS}<svg onload=\"document.title='ran'\"><style>*{{background:url(https://evil.example/)}}</style>{{{{191*7}}}}${{191*7}}"
 _PLAIN = PAYLOAD.replace("\r", "").replace("\n", " ")
@@ -197,7 +197,7 @@ def test_no_page_of_the_application_runs_what_a_stranger_has_stored(filled: Stor
 
     @filled.app.after_request
     def strictly(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = response.headers.get("Content-Security-Policy") or POLICY
+        response.headers["Content-Security-Policy"] = response.headers.get("Content-Security-Policy") or STRICT
         return response
 
     who = {"X-Employee": MARIE.id, "X-Customer": JAN.id}

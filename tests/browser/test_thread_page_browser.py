@@ -20,12 +20,12 @@ from cs_plugin.rules.status import Status
 from cs_plugin.store import predefined
 from cs_plugin.store.models import Delivery, Message, Thread
 from tests.browser.axe import violations
+from tests.browser.shown import STRICT
 from tests.hosts.store import JAN, JOHN, LAYLA, MARIE, Store
 from tests.hosts.writing import do
 from tests.servers.browser import Browser
 from tests.servers.flask_server import serving
 
-STRICT = "default-src 'self'; img-src 'self' data:"
 PDF = {"name": "label.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 label"}
 SCRIPT = "<script>alert('{0}')</script><img src=x onerror=alert('{0}')>"
 
