@@ -293,7 +293,7 @@ def test_the_customers_other_threads_and_their_number_are_those_of_the_context(w
                     theirs = [one for one in world.of("thread", jan=True) if one.shops & scope]
                     opened = [one for one in theirs if one.status == "open"]
                     assert f"{len(theirs)} threads, {len(opened)} open" in page, (who.name, thing.id, context)
-                    assert [one.id for one in theirs if one is not thing and re.search(rf'class="cs-cut"[^>]*>#{one.id} ', page)] == [
+                    assert [one.id for one in theirs if one is not thing and re.search(rf'<span>#{one.id}</span> <bdi class="cs-cut"', page)] == [
                         one.id for one in theirs if one is not thing
                     ][-5:], (who.name, thing.id, context)
 
