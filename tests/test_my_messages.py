@@ -64,18 +64,19 @@ def test_a_subject_of_the_customers_own_is_not_taken_for_an_order(store: Store) 
 
 
 @pytest.mark.shows("3.5")
-def test_all_verified_threads_are_listed_newest_first(store: Store) -> None:
+def test_all_verified_threads_are_listed_newest_message_first(store: Store) -> None:
     """From whatever channel and shop, with subject, last public words and order; the notes and what is merely by the same address stay out."""
-    begin(store, "Where is my parcel?", sender=JAN_SIGNED_IN, subject="Parcel")
+    parcel = begin(store, "Where is my parcel?", sender=JAN_SIGNED_IN, subject="Parcel")
     about = begin(store, "The jug is broken.", sender=JAN_SIGNED_IN, channel=Channel.ORDER_PAGE, order_id="15", shop_id="1")
     begin(store, "From Berlin", sender=JAN_SIGNED_IN, shop_id="2", subject="Berlin thing")
     begin(store, "by the address alone", sender=Sender(JAN.email))
     begin(store, "Eva's", sender=EVA_SIGNED_IN)
     do(store, lambda bench: desk.reply(bench, store.actor(), about, desk.Answer("We are sorry.")))
-    do(store, lambda bench: desk.add_note(bench, store.actor(), about, NOTE))
+    for noted in (about, parcel):
+        do(store, lambda bench, noted=noted: desk.add_note(bench, store.actor(), noted, NOTE))  # type: ignore[misc]
     store.answers.urls["order_page"] = "/orders/{id}"
     page = jans(store)
-    places = [page.index(words) for words in ("Berlin thing", "We are sorry.", "Parcel")]
+    places = [page.index(words) for words in ("We are sorry.", "Berlin thing", "Parcel")]
     assert places == sorted(places)
     assert '<a href="/orders/15">Order XKBKNABJK</a>' in page
     for hidden in (NOTE, "by the address alone", "Eva&#39;s", "The jug is broken."):
@@ -289,6 +290,8 @@ def test_my_messages_work_on_every_database(any_store: Store) -> None:
     begun = begin(any_store, "Wo ist mein Paket?", sender=JAN_SIGNED_IN)
     visitor = Visitor(any_store, any_store.client(customer=JAN))
     assert "Wo ist mein Paket?" in visitor.open(LIST)
+    begin(any_store, "Und noch etwas", sender=JAN_SIGNED_IN)
     visitor.open(f"{LIST}/{begun}")
     assert visitor.post(text="Danke 🎁").status_code == 303
-    assert "Danke 🎁" in visitor.open(LIST)
+    page = visitor.open(LIST)
+    assert page.index("Danke 🎁") < page.index("Und noch etwas")

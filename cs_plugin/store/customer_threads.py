@@ -43,12 +43,16 @@ class CustomerPage:
 
 
 def threads_of_customer(session: Session, customer_id: str, now: dt.datetime, *, number: int, size: int) -> CustomerPage:
-    """Return a page of a customer's public threads, newest first, the nearest that exists to the one asked for. Costs three queries."""
+    """Return a page of a customer's public threads, those with the newest message first, the nearest that exists to the one asked for.
+
+    Costs three queries.
+    """
     theirs = (_of(customer_id), Thread.folder.in_([Folder.LIST, Folder.SPAM]))
     total = session.scalar(select(func.count()).select_from(Thread).where(*theirs)) or 0
     pages = max(1, -(-total // size))
     number = min(max(1, number), pages)
-    query = select(Thread).where(*theirs).order_by(Thread.id.desc()).offset((number - 1) * size).limit(size)
+    newest = select(func.max(Message.id)).where(Message.thread_id == Thread.id, public(now)).correlate(Thread).scalar_subquery()
+    query = select(Thread).where(*theirs).order_by(func.coalesce(newest, 0).desc(), Thread.id.desc()).offset((number - 1) * size).limit(size)
     listed = session.scalars(query).all()
     last = _last_messages(session, [thread.id for thread in listed], now)
     rows = tuple(_row(thread, last[thread.id]) for thread in listed if thread.id in last)
