@@ -74,6 +74,9 @@ EXPENSIVE = {
     "parameters": 'b"Content-Type: text/plain" + b"; a=b" * 200_000 + b"\\n\\nx"',
     "pieces of a name": 'b"Content-Disposition: attachment" + b"".join(b"; filename*%d=x" % n for n in range(100_000)) + b"\\n\\nx"',
     "a folded line": 'b"Subject: x\\n" + b" y\\n" * 500_000 + b"\\nx"',
+    "blanks before a fold": 'b"X-A: a" + b" " * 1_000_000 + b"b\\n c\\n\\nx"',
+    "a route without an end": 'b"From: <" + b"@" * 1_000_000 + b"\\n\\nx"',
+    "uuencoded beginnings behind a text": 'b"\\n" + b"a line of the text\\n" * 100_000 + b"begin 644 x\\n" * 100_000',
     "uuencoded beginnings": 'b"\\n" + b"begin 644 x\\n" * 100_000',
     "padding": 'b"Content-Type: a/b\\nContent-Transfer-Encoding: base64\\n\\n" + b"AA==\\n" * 500_000',
     "padding in text": 'b"Content-Transfer-Encoding: base64\\n\\n" + b"A=" * 1_000_000',
@@ -99,6 +102,32 @@ def test_mails_made_to_be_expensive_are_read_in_bounded_work() -> None:
             resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 30, resource.RLIM_INFINITY))
             print("stopped at", kind, flush=True)
             read_mail(eval(made))
+        print("all are read")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("all are read", "")
+
+
+# What a header can be filled with: each mark by itself, and those that go together somewhere.
+FILLINGS = (*(chr(one) for one in range(32, 127) if not chr(one).isalnum()), "\t", "a@", "<@", "@:", "=?", "?=", '\\"', "%41", "*0=", ";a", "a.", "a ", " (", "\r ", "ä", "\0")
+HEADERS = (
+    "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "References", "Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Content-ID",
+    "Return-Path", "Received", "Auto-Submitted", "List-ID", "X-Failed-Recipients", "X-Any",
+)  # fmt: skip
+
+
+def test_no_header_costs_the_square_of_what_it_is_filled_with() -> None:
+    """Whatever it is filled with, 200 kB in one line, or folded behind it; the system stops a process that has worked ten seconds for a mail."""
+    program = f"""
+        import resource
+        from itertools import product
+        from cs_plugin.mail.parse import read_mail
+        for name, filling in product({HEADERS!r}, {FILLINGS!r}):
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 10, resource.RLIM_INFINITY))
+            print("stopped at", name, repr(filling), flush=True)
+            fill = (filling * (200_000 // len(filling))).encode()
+            read_mail(name.encode() + b": a " + fill + b" b\\n c\\n" + name.encode() + b": <" + fill + b"\\n\\nx")
         print("all are read")
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)

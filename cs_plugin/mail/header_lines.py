@@ -107,7 +107,7 @@ _TOKEN = re.compile(
     r'"((?:[^"\\]|\\.){0,300}+)"|<([^<>]*+)>?|([(),;:])|(=\?[^?\s]{1,60}\?[BbQq]\?[^?<>]*+\?=|[^"(),;:<\s]++)|\s++|(.)', re.DOTALL
 )
 _ONE_MAILBOX = re.compile(r"([A-Za-z0-9 .'-]*+)<([A-Za-z0-9.+=_%-]++@[A-Za-z0-9.-]++)>|([A-Za-z0-9.+=_%-]++@[A-Za-z0-9.-]++)")
-_ROUTE = re.compile(r"@[^:<>]*:")
+_ROUTE = re.compile(r"\A@[^:<>]*+:")
 _UNESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 

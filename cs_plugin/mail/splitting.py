@@ -17,7 +17,8 @@ from cs_plugin.mail.parameters import read_parameters
 # RFC 5322, section 3.6.8: a name is printable ASCII without the colon. Continued lines begin with a blank (section 2.2.3).
 _HEADER = re.compile(rb"([!-9;-~]++)[ \t]*+:[ \t]*+([^\r\n]*+(?:(?:\r\n|\r|\n)[ \t][^\r\n]*+)*+)(?:\r\n|\r|\n|\Z)")
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
-_FOLDED = re.compile(rb"[ \t]*(?:\r\n|\r|\n)[ \t]+")
+# From the first of some blanks on, and not from each of them.
+_FOLDED = re.compile(rb"(?:(?<![ \t])[ \t]++)?(?:\r\n|\r|\n)[ \t]+")
 _BLANK_LINES = re.compile(rb"(?:[ \t]*(?:\r\n|\r|\n))*+")
 _EMPTY_LINE = re.compile(rb"(?:\r\n|\r|\n)[ \t]*(?:\r\n|\r|\n)")
 _AFTER_CR = re.compile(rb"(?<=[\r\n])--")

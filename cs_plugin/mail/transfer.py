@@ -74,8 +74,8 @@ def _is_no_base64(sample: bytes) -> bool:
 def uuencoded(raw: bytes) -> list[tuple[str, bytes, int, int]]:
     """Return what stands uuencoded in a text: name, content, and from where to where in it. What has no end is none."""
     found: list[tuple[str, bytes, int, int]] = []
-    at = 0
-    while b"begin " in raw and (begin := _BEGIN.search(raw, at)) is not None:
+    at = raw.find(b"begin ")
+    while at >= 0 and (begin := _BEGIN.search(raw, at)) is not None:
         pieces, at = [], begin.end()
         while (line := _UU_LINE.match(raw, at)) is not None:
             if _UU_END.match(raw, at):
