@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy import select
 
 from cs_plugin import desk, hookimpl
+from cs_plugin.rules.inquiry import Channel
 from cs_plugin.rules.later import Preset, preset, typed
 from cs_plugin.rules.status import Status
 from cs_plugin.rules.variables import filled, without_value
 from cs_plugin.store.models import Delivery, Message, OutboxItem
 from cs_plugin.web import releases, rounds
 from tests.hosts.store import JAN, JOHN, LAYLA, MARIE, Store, make_store
-from tests.hosts.writing import begin, do, look, messages_of, thread_of, token_of
+from tests.hosts.writing import begin, do, look, messages_of, receive, thread_of, token_of
 from tests.test_releases import write
 from tests.test_thread_page import LIST, Opened, ordered, pdf
 
@@ -278,6 +279,31 @@ def test_after_sending_one_goes_to_the_next_unanswered_where_one_likes(patient: 
     opened = back.send(text="First.", then="close")
     assert f'data-thread="{first}"' in opened.html
     assert not re.search(r'name="goes_next"[^>]* checked', Opened.of(patient, second).html)
+
+
+@pytest.mark.shows("5.4", "5.1")
+@pytest.mark.parametrize("first_goes", [{"then": "close"}, {"later": "monday", "later_then": "close"}], ids=["at once", "on Monday"])
+def test_the_next_unanswered_is_none_whose_reply_is_on_its_way(patient: Store, first_goes: dict[str, str]) -> None:
+    """Whoever goes on from thread to thread has answered it; what is held for somebody to look at is answered by nobody."""
+    first, second, third = (begin(patient, text) for text in ("one", "two", "three"))
+    opened = Opened.of(patient, first).send(text="First.", goes_next="yes", **first_goes)
+    assert f'data-thread="{second}"' in opened.html
+    opened = Opened.of(patient, second).send(text="Second.", then="close", goes_next="yes")
+    assert f'data-thread="{third}"' in opened.html
+    receive(patient, "Wait!", channel=Channel.LINK, thread_token=token_of(patient, first), contact_id=None)
+    opened = Opened.of(patient, third).send(text="Third.", then="close", goes_next="yes")
+    assert f'data-thread="{first}"' in opened.html
+
+
+@pytest.mark.shows("5.4", "5.5")
+def test_copies_stay_in_the_box_when_a_note_is_added(store: Store) -> None:
+    """Though nothing is written of the reply but what every one begins with."""
+    thread_id = begin(store)
+    opened = Opened.of(store, thread_id)
+    opened = opened.send(text=opened.field("text"), cc="boss@example.com", quotes="yes", note="Ask", then="note", kind="note")
+    assert last(store, thread_id).text == "Ask"
+    assert 'value="boss@example.com"' in opened.html
+    assert re.search(r'name="quotes"[^>]* checked', opened.html)
 
 
 @pytest.mark.shows("5.4")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from cs_plugin import desk
 from cs_plugin.rules.inquiry import Sender
 from cs_plugin.rules.signing import TagKind
 from cs_plugin.rules.status import Folder
-from cs_plugin.store.models import Thread
+from cs_plugin.store.models import SurveyAnswer, Thread
 from tests.hosts.store import Store
 from tests.hosts.visitor import Visitor
-from tests.hosts.writing import begin, do, thread_of
+from tests.hosts.writing import begin, do, look, thread_of
 from tests.test_closing_question import ask, opinions, question_of, reply
 from tests.test_merging import merge, merge_ids, undo
 from tests.test_moving import further, move
@@ -53,6 +54,31 @@ def test_the_question_goes_with_its_answer_into_a_new_thread_and_on(any_store: S
     merge(store, begin(store, "A fourth"), third)
     assert say(store, path, "5") == 303
     assert opinions(store) == [(5, "Well")]
+
+
+@pytest.mark.shows("8.8", "5.7")
+@pytest.mark.parametrize("way", ["moved", "merged"])
+def test_an_answer_that_goes_elsewhere_while_its_question_is_answered_takes_that_along(any_store: Store, way: str) -> None:
+    """Between the look at the thread and the lock on it: what the customer says stands where the answer stands then."""
+    store = any_store
+    target, gone = begin(store, "Another"), list[str]()
+    thread_id, message_id, path = answered(store)
+    further(store, thread_id, "Another thing")
+
+    def meanwhile(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        locks = "FOR UPDATE" in statement or statement.startswith("UPDATE cs_thread SET")
+        if locks and not gone:
+            gone.append(way)
+            move(store, thread_id, message_id, target) if way == "moved" else merge(store, target, thread_id)
+
+    visitor = Visitor(store)
+    visitor.open(path)
+    sa.event.listen(store.desk.engine, "before_cursor_execute", meanwhile)
+    code = visitor.post(score="4", comment="Well").status_code
+    sa.event.remove(store.desk.engine, "before_cursor_execute", meanwhile)
+    assert (code, gone) == (303, [way])
+    said = look(store, lambda session: session.scalars(sa.select(SurveyAnswer)).one())
+    assert (said.message_id, said.thread_id) == (message_id, target)
 
 
 @pytest.mark.shows("8.8", "5.7")

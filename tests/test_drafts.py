@@ -42,6 +42,33 @@ def write(store: Store, thread_id: int, writing: Writing, *, overwrites: bool = 
     return do(store, lambda bench: drafts.keep_unless_newer(bench.session, MARIE.id, thread_id, writing, bench.now, overwrites=overwrites)[1])
 
 
+# --- In the box -----------------------------------------------------------------------------------------------------------------------------------
+
+
+def save_draft(opened: Opened, **fields: str) -> Opened:
+    """Press "Save draft" without scripts, and return the page that comes."""
+    return opened.change("draft", **{name: opened.hidden(name) for name in ("post_key", "seen", "draft_version")}, **fields, draft="save")
+
+
+def test_a_note_that_is_added_beside_a_reply_leaves_the_reply_as_it_stands_in_the_form(store: Store) -> None:
+    """Not as it was saved before: no window has kept anything newer, and the next reload shows it."""
+    thread_id = begin(store)
+    opened = Opened.of(store, thread_id)
+    saved = save_draft(opened, text="Dear Ida, first half")
+    opened = saved.send(text="Dear Ida, first half, and the second", note="Ask the boss", then="note", kind="note")
+    assert "A newer draft of yours" not in opened.html.partition("<template")[0]
+    assert opened.field("text") == "Dear Ida, first half, and the second"
+    assert kept(store, thread_id) == ("Dear Ida, first half, and the second", "")
+
+
+def test_a_reply_that_is_sent_beside_a_note_leaves_the_note_as_it_stands_in_the_form(store: Store) -> None:
+    """Likewise."""
+    thread_id = begin(store)
+    saved = save_draft(Opened.of(store, thread_id), note="Ask")
+    saved.send(text="Dear Ida", note="Ask the boss", then="close")
+    assert kept(store, thread_id) == ("", "Ask the boss")
+
+
 # --- The store ------------------------------------------------------------------------------------------------------------------------------------
 
 

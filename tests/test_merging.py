@@ -267,6 +267,21 @@ def test_of_several_merged_threads_one_goes_and_the_others_stay(store: Store) ->
 
 
 @pytest.mark.shows("5.7")
+@pytest.mark.parametrize("status", [Status.CLOSED, Status.PENDING2])
+def test_what_was_merged_long_ago_does_not_keep_a_thread_open(any_store: Store, status: Status) -> None:
+    """It was open when it was merged; the kept one was given another status since, and has that again when a later merge is undone."""
+    store = any_store
+    a, b, c = begin(store, "a"), begin(store, "b"), begin(store, "c")
+    merge(store, a, b)
+    do(store, lambda bench: desk.set_status(bench, store.actor(), [a], status))
+    before = rows_of(store, a, b, c)
+    merge(store, a, c)
+    assert thread_of(store, a).status is Status.OPEN
+    undo(store, merge_ids(store, a)[-1])
+    assert rows_of(store, a, b, c) == before
+
+
+@pytest.mark.shows("5.7")
 def test_a_merged_thread_is_in_no_list_and_no_figure_and_takes_no_verb(store: Store) -> None:
     """It cannot be closed, deleted or answered by itself: whoever answers it answers in the one that was kept."""
     first, second = two(store)

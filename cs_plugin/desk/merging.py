@@ -193,22 +193,23 @@ def has_news(session: Session, thread_id: int, newest: int, homes: Collection[in
 def _status_back(bench: Bench, actor: Actor, row: Merge, kept: Thread, top: Thread) -> None:
     """Give the kept thread the status that it had before the merge, unless somebody has set it or written since.
 
-    Where another thread that is still merged into it was open as well, it stays open, and gets its status back when that one goes.
+    Where another thread that was merged into it later, and still is, was open as well, it stays open, and gets its status back when that one goes.
+    Those that were merged into it earlier had not kept it open.
     """
     before, made = Status(row.before["status"]), Status(row.before["made"])
     if before is made or kept.status is not made:
         return
-    still = _still_merged(bench.session, kept)
-    # What came with a thread that was merged later is no news.
-    later = merges.members_of(bench.session, [one.merged_thread_id for one in still if one.id > row.id])
-    if has_news(bench.session, top.id, row.before["newest"], set(merges.members_of(bench.session, [kept.id])) - set(later)):
+    later = _merged_later(bench.session, kept, row)
+    # What came with one of them is no news.
+    came_later = merges.members_of(bench.session, [one.merged_thread_id for one in later])
+    if has_news(bench.session, top.id, row.before["newest"], set(merges.members_of(bench.session, [kept.id])) - set(came_later)):
         return
     since = select(ThreadEvent).where(ThreadEvent.thread_id == kept.id, ThreadEvent.kind == "status", ThreadEvent.id > row.before["events"])
     if bench.session.scalars(locking(bench.session, since.limit(1))).first() is not None:
         return
-    opened = select(Thread.id).where(Thread.id.in_([one.merged_thread_id for one in still]), Thread.status == Status.OPEN)
+    opened = select(Thread.id).where(Thread.id.in_([one.merged_thread_id for one in later]), Thread.status == Status.OPEN)
     open_ones = set(bench.session.scalars(opened))
-    for other in still:
+    for other in later:
         if other.merged_thread_id in open_ones:
             other.before = {**other.before, "status": before.value}
             bench.session.flush()
@@ -216,7 +217,7 @@ def _status_back(bench: Bench, actor: Actor, row: Merge, kept: Thread, top: Thre
     move(bench, actor, kept, before)
 
 
-def _still_merged(session: Session, kept: Thread) -> list[Merge]:
-    """Return the other merges into a locked thread that hold."""
-    into = Merge.kept_thread_id == kept.id, Merge.kind == MERGE, Merge.undone_at.is_(None)
+def _merged_later(session: Session, kept: Thread, row: Merge) -> list[Merge]:
+    """Return the merges into a locked thread that came after one, and hold."""
+    into = Merge.kept_thread_id == kept.id, Merge.kind == MERGE, Merge.undone_at.is_(None), Merge.id > row.id
     return list(session.scalars(locking(session, select(Merge).where(*into).order_by(Merge.id))))

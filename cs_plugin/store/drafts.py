@@ -138,7 +138,7 @@ def keep_unless_newer(
 
 
 def sent(session: Session, employee_id: str, thread_id: int, writing: Writing, now: dt.datetime, *, noted: bool) -> None:
-    """Take out of the draft what this very transaction sends: the note, or the reply. The other of the two stays.
+    """Take out of the draft what this very transaction sends: the note, or the reply. The other of the two stays, as the form has it.
 
     So does what another window has kept since, unless its words are those that are sent. From now on nothing of that form is kept any more.
     """
@@ -146,6 +146,9 @@ def sent(session: Session, employee_id: str, thread_id: int, writing: Writing, n
     details = dict(row.details)
     known = row.version <= writing.version or (bool(writing.form) and details.get(_FORM) == writing.form)
     reply, note = row.reply, row.note
+    if known:
+        # Nobody has kept what was written since, and the page that comes now shows it.
+        reply, note = writing.reply if reply.strip() else reply, writing.note if note.strip() else note
     if noted and (known or note.strip() == writing.note.strip()):
         note = ""
         # They went along with it.

@@ -87,15 +87,16 @@ def stands_in(session: Session, scope: Scope, thread_id: int, message_id: int) -
     return now if now is not None and thread_id in _connected(session, now) else None
 
 
-def homes_of(session: Session, message: Message) -> set[int]:
-    """Return the thread to which a message belongs, and those to which it belonged before it was moved by hand."""
+def homes_of(session: Session, message: Message, *, anew: bool = False) -> set[int]:
+    """Return the thread to which a message belongs, and those to which it belonged before it was moved by hand; `anew` as in `locking`."""
     found, latest = {message.home_thread_id}, {message.home_thread_id}
     key = str(message.id)
     for _time in range(MOST_MERGES):
         if message.matched_by != MOVED_BY_HAND or not latest:
             break
         into = Merge.kept_thread_id.in_(sorted(latest)), Merge.undone_at.is_(None)
-        taken = [before.get("messages", {}).get(key) for before in session.scalars(select(Merge.before).where(*into))]
+        query = select(Merge.before).where(*into)
+        taken = [before.get("messages", {}).get(key) for before in session.scalars(locking(session, query) if anew else query)]
         latest = {one[0] for one in taken if one is not None} - found
         found |= latest
     return found

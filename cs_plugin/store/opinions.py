@@ -35,23 +35,25 @@ def asked_with(session: Session, signer: Signer, token: str, now: dt.datetime) -
     return (row[0], row[1]) if row is not None and good else None
 
 
-def still_asked(session: Session, signer: Signer, token: str, thread: Thread | None, message: Message | None) -> bool:
-    """Say whether a question's token holds for an answer and its thread as they are now.
+def still_asked(
+    session: Session, signer: Signer, token: str, thread: Thread | None, message: Message | None, *, locked: bool = False
+) -> bool:
+    """Say whether a question's token holds for an answer and its thread as they are now, or as they were when they were `locked`.
 
     It was signed for the thread that the answer was written in, from which it may have been moved by hand, and which may have been merged into this
     one since; it holds for that thread's customer alone.
     """
     tag = read_tag(token)
-    signed_for = _signed_for(session, thread, message) if message is not None and thread is not None else []
+    signed_for = _signed_for(session, thread, message, locked=locked) if message is not None and thread is not None else []
     # All are tried, whatever the first one says: how long it takes tells nothing.
     nonces = {"none", *(one.token_nonce for one in signed_for)}
     good = tag is not None and True in {signer.verify(TagKind.QUESTION, tag, one) for one in sorted(nonces)}
     return good and thread is not None and thread.folder is Folder.LIST
 
 
-def _signed_for(session: Session, thread: Thread, message: Message) -> list[Thread]:
+def _signed_for(session: Session, thread: Thread, message: Message, *, locked: bool) -> list[Thread]:
     """Return the threads of this one's customer in which an answer has its home, or had it before it was moved by hand; and this one itself."""
-    homes = merges.homes_of(session, message)
+    homes = merges.homes_of(session, message, anew=locked)
     others = session.scalars(select(Thread).where(Thread.id.in_(sorted(homes - {thread.id})))).all()
     whose = merges.owner_of(thread)
     return [thread, *(one for one in others if is_one_customer(merges.owner_of(one), whose))]

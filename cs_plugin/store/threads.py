@@ -19,7 +19,7 @@ from cs_plugin.store.list_rows import Row, rows
 from cs_plugin.store.locking import locking, mark
 from cs_plugin.store.matches import COUNT_BOUND, matching_ids
 from cs_plugin.store.merges import members_of
-from cs_plugin.store.models import NEVER, Message, SearchText, Thread, ThreadEvent
+from cs_plugin.store.models import NEVER, Delivery, Message, SearchText, Thread, ThreadEvent
 from cs_plugin.store.persons import person_of, threads_of
 from cs_plugin.store.ranges import counted_by_ranges, ids_by_ranges
 from cs_plugin.store.scope import Scope
@@ -212,8 +212,12 @@ def _same_person(thread: Thread) -> ColumnElement[bool]:
 
 
 def longest_waiting(session: Session, scope: Scope, *, besides: int | None = None) -> int | None:
-    """Return the open thread whose customer has waited longest, else the oldest that was opened though nobody waits; None where none is open."""
-    query = select(Thread.id).where(Thread.folder == Folder.LIST, Thread.status == Status.OPEN, scope.covers(Thread.shop_id))
+    """Return the open thread whose customer has waited longest, else the oldest that was opened though nobody waits; None where none is open.
+
+    One whose reply is on its way has been answered for whoever goes on from thread to thread, though it counts as waiting until that has left.
+    """
+    leaves = exists().where(Message.thread_id == Thread.id, Message.delivery == Delivery.HELD, Message.release_due_at.is_not(None))
+    query = select(Thread.id).where(Thread.folder == Folder.LIST, Thread.status == Status.OPEN, scope.covers(Thread.shop_id), ~leaves)
     if besides is not None:
         query = query.where(Thread.id != besides)
     waiting = session.scalar(query.where(Thread.waiting_since.is_not(None)).order_by(Thread.waiting_since, Thread.id).limit(1))

@@ -13,7 +13,7 @@ from flask_admin import expose
 from cs_plugin import desk, i18n
 from cs_plugin.errors import InvalidInputError
 from cs_plugin.i18n import marked as _
-from cs_plugin.rules.inquiry import digest
+from cs_plugin.rules.inquiry import address_key, digest
 from cs_plugin.rules.options import BY_NAME
 from cs_plugin.rules.people import Customer
 from cs_plugin.rules.permissions import Permission
@@ -66,6 +66,7 @@ class NewMessagePages(DeskView):
             return self._new_shown(self._new_used(form))
         actor, once = here.actor(), digest("new message", here.actor().employee.id, form.post_key())
         try:
+            self._new_require_one_person(form)
             sent = self._new_with_values(form, shop)
             number = guarded(lambda: here.desk.do(lambda bench: desk.begin_conversation(bench, actor, sent.opened(), once=once)))
         except InvalidInputError as error:
@@ -83,6 +84,16 @@ class NewMessagePages(DeskView):
         if files:
             wrong["file"] = "\n".join(files)
         return wrong
+
+    def _new_require_one_person(self, form: NewMessageForm) -> None:
+        """Raise InvalidInputError where "To" is not the chosen account's address: without a script the choice stays while that is typed anew."""
+        host, address = self.here.desk.host, form.to.strip()
+        chosen = host.find_customer(customer_id=form.customer, shop_id=form.shop_id) if form.customer and "@" in address else None
+        if chosen is None or address_key(address) == address_key(chosen.email):
+            return
+        named = host.find_customer(email=address, shop_id=form.shop_id)
+        if named is None or named.id != chosen.id:
+            raise InvalidInputError("to", _("The customer chosen below has another address. Choose who is meant."))
 
     def _new_with_values(self, form: NewMessageForm, shop: Shop) -> NewMessageForm:
         """Return a message with the values of its variables. Raise InvalidInputError where one has none."""
@@ -147,6 +158,8 @@ class NewMessagePages(DeskView):
         if account:
             known = here.desk.host.find_customer(customer_id=form.customer, shop_id=shop.id)
             form = replace(form, found=(known,) if known is not None else (), customer=form.customer if known is not None else "")
+            # Where the mail would go, which may not be from where that thread was written.
+            form = replace(form, to=known.email) if known is not None and request.method == "GET" else form
         contacts = list_contacts(session, [shop.id], here.employee_language, here.default_language)
         in_its_language = list_contacts(session, [shop.id], form.language, here.default_language)
         options = read_options(session, shop)

@@ -161,11 +161,13 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         actor, reference = here.actor(), self._order_reference(number)
         try:
             target = form.wanted()
-            guarded(lambda: here.desk.do(lambda bench: _forward(bench, actor, number, form, target, reference)))
+            note_id = guarded(lambda: here.desk.do(lambda bench: _forward(bench, actor, number, form, target, reference)))
         except InvalidInputError as error:
             return self._opened(number, forward=form, problem={error.field: self.say_error(error)})
         say_good(self.say(_("The discussion was forwarded.")))
-        return redirect(self._url(number), 303)
+        # The page that stays open beside it learns which message this was: its answer box need not be shown it as news.
+        wrote = {"wrote": note_id} if note_id is not None and "quiet" in request.form else {}
+        return redirect(self._url(number, **wrote), 303)
 
     def _order_reference(self, number: int) -> str:
         """Return the reference of the thread's order, where it has one that the employee may know of."""
@@ -315,7 +317,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         noted = form.then == NOTE
         self._say_what_came(number, came, noted=noted)
         other = form.text if noted else form.note
-        if not other.strip():
+        if not other.strip() and not (noted and (form.cc or form.quotes)):
             goes_next = form.goes_next and not noted
             return redirect(_address("next_unanswered", {**self._kept(), "besides": number}) if goes_next else self._url(number), 303)
         # The other text field holds something too, which stays where it is.
@@ -385,7 +387,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         linked = self._is_linked(sheet)
         block = ask_host(here.desk.host, here.grants, sheet.facts, sheet.customer_name, verified=sheet.customer_verified, linked=linked)
         sheet = self._with_values_offered(sheet, block)
-        if left is not None and not left.noting and left.text.strip() == sheet.beginning.strip():
+        if left is not None and not (left.noting or left.cc or left.quotes) and left.text.strip() == sheet.beginning.strip():
             # Only what the box begins with: nothing that could be lost.
             return redirect(self._url(number), 303)
         posted = form.with_predefined(sheet.offered, sheet.beginning) if form else left
@@ -553,10 +555,11 @@ def _on_clock(moment: dt.datetime, zone: dt.tzinfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
-def _forward(bench: Bench, actor: Actor, number: int, form: ForwardForm, target: desk.Target, reference: str) -> None:
-    """Forward a thread; a form that comes twice is sent once."""
+def _forward(bench: Bench, actor: Actor, number: int, form: ForwardForm, target: desk.Target, reference: str) -> int | None:
+    """Forward a thread and return the note that says so; a form that comes twice is sent once, and returns None then."""
     once = digest("forward", actor.employee.id, str(number), form.post_key())
-    desk.forward(bench, actor, number, target, form.comment, reference=reference, once=once)
+    note = desk.forward(bench, actor, number, target, form.comment, reference=reference, once=once)
+    return note.id if note is not None else None
 
 
 @dataclass(frozen=True, slots=True)
