@@ -69,6 +69,26 @@ def test_a_reply_that_is_sent_beside_a_note_leaves_the_note_as_it_stands_in_the_
     assert kept(store, thread_id) == ("", "Ask the boss")
 
 
+@pytest.mark.shows("5.5")
+@pytest.mark.parametrize("place", ["spam", "bin"])
+def test_what_was_written_in_a_thread_that_has_left_the_list_is_shown_and_waits_there(store: Store, place: str) -> None:
+    """With its files; in the answer box it stands again once the thread is back. Who may not answer is shown nothing."""
+    thread_id = begin(store)
+    opened, actor = Opened.of(store, thread_id), store.actor(JOHN)
+    leave, back = (desk.mark_spam, desk.not_spam) if place == "spam" else (desk.delete, desk.restore)
+    do(store, lambda bench: leave(bench, actor, [thread_id]))
+    refused = opened.send(text="A long answer", note="And a note", then="close", file=pdf())
+    for page in (refused, Opened.of(store, thread_id)):
+        assert "Not sent. What you wrote is kept as your draft" in page.text
+        assert re.findall(r"<textarea[^>]* readonly>\n([^<]*)</textarea>", page.html) == ["A long answer", "And a note"]
+    assert (refused.status, len(messages_of(store, thread_id))) == (422, 1)
+    assert "Not sent" not in Opened.of(store, thread_id, JOHN).text
+    do(store, lambda bench: back(bench, actor, [thread_id]))
+    again = Opened.of(store, thread_id)
+    assert (again.field("text"), again.field("note")) == ("A long answer", "And a note")
+    assert "label.pdf" in again.text or "proof.pdf" in again.text
+
+
 # --- The store ------------------------------------------------------------------------------------------------------------------------------------
 
 

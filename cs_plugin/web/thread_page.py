@@ -444,6 +444,8 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             me=me,
             status_choices=[(status.value, self.say(STATUS_WORDS[status])) for status in Status],
             employee_choices=[("", "--"), *((one.id, self._named(one)) for one in employees)],
+            # Somebody has moved the thread out of the list while an answer was being written.
+            unsent=_unsent(form, sheet) if may_reply and facts.folder in (Folder.SPAM, Folder.BIN) else (),
             may_forward=may_forward,
             forward=forward,
             forwards_by_mail=sheet.sends("forward"),
@@ -590,6 +592,12 @@ def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm, moment: Mom
     if message.delivery is not Delivery.HELD:
         return Came(mailed=message.delivery is not Delivery.NONE)
     return Came(desk.is_mailed(bench, number), message.id, moment.at, moment.later)
+
+
+def _unsent(form: AnswerForm, sheet: Sheet) -> tuple[tuple[str, str], ...]:
+    """Return what stands in an answer box that is not shown, each text with its label; not what every answer begins with."""
+    texts = ((_("Your answer"), form.text if form.text.strip() != sheet.beginning.strip() else ""), (_("Private note"), form.note))
+    return tuple((label, text) for label, text in texts if text.strip())
 
 
 def _fresh(sheet: Sheet, form: AnswerForm) -> AnswerForm:
