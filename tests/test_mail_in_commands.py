@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from cs_plugin.store.models import Message, OutboxItem
+from cs_plugin.sync.files import mails_in
 from tests.hosts.store import Store
 from tests.hosts.syncing import begun, counts, describe, mail, mailbox, number_of, on_server, outcomes, run, subjects
 from tests.servers.dovecot import DovecotServer
@@ -87,6 +88,27 @@ def test_imported_mails_stand_at_their_own_time_and_nobody_is_told(store: Store,
     with store.desk.sessions() as session:
         assert session.scalars(select(Message.created_at)).one() == dt.datetime(2026, 11, 20, 10, tzinfo=dt.UTC)
     assert number_of(store, OutboxItem) == 0
+
+
+# How programs write the line above each mail of an mbox.
+BEGINNINGS = (
+    "From jan@example.com Mon Jan  1 10:00:00 2024",
+    "From - Mon Jan 01 10:00:00 2024",
+    "From 1787@xxx Mon Jan 01 10:00:00 +0000 2024",
+    "From jan@example.com Mon Jan  1 10:00:00 2024 +0100",
+    "From jan@example.com Mon Jan  1 10:00 CET 2024",
+    "From Jan Kowalski Mon, 1 Jan 2024 10:00:00 +0100",
+)
+
+
+@pytest.mark.shows("10.6")
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_a_line_that_somebody_has_written_divides_no_mail_of_an_mbox(tmp_path: Path, beginning: str) -> None:
+    """What begins with "From" behind an empty line is the beginning of a mail only with a date at its end (RFC 4155)."""
+    text = "I moved.\n\nFrom now on please deliver to Berlin.\n\nFrom 10:00 on I am at home.\n\nFrom July 2027 to Rome\n"
+    path = tmp_path / "old.mbox"
+    path.write_text(f"{beginning}\nSubject: 1\n\n{text}\n{beginning}\nSubject: 2\n\nHi\n")
+    assert [one.raw.decode() for one in mails_in("mbox", path, 10_000)] == [f"Subject: 1\n\n{text}\n", "Subject: 2\n\nHi\n"]
 
 
 @pytest.mark.shows("10.6")

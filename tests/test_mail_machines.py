@@ -10,14 +10,16 @@ import pytest
 from sqlalchemy import func, select
 
 from cs_plugin import desk
-from cs_plugin.rules.incoming import Landed, Outcome
+from cs_plugin.mail.parse import read_mail
+from cs_plugin.rules.incoming import KEPT_HERE, Landed, Outcome
 from cs_plugin.rules.inquiry import AuthorKind
 from cs_plugin.rules.status import Folder, Status
 from cs_plugin.store import notices, tally
 from cs_plugin.store.figures import calculate, total
+from cs_plugin.store.locking import committed
 from cs_plugin.store.models import Contact, Delivery, Message, OutboxItem, OutboxState, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING
-from tests.hosts.mailing import BOX, EVERY_SHOP, bounce_of, mail, take
+from tests.hosts.mailing import BOX, EVERY_SHOP, arrived, bounce_of, mail, take
 from tests.hosts.store import JAN, JOHN, MARIE, Store
 from tests.hosts.writing import KEPT, do, look, messages_of, thread_of
 from tests.test_receiving_mail import answer, conversation, fetch, id_of, message, rows, sent, thread, way_back
@@ -99,6 +101,77 @@ def test_the_next_answer_counts_what_the_machine_sent_not(store: Store) -> None:
     assert (found.last_activity_at, found.customer_messages) == (last + dt.timedelta(hours=1) if last else None, 1)
 
 
+# --- Lists of ours --------------------------------------------------------------------------------------------------------------------------------
+
+# As Google Groups and Mailman pass a mail on whose sender's domain has what others send for it refused.
+BY_A_GROUP = """\
+From: "'Jan Kowalski' via Paris" <paris@shop.example>
+To: paris@shop.example
+Subject: Where is my parcel?
+Message-ID: <abc@yahoo.example>
+Precedence: list
+List-ID: <paris.shop.example>
+Mailing-list: list paris@shop.example; contact paris+owners@shop.example
+
+Hello, where is my parcel?
+"""
+JAN_THERE = "Jan Kowalski <jan@yahoo.example>"
+
+
+def take_by_a_group(store: Store, headers: str, mail: str = BY_A_GROUP) -> Landed:
+    """Let the desk receive a mail that a group has passed on, with further headers, as a run does: it knows the desk's addresses."""
+    one = read_mail(f"{headers}\n{mail}".encode())
+    with store.app.app_context(), store.desk.sessions() as session:
+        bench = store.desk.bench(session)
+        vetted = desk.vet_mail(store.desk.host, arrived(one, store), store.desk.host.employees(), ours=bench.addresses)
+        return committed(session, lambda: desk.receive_mail(bench, vetted))
+
+
+@pytest.mark.shows("10.4", "10.8")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        f"X-Original-From: {JAN_THERE}\nReply-To: {JAN_THERE}",
+        f"X-Original-From: {JAN_THERE}\nReply-To: paris@shop.example",
+        f"Reply-To: Paris <paris@shop.example>, {JAN_THERE}",
+        "Reply-To: jan@yahoo.example",
+    ],
+)
+def test_a_mail_that_a_list_of_ours_passed_on_under_its_own_address_is_its_writers(any_store: Store, headers: str) -> None:
+    """It begins a thread in the list, with their name and address, on every database."""
+    landed = take_by_a_group(any_store, headers)
+    begun, written = thread(any_store, landed), message(any_store, landed)
+    assert (landed.outcome, begun.folder, begun.address, begun.customer_name) == (Outcome.MESSAGE, Folder.LIST, "jan@yahoo.example", "Jan Kowalski")
+    assert (written.author_kind, written.author_address, written.signs) == (AuthorKind.CUSTOMER, "jan@yahoo.example", None)
+
+
+@pytest.mark.parametrize("sign", ["Auto-Submitted: auto-replied", "X-Autoreply: yes", "X-Precedence: bulk"])
+def test_a_machines_mail_by_a_list_of_ours_is_a_machines(store: Store, sign: str) -> None:
+    """Only the headers of the list itself are passed over."""
+    landed = take_by_a_group(store, f"Reply-To: {JAN_THERE}\n{sign}")
+    assert (landed.outcome, thread(store, landed).folder, thread(store, landed).address) == (Outcome.AUTOMATIC, Folder.SPAM, "jan@yahoo.example")
+
+
+@pytest.mark.parametrize(
+    "headers", ["", "Reply-To: paris@shop.example", "X-Original-From: Paris <paris+tag@shop.example>\nReply-To: jan@yahoo.example"]
+)
+def test_a_list_of_ours_that_names_nobody_else_is_left(store: Store, headers: str) -> None:
+    """Nobody could be answered but ourselves; it stays on the server."""
+    assert take_by_a_group(store, headers) == Landed(Outcome.LEFT, "is_a_machine_at_our_own_address")
+
+
+def test_a_list_of_somebody_elses_names_nobody(store: Store) -> None:
+    """Where From is no address of ours it stays the sender's: answers do not go where a mail asks for them."""
+    landed = take_by_a_group(store, f"Reply-To: {JAN_THERE}", BY_A_GROUP.replace("<paris@shop.example>", "<news@list.example>"))
+    assert (landed.outcome, thread(store, landed).address) == (Outcome.AUTOMATIC, "news@list.example")
+
+
+def test_what_no_list_has_passed_on_is_from_whom_it_says(store: Store) -> None:
+    """A colleague's mail from our address may ask for answers elsewhere."""
+    alone = BY_A_GROUP.replace("Precedence: list\nList-ID: <paris.shop.example>\n", "")
+    assert take_by_a_group(store, f"Reply-To: {JAN_THERE}", alone) == Landed(Outcome.SET_ASIDE, "comes_from_an_address_of_ours")
+
+
 # --- Loops ----------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -114,10 +187,12 @@ def test_a_mail_of_ours_that_comes_back_is_not_stored(any_store: Store) -> None:
 
 @pytest.mark.shows("10.8")
 def test_a_machine_at_an_address_of_ours_is_not_stored(store: Store) -> None:
-    """The mailbox of a contact answers our notices by itself."""
+    """The mailbox of a contact answers our notices by itself. Since nothing of it is kept, it stays on the server."""
     fetch(store)
     for address in ("paris@shop.example", BOX, "BOX@shop.example"):
-        assert take(store, mail(by=address, **AUTOMATIC)) == Landed(Outcome.OWN, "is_a_machine_at_our_own_address")
+        assert take(store, mail(by=address, **AUTOMATIC)) == Landed(Outcome.LEFT, "is_a_machine_at_our_own_address")
+    assert Outcome.LEFT not in KEPT_HERE
+    assert rows(store, Thread, Message) == [0, 0]
 
 
 @pytest.mark.shows("10.8")

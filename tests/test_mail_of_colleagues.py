@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -151,6 +153,23 @@ def test_an_answer_that_quotes_the_notice_in_its_text_is_not_sent(store: Store) 
     landed = take(store, by(MARIE, notice, f"Tomorrow.\n{text_of(notice)}"))
     assert (landed.outcome, landed.reason, message(store, landed).private) == (Outcome.NOTE, "quotes_the_notice_that_it_answers", True)
     assert thread_of(store, number).status is Status.OPEN
+
+
+def behind_a_filter(link: str) -> str:
+    """Return a link as Microsoft's Safe Links rewrites it."""
+    return f"https://eur02.safelinks.protection.outlook.com/?url={quote(link, safe='')}&data=05%7C02%7C&reserved=0"
+
+
+@pytest.mark.parametrize("rewritten", [behind_a_filter, lambda link: f"{link[:-9]}\n>   {link[-9:]}"])
+def test_an_answer_within_a_notice_whose_link_was_rewritten_is_not_sent(store: Store, rewritten: Callable[[str], str]) -> None:
+    """By a filter for links, or by a mail program that breaks lines: the notice would go to the customer."""
+    number, notice = noticed(store, plus=True)
+    words = text_of(notice)
+    link = next(word for word in words.split() if word.endswith((f"/{number}/", f"/{number}")))
+    quoted = "\n".join(f"> {line}" for line in words.replace(link, rewritten(link)).splitlines())
+    landed = take(store, by(MARIE, notice, f"{quoted}\n\nIt comes tomorrow."))
+    assert link not in quoted
+    assert (landed.outcome, landed.reason) == (Outcome.NOTE, "quotes_the_notice_that_it_answers")
 
 
 def test_an_answer_into_spam_is_noted(store: Store) -> None:

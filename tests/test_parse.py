@@ -136,6 +136,28 @@ def test_what_is_said_to_be_split_otherwise_is(name: str) -> None:
     assert len(ours) != len(theirs) or any(mine != other for mine, other in zip(ours, theirs, strict=True))
 
 
+ENDS = {"blanks": b"= \t\r\n", "a lone CR": b"=\r", "blanks and a lone CR": b"= \r", "blanks and LF": b"=  \n", "what is usual": b"=\r\n"}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_a_soft_line_break_loses_no_text_however_it_was_mended(kind: str) -> None:
+    """Servers pad lines with blanks, and some programs end them with a CR alone."""
+    raw = b"From: a@b.example\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n"
+    assert read_mail(raw + b"One" + ENDS[kind] + b" two gr=C3=BC=C3=9Fe = 2\nthree" + ENDS[kind]).text == "One two grüße = 2\nthree"
+
+
+# What people write above their mails, and what machines do.
+BY_PEOPLE = ("Afwezig", "Afwezig: levering", "Out of office - deliver next door?", "Automatic reply - still no answer to my question")
+BY_MACHINES = ("Out of Office", "Automatic reply: My order", "Automatisch antwoord: Bestelling", "Fuori sede: Ordine", "Abwesenheitsnotiz (Jan)")
+
+
+@pytest.mark.shows("10.8")
+@pytest.mark.parametrize(("subject", "sign"), [*((one, "") for one in BY_PEOPLE), *((one, "subject") for one in BY_MACHINES)])
+def test_a_subject_is_a_machines_only_in_its_own_shape(subject: str, sign: str) -> None:
+    """By itself, or with what is answered behind a colon: a person's goes on behind a dash, and their mail would lie in spam."""
+    assert read_mail(f"From: a@b.example\nSubject: {subject}\n\nHi\n".encode()).automatic == sign
+
+
 def test_too_long_a_text_is_cut_and_kept_whole_as_a_file() -> None:
     """What is shown has an end; the whole is still to be had."""
     raw = b"From: a@b.example\nSubject: x\n\n" + b"One line of many.\n" * 50_000

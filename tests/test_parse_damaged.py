@@ -81,6 +81,7 @@ EXPENSIVE = {
     "padding": 'b"Content-Type: a/b\\nContent-Transfer-Encoding: base64\\n\\n" + b"AA==\\n" * 500_000',
     "padding in text": 'b"Content-Transfer-Encoding: base64\\n\\n" + b"A=" * 1_000_000',
     "quoted": 'b"Content-Transfer-Encoding: quoted-printable\\n\\n" + b"=\\n" * 1_000_000',
+    "quoted, with blanks": 'b"Content-Transfer-Encoding: quoted-printable\\n\\n" + b"= \\n" * 500_000 + b"=" + b" " * 1_000_000 + b"= =" * 300_000',
     "flowed": 'b"Content-Type: text/plain; format=flowed\\n\\n" + b"> x \\n" * 300_000',
     "switches of Japanese": 'b"Content-Type: text/plain; charset=iso-2022-jp\\n\\n" + b"\\x1b$B\\xff\\x1b(B" * 100_000',
     "files of one name": 'b"Content-Type: multipart/mixed; boundary=b\\n\\n" + b"--b\\nContent-Disposition: attachment; filename=x\\n\\nx\\n" * 2_000',
@@ -144,6 +145,7 @@ LARGE = {
     "a page": 'b"Content-Type: text/html; charset=utf-8\\n\\n" + "<p>Grüße 😀 from here</p>\\n".encode() * 833_000',
     "an unknown charset": 'b"Content-Type: text/plain; charset=x\\n\\n" + b"Gr\\xfc\\xdfe " * 4_160_000',
     "quoted-printable": 'b"Content-Type: text/html\\nContent-Transfer-Encoding: quoted-printable\\n\\n" + b"=C3=BC=\\r\\n" * 2_700_000',
+    "padded quoted-printable": 'b"Content-Type: text/html\\nContent-Transfer-Encoding: quoted-printable\\n\\n" + b"=C3= \\r\\n" * 3_570_000',
     "a header": 'b"X-Line: many\\n" * 1_900_000 + b"\\nx"',
     "lines like boundaries": 'b"Content-Type: multipart/mixed; boundary=b\\n\\n" + b"--c\\n" * 6_000_000',
 }

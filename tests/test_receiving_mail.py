@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from cs_plugin import Customer, desk
+from cs_plugin.mail.parse import read_mail
 from cs_plugin.mail.transport import SentMail
 from cs_plugin.rules.incoming import Correspondent, IncomingMail, Landed, Outcome
 from cs_plugin.rules.inquiry import AuthorKind, Channel, address_key
@@ -76,6 +77,20 @@ def answering(one: SentMail, text: str = "Thank you.", **changes: Any) -> Incomi
         **changes,
     }
     return mail(text, **fields)
+
+
+def people(*addresses: str) -> tuple[Correspondent, ...]:
+    """Return those whom a header names."""
+    return tuple(Correspondent(one) for one in addresses)
+
+
+def let_contact_have(store: Store, address: str, name: str = "Webmaster") -> int:
+    """Give a contact an address, and return it."""
+    contact = contact_id(store, name)
+    with store.desk.sessions() as session:
+        session.get_one(Contact, contact).email = address
+        session.commit()
+    return contact
 
 
 def choose(store: Store, name: str, value: object) -> None:
@@ -189,11 +204,8 @@ def test_its_shop_is_that_of_the_contact_else_the_first_of_the_mailbox(store: St
 @pytest.mark.shows("10.6")
 def test_a_mail_to_two_contacts_is_a_linked_message_in_each(any_store: Store) -> None:
     """On every database, by one write."""
-    webmaster = contact_id(any_store, "Webmaster")
-    with any_store.desk.sessions() as session:
-        session.get_one(Contact, webmaster).email = "web@shop.example"
-        session.commit()
-    landed = take(any_store, mail(written_to=("paris@shop.example", "web@shop.example")))
+    webmaster = let_contact_have(any_store, "web@shop.example")
+    landed = take(any_store, mail(to=people("paris@shop.example"), cc=people("Web@shop.example")))
     (other_id,) = landed.also
     other = look(any_store, lambda session: session.get_one(Message, other_id))
     assert thread(any_store, landed).contact_id == contact_id(any_store)
@@ -203,19 +215,57 @@ def test_a_mail_to_two_contacts_is_a_linked_message_in_each(any_store: Store) ->
 
 def test_an_answer_to_both_is_linked_in_both(store: Store) -> None:
     """By the Message-ID under which both know the first mail."""
-    webmaster = contact_id(store, "Webmaster")
-    with store.desk.sessions() as session:
-        session.get_one(Contact, webmaster).email = "web@shop.example"
-        session.commit()
-    both = ("paris@shop.example", "web@shop.example")
-    first = mail(written_to=both)
+    let_contact_have(store, "web@shop.example")
+    both = people("paris@shop.example", "web@shop.example")
+    first = mail(to=both)
     begun = take(store, first)
-    landed = take(store, mail("And another thing.", written_to=both, in_reply_to=(first.message_id or "",)))
+    landed = take(store, mail("And another thing.", to=both, in_reply_to=(first.message_id or "",)))
     (other_id,) = landed.also
     other = look(store, lambda session: session.get_one(Message, other_id))
     first_other = look(store, lambda session: session.get_one(Message, begun.also[0]))
     assert (landed.thread_id, other.thread_id, other.linked_message_id) == (begun.thread_id, first_other.thread_id, landed.message_id)
     assert rows(store, Thread) == [2]
+
+
+ALIASED = """\
+X-Original-To: web@shop.example
+Delivered-To: box@shop.example
+From: Jan Kowalski <jan@example.com>
+To: {to}
+Subject: The page is broken
+Message-ID: <alias@example.com>
+
+Hello
+"""
+
+
+@pytest.mark.shows("10.4")
+@pytest.mark.parametrize("to", ["web@shop.example", "undisclosed-recipients:;", "team@elsewhere.example"])
+def test_a_mail_to_an_alias_is_one_thread_with_whom_it_was_written_to(store: Store, to: str) -> None:
+    """The mailbox behind the alias is a contact's as well, and was not written to."""
+    webmaster = let_contact_have(store, "web@shop.example")
+    let_contact_have(store, BOX, "Customer service")
+    landed = take(store, read_mail(ALIASED.format(to=to).encode()))
+    assert (thread(store, landed).contact_id, landed.also, rows(store, Thread)) == (webmaster, (), [1])
+
+
+@pytest.mark.parametrize("to", ["paris@shop.example", "team@elsewhere.example"])
+def test_an_answer_goes_on_only_with_those_whom_its_writer_names(store: Store, to: str) -> None:
+    """Not with a contact into whose mailbox it was delivered, where that has a thread of the same conversation."""
+    let_contact_have(store, "web@shop.example")
+    first = mail(to=people("paris@shop.example", "web@shop.example"))
+    begun = take(store, first)
+    assert len(begun.also) == 1
+    answer = mail("To Paris alone.", to=people(to), written_to=(to, "web@shop.example"))
+    landed = take(store, replace(answer, in_reply_to=(first.message_id or "",)))
+    assert (landed.thread_id, landed.also) == (begun.thread_id, ())
+
+
+def test_a_contact_whose_address_has_a_plus_of_its_own_gets_its_mail(store: Store) -> None:
+    """What stands behind it is no tag."""
+    returns = let_contact_have(store, "info+returns@shop.example")
+    assert thread(store, take(store, mail(written_to=("info+returns@shop.example",)))).contact_id == returns
+    assert thread(store, take(store, mail(to=people("Info+Returns@shop.example")))).contact_id == returns
 
 
 @pytest.mark.shows("10.6")

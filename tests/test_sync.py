@@ -247,6 +247,22 @@ def test_delete_messages_removes_what_is_kept_here_and_nothing_else(store: Store
     assert (large.subject, large.sender, large.on_server) == ("Parcel 99", "customer99@example.com", True)
 
 
+@pytest.mark.shows("10.5", "10.8")
+@pytest.mark.parametrize("pop3", [False, True])
+def test_nothing_of_what_comes_from_an_address_of_ours_is_lost(store: Store, dovecot_server: DovecotServer, *, pop3: bool) -> None:
+    """With "Delete messages": a customer's mail by a list of ours is kept, a machine's at our address stays, and is not fetched at each run."""
+    listed = {"Precedence": "list", "List_ID": "<paris.shop.example>"}
+    by_a_group = mail(1, From="'Jan' via Paris <paris@shop.example>", Reply_To="Jan <jan@yahoo.example>", **listed)
+    by_a_form = mail(2, From="Shop <paris@shop.example>", Auto_Submitted="auto-generated")
+    user = begun(store, dovecot_server, "", by_a_group, by_a_form, pop3=pop3, delete_messages=True)
+    assert dict(run(store).counts) == counts(message=1, left=1)
+    assert (on_server(dovecot_server, user), subjects(store)) == (["Parcel 2"], ["Parcel 1"])
+    with store.desk.sessions() as session:
+        assert session.scalars(select(Message.author_address)).all() == ["jan@yahoo.example"]
+    assert dict(run(store).counts) == {}
+    assert on_server(dovecot_server, user) == ["Parcel 2"]
+
+
 @pytest.mark.shows("10.5")
 def test_mails_can_be_moved_to_a_folder(store: Store, dovecot_server: DovecotServer) -> None:
     """Only those that are kept here."""
@@ -406,6 +422,57 @@ def test_a_store_that_answers_for_no_mail_fails_the_run_and_sets_nothing_aside(s
     assert (set_aside(store), subjects(store)) == ([], [])
     store.desk.manager.unregister(fails)
     assert dict(run(store).counts) == counts(message=2)
+
+
+def test_a_store_that_answers_for_nobody_fails_the_run_of_a_single_mail_too(store: Store, dovecot_server: DovecotServer) -> None:
+    """It is asked about a made-up mail as well: with "Delete messages" the only one would be gone from the server, and nobody tries it again."""
+
+    class Fails:
+        @hookimpl
+        def cs_find_customer(self) -> object:
+            return "no customer at all"
+
+    fails = Fails()
+    store.desk.manager.register(fails)
+    user = begun(store, dovecot_server, "", mail(1), delete_messages=True)
+    assert run(store).error.startswith("The store could not be asked who writes: ")
+    assert (set_aside(store), on_server(dovecot_server, user)) == ([], ["Parcel 1"])
+    store.desk.manager.unregister(fails)
+    assert dict(run(store).counts) == counts(message=1)
+
+
+def test_a_single_mail_that_the_store_cannot_answer_for_is_set_aside(store: Store, dovecot_server: DovecotServer) -> None:
+    """It is the mail's mistake where the store answers for anybody else, and stops nothing."""
+
+    class Breaks:
+        @hookimpl
+        def cs_find_customer(self, email: str | None) -> object:
+            return "no customer at all" if email == "customer1@example.com" else None
+
+    store.desk.manager.register(Breaks())
+    begun(store, dovecot_server, "", mail(1))
+    report = run(store)
+    assert (report.error, dict(report.counts)) == ("", counts(set_aside=1))
+
+
+def test_no_transaction_is_open_while_the_host_is_asked(store: Store, dovecot_server: DovecotServer) -> None:
+    """However slow it is, nobody waits for it."""
+    begun(store, dovecot_server, "", mail(1))
+    with store.app.app_context():
+        pool = store.db.engine.pool
+
+    class Counts:
+        def __init__(self) -> None:
+            self.out = list[int]()
+
+        @hookimpl
+        def cs_find_customer(self) -> object:
+            self.out.append(pool.checkedout())
+            return None
+
+    store.desk.manager.register(asked := Counts())
+    assert dict(run(store).counts) == counts(message=1)
+    assert set(asked.out) == {0}
 
 
 def test_files_that_cannot_be_kept_fail_the_run_and_nothing_is_lost(store: Store, dovecot_server: DovecotServer, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
 
 from cs_plugin.desk import letters
 from cs_plugin.desk.answering import Answer, reply
@@ -30,9 +32,9 @@ from cs_plugin.desk.receiving import (
 )
 from cs_plugin.errors import InvalidInputError, NotFoundError, NotPermittedError
 from cs_plugin.host import Host
-from cs_plugin.rules.incoming import ArrivedMail, Landed, Outcome
+from cs_plugin.rules.incoming import ArrivedMail, ComingFrom, Landed, Outcome
 from cs_plugin.rules.inquiry import MAX_ADDRESS, MAX_NAME, MAX_SUBJECT, MAX_TEXT, AuthorKind, Channel, Inquiry, Sender, address_key, clean_line
-from cs_plugin.rules.mail_matching import BEGINS, DELETED, STRANGER, Clues, FoundThread, Part, Party, Place, place_of, refusal_of
+from cs_plugin.rules.mail_matching import BEGINS, DELETED, STRANGER, Clues, FoundThread, Part, Party, Place, as_written_to_the_list, place_of, refused
 from cs_plugin.rules.oddities import signs_of
 from cs_plugin.rules.people import Customer, Employee, split_name
 from cs_plugin.rules.permissions import NO_GRANTS, Actor, Grants
@@ -46,7 +48,7 @@ from cs_plugin.store.mail_clues import messages_like, read_clues, threads_named
 from cs_plugin.store.matching import OUTSIDE, RECEIVED, remember_message_id
 from cs_plugin.store.models import Message, OutboxItem, Thread, ThreadAlias
 from cs_plugin.store.numbering import number_rows
-from cs_plugin.store.our_addresses import Addressee, first_of
+from cs_plugin.store.our_addresses import NO_ADDRESSES, Addressee, OurAddresses, first_of, untagged
 from cs_plugin.store.scope import Scope
 
 # Mails that came longer ago than this are announced to nobody, and confirmed to nobody.
@@ -65,6 +67,9 @@ MADE_BY_HAND = "was_made_a_thread"
 NOT_SENT = "could_not_be_sent_as_an_answer"
 QUOTES_THE_NOTICE = "quotes_the_notice_that_it_answers"
 CAME_TOO_LATE = "newer_messages_came_before_it"
+
+# What quoting puts into the midst of a link.
+_QUOTING = re.compile(r"[\s>]+")
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +99,13 @@ class VettedMail:
 # --- Before the transaction -------------------------------------------------------------------------------------------------------------------------
 
 
-def vet_mail(host: Host, arrived: ArrivedMail, employees: Sequence[Employee]) -> VettedMail:
+def vet_mail(host: Host, arrived: ArrivedMail, employees: Sequence[Employee], *, ours: OurAddresses = NO_ADDRESSES) -> VettedMail:
     """Ask the host about a mail's sender, and whether it is spam: outside any transaction. `employees` are the host's, asked for once a run.
 
-    An error of the host's is raised, but for a spam filter that breaks: it keeps nobody's mail.
+    With `ours` a mail to a list of ours is its writer's, whatever the list has made of From. An error of the host's is raised, but for a spam filter
+    that breaks: it keeps nobody's mail.
     """
+    arrived = replace(arrived, mail=as_written_to_the_list(arrived.mail, ours.take))
     mail = arrived.mail
     name = clean_line(mail.sender.name, MAX_NAME) if mail.sender else ""
     first_name, last_name = split_name(name)
@@ -191,9 +198,9 @@ def take(bench: Bench, vetted: VettedMail, clues: Clues) -> Landed:
     """Receive a mail whose clues have been read in the same transaction."""
     mail = vetted.arrived.mail
     party = _party(bench, vetted)
-    refusal = refusal_of(mail, clues, party)
-    if refusal:
-        return Landed(Outcome.OWN, refusal)
+    landed = refused(mail, clues, party)
+    if landed is not None:
+        return landed
     place = place_of(clues, party)
     if clues.known:
         same = _the_same(bench, vetted, clues.known)
@@ -227,7 +234,7 @@ def plan_of(bench: Bench, vetted: VettedMail, clues: Clues, blocked: Blocked) ->
     `blocked` are the blocked ones among its sender and others. Nothing is written.
     """
     mail, party = vetted.arrived.mail, _party(bench, vetted)
-    if mail.automatic or mail.bounce is not None or clues.known or refusal_of(mail, clues, party):
+    if mail.automatic or mail.bounce is not None or clues.known or refused(mail, clues, party) is not None:
         return None
     place = place_of(clues, party)
     found = place.thread
@@ -331,12 +338,12 @@ def _thread(place: Place) -> FoundThread:
 
 
 def _further(bench: Bench, vetted: VettedMail, clues: Clues, found: FoundThread, party: Party) -> list[FoundThread]:
-    """Return the other threads in which the same conversation goes on with another contact that the mail was written to as well."""
+    """Return the other threads in which the same conversation goes on with another contact whom To and Cc name as well."""
     others = {one.id: one for one in clues.answered if one.id != found.id and one.contact_id not in (None, found.contact_id)}
     if not others:
         return []
-    written_to = {one.contact_id for one in _contacts_written_to(bench, vetted)}
-    led_to = [one for one in others.values() if one.contact_id in written_to and one.folder is not Folder.BIN]
+    named = {one.contact_id for one in _contacts_named(bench, vetted)}
+    led_to = [one for one in others.values() if one.contact_id in named and one.folder is not Folder.BIN]
     return [one for one in led_to if place_of(Clues(answered=(one,)), party).part is Part.CUSTOMER]
 
 
@@ -377,7 +384,12 @@ def _why_not_sent(bench: Bench, vetted: VettedMail, found: FoundThread) -> str:
         return NOT_SENT
     # The notice stands in the text, since a mail program has quoted it in a way that nobody knows; it is for employees to read.
     page = bench.thread_page(bench.shop(found.shop_id), found.id)
-    return QUOTES_THE_NOTICE if page and page in mail.text else ""
+    return QUOTES_THE_NOTICE if page and _bare(page) in _bare(mail.text) else ""
+
+
+def _bare(text: str) -> str:
+    """Return a text in which a link is found however it was quoted: wrapped over lines, behind marks, or within the link of a filter (Safe Links)."""
+    return unquote(_QUOTING.sub("", text))
 
 
 def _comes_too_late(bench: Bench, vetted: VettedMail, found: FoundThread) -> bool:
@@ -584,13 +596,30 @@ def _targets(bench: Bench, vetted: VettedMail) -> list[_Target]:
 
 
 def _contacts_written_to(bench: Bench, vetted: VettedMail) -> list[Addressee]:
-    """Return a contact for each address that the mail was written to and that is a contact's; the mailbox's own contact where there is none."""
+    """Return the contacts that To and Cc name; where they name none, the one to which the mail was delivered, else the mailbox's own."""
     source = vetted.arrived.source
-    addresses = list(dict.fromkeys(untagged(one) for one in vetted.arrived.mail.written_to))
-    found = bench.addresses.in_shops(source.shop_ids)
-    chosen = {address: _standing_for([one for one in found if one.address == address], source.contact_id) for address in addresses}
-    written_to = {one.contact_id: one for one in chosen.values() if one is not None}
-    return list(written_to.values()) or [one for one in found if one.contact_id == source.contact_id]
+    named = _contacts_named(bench, vetted)
+    if named:
+        return named
+    # An alias is delivered into another contact's mailbox, and both are told: the nearer to what was written, the earlier it stands.
+    delivered = _contacts_at(bench, source, vetted.arrived.mail.written_to)[:1]
+    return delivered or [one for one in bench.addresses.in_shops(source.shop_ids) if one.contact_id == source.contact_id]
+
+
+def _contacts_named(bench: Bench, vetted: VettedMail) -> list[Addressee]:
+    """Return the contacts whom the mail's writer has named in To and Cc, one for each address."""
+    mail = vetted.arrived.mail
+    return _contacts_at(bench, vetted.arrived.source, [one.address.lower() for one in (*mail.to, *mail.cc)])
+
+
+def _contacts_at(bench: Bench, source: ComingFrom, addresses: Sequence[str]) -> list[Addressee]:
+    """Return a contact for each address that is a contact's, in their order: as it is, since it may have a plus of its own, else without its tag."""
+    by_address: dict[str, list[Addressee]] = {}
+    for one in bench.addresses.in_shops(source.shop_ids):
+        by_address.setdefault(one.address, []).append(one)
+    found = [by_address.get(one) or by_address.get(untagged(one)) or [] for one in addresses]
+    chosen = [_standing_for(contacts, source.contact_id) for contacts in found]
+    return list({one.contact_id: one for one in chosen if one is not None}.values())
 
 
 def _standing_for(contacts: Sequence[Addressee], contact_id: int | None) -> Addressee | None:
@@ -598,12 +627,6 @@ def _standing_for(contacts: Sequence[Addressee], contact_id: int | None) -> Addr
     own = [one for one in contacts if one.contact_id == contact_id]
     saving = [one for one in contacts if one.saves]
     return next(iter((*own, *saving[-1:], *contacts)), None)
-
-
-def untagged(address: str) -> str:
-    """Return an address without what stands behind a plus in its local part."""
-    local, at, domain = address.lower().rpartition("@")
-    return f"{local.partition('+')[0] or local}{at}{domain}"
 
 
 # --- The customer's words ---------------------------------------------------------------------------------------------------------------------------

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cs_plugin.mail.splitting import Node
 
-_LIST_PRECEDENCE = frozenset((b"bulk", b"list", b"junk", b"auto_reply", b"auto-reply"))
+_OF_A_LIST = b"list"
+_PRECEDENCE = frozenset((b"bulk", _OF_A_LIST, b"junk", b"auto_reply", b"auto-reply"))
 _SUPPRESSED = re.compile(rb"(?i)\b(?:all|oof|autoreply)\b")
 _DAEMON = re.compile(rb"(?i)(?:^|[<\s\"])(?:mailer[-_]?daemon|post_?master|mail[-_]daemon)(?:[@+\s>\"(]|$)")
-# The words with which mail programs begin the subject of an answer that nobody wrote; an answer to one begins with "Re:".
+# The words with which mail programs begin the subject of an answer that nobody wrote; an answer to one begins with "Re:". People begin a subject
+# with some of them too, and go on: behind a dash, or after a word that tells of absence alone.
 _SUBJECT = re.compile(
     r"(?i)(?:auto(?:matic|mated)?[- ]?(?:reply|response)|out of (?:the )?office|automatische antwort|abwesenheits(?:notiz|nachricht|assistent)"
     r"|réponse automatique|absence du bureau|respuesta automática|fuera de (?:la )?oficina|risposta automatica|fuori sede|resposta automática"
-    r"|automatisch antwoord|afwezig(?:heid)?|autosvar|automatiskt svar|automaattinen vastaus|odpowiedź automatyczna|autoodpowiedź|automatická odpověď"
-    r"|автоматический ответ|автоответ|自動応答|自动答复|自動回覆|자동 회신|otomatik yanıt)\s*(?:[:：\-–(\[]|$)"
+    r"|automatisch antwoord|autosvar|automatiskt svar|automaattinen vastaus|odpowiedź automatyczna|autoodpowiedź|automatická odpověď"
+    r"|автоматический ответ|автоответ|自動応答|自动答复|自動回覆|자동 회신|otomatik yanıt)\s*(?:[:：(（]|$)"
 )
 
 
@@ -41,8 +43,8 @@ def _autoreply_header(mail: Node) -> bool:
     return any(mail.raw(name) and not _said_no(mail.raw(name)) for name in _AUTOREPLY)
 
 
-def _precedence(mail: Node) -> bool:
-    return any(value.strip().lower() in _LIST_PRECEDENCE for name in (b"precedence", b"x-precedence") for value in mail.each(name))
+def _precedence(mail: Node, wanted: frozenset[bytes] = _PRECEDENCE) -> bool:
+    return any(value.strip().lower() in wanted for name in (b"precedence", b"x-precedence") for value in mail.each(name))
 
 
 def _daemon(mail: Node) -> bool:
@@ -101,7 +103,19 @@ NAMES = frozenset((*(sign.name for sign in SIGNS), SUBJECT_SIGN))
 
 def written_by(mail: Node, subject: str) -> str:
     """Return the name of the first sign by which a machine wrote a mail, or an empty text for a person's."""
-    found = next((sign.name for sign in SIGNS if sign.seen(mail)), "")
+    return _written_by(mail, subject, SIGNS)
+
+
+def written_by_besides_a_list(mail: Node, subject: str) -> str | None:
+    """Return likewise what tells of a machine besides the headers of the list that passed the mail on; None where none did."""
+    if not mail.raw(b"list-id") and not _precedence(mail, frozenset((_OF_A_LIST,))):
+        return None
+    passed_over = {"list", *(["precedence"] if not _precedence(mail, _PRECEDENCE - {_OF_A_LIST}) else [])}
+    return _written_by(mail, subject, [sign for sign in SIGNS if sign.name not in passed_over])
+
+
+def _written_by(mail: Node, subject: str, signs: Iterable[Sign]) -> str:
+    found = next((sign.name for sign in signs if sign.seen(mail)), "")
     return found or (SUBJECT_SIGN if _SUBJECT.match(subject) else "")
 
 

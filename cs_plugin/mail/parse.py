@@ -10,9 +10,9 @@ from cs_plugin.mail.bodies import Contents, as_html
 from cs_plugin.mail.bounced import read_bounce
 from cs_plugin.mail.folding import Folded, fold_html, fold_text
 from cs_plugin.mail.header_lines import clean_address, free_text, read_date, read_ids, read_mailboxes
-from cs_plugin.mail.machines import written_by
+from cs_plugin.mail.machines import written_by, written_by_besides_a_list
 from cs_plugin.mail.splitting import Node, Splitting
-from cs_plugin.rules.incoming import Correspondent, IncomingMail
+from cs_plugin.rules.incoming import ByList, Correspondent, IncomingMail
 from cs_plugin.rules.inquiry import MAX_SUBJECT
 
 
@@ -34,10 +34,11 @@ class ReadingLimits:
     html: int = 2_000_000
 
 
-# Headers that say where a mail was sent or delivered to; none of them is believed for more than that.
+# Headers that say where a mail was sent or delivered to; none of them is believed for more than that. Those that tell what was written on the
+# envelope stand before those that tell in which mailbox it ended, which an alias has led to.
 _WRITTEN_TO = (
-    b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"apparently-to", b"delivered-to", b"x-delivered-to", b"x-original-to", b"original-recipient",
-    b"envelope-to", b"x-envelope-to", b"x-rcpt-to", b"x-forwarded-to", b"x-apparently-to", b"x-real-to", b"x-resolved-to",
+    b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"apparently-to", b"x-original-to", b"original-recipient", b"envelope-to", b"x-envelope-to",
+    b"x-rcpt-to", b"x-apparently-to", b"x-real-to", b"x-resolved-to", b"x-forwarded-to", b"x-delivered-to", b"delivered-to",
 )  # fmt: skip
 _ONCE = (b"from", b"subject", b"date", b"message-id", b"to", b"content-type")   # RFC 5322, section 3.6
 
@@ -79,6 +80,7 @@ def read_mail(raw: bytes, *, limits: ReadingLimits | None = None) -> IncomingMai
         sent_at=_date(root, oddities),
         parts=tuple(part for _node, part in contents.files),
         automatic=automatic,
+        by_list=_by_list(root, who, subject) if automatic else None,
         bounce=read_bounce(raw, root, nodes, plain or folded.shown, subject),
         headers=tuple(_shown(root, limits, contents.charset)),
         oddities=tuple(oddities),
@@ -132,6 +134,11 @@ class _Correspondence:
     def _addresses(self) -> Iterator[str]:
         for name in filter(self._root.named.__contains__, _WRITTEN_TO):
             yield from (one.address.lower() for one in self.of(name))
+
+
+def _by_list(root: Node, who: _Correspondence, subject: str) -> ByList | None:
+    besides = written_by_besides_a_list(root, subject)
+    return ByList(next(iter(who.of(b"x-original-from")), None), besides) if besides is not None else None
 
 
 def _path(raw: bytes) -> str:

@@ -13,6 +13,9 @@ _OTHERS = bytes(byte for byte in range(256) if byte not in _LETTERS)
 _MORE = re.compile(rb"(?:\s*+(?:[A-Za-z0-9+/]{4}){1,10000}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)*+\s*+")
 _PADDING = re.compile(rb"=+")
 _MOST_PIECES = 10_000
+# Soft line breaks (RFC 2045, section 6.7, rules 3 and 5) at which the standard library loses text: blanks behind the mark, as some servers pad
+# lines, or a lone CR.
+_ODD_SOFT_BREAK = re.compile(rb"=(?:[ \t]++(?:\r\n|\r|\n|\Z)|\r(?!\n))")
 _TOKEN = re.compile(rb"[A-Za-z0-9-]+")
 _ENCODINGS = {
     b"base64": "base64", b"quoted-printable": "quoted", b"x-uuencode": "uu", b"uuencode": "uu", b"x-uue": "uu", b"uue": "uu",
@@ -28,13 +31,25 @@ def undo(raw: bytes, start: int, end: int, encoding: bytes, *, is_text: bool) ->
     kind = _ENCODINGS.get(token.group(), "") if token else ""
     view = memoryview(raw)[start:end]
     if kind == "quoted":
-        return binascii.a2b_qp(view), ""
+        return _quoted(raw, start, end), ""
     if kind == "base64":
         return _base64(raw, start, end, is_text=is_text)
     if kind == "uu":
         found = next(iter(uuencoded(raw[start:end])), None)
         return (found[1], "") if found else (bytes(view), "encoding_wrong")
     return bytes(view), ""
+
+
+def _quoted(raw: bytes, start: int, end: int) -> bytes:
+    view = memoryview(raw)[start:end]
+    if _ODD_SOFT_BREAK.search(raw, start, end) is None:
+        return binascii.a2b_qp(view)
+    joined, at = bytearray(), start
+    for soft in _ODD_SOFT_BREAK.finditer(raw, start, end):
+        joined += view[at - start : soft.start() - start]
+        at = soft.end()
+    joined += view[at - start :]
+    return binascii.a2b_qp(joined)
 
 
 def _base64(raw: bytes, start: int, end: int, *, is_text: bool) -> tuple[bytes, str]:

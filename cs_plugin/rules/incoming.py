@@ -43,14 +43,27 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True)
+class ByList:
+    """That a list or a group passed a mail on (List-Id, or "Precedence: list").
+
+    `original` is whom X-Original-From names, None where nobody is; `automatic` is the sign by which a machine wrote the mail, the list's own headers
+    left out.
+    """
+
+    original: Correspondent | None = None
+    automatic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingMail:
     """What a mail says. Every text is clean: no control characters, no lone surrogates, cut to what a column holds.
 
     `sender` is the first mailbox of From, else of Reply-To, else the return path; None where there is none of them. `written_to` holds every
-    address that the mail was sent or delivered to (To, Cc, Delivered-To, X-Original-To, Envelope-To, …), in lower case, tags included. `return_path`
-    is "" for the null sender and None where it is not told. `text` is what is shown, `quoted` the quoted history and signature folded away beneath
-    it; `html` is the HTML as it was sent, decoded, or "". `automatic` names the sign by which a machine wrote the mail, "" for a person's. `headers`
-    are the header lines, decoded, in order, to be shown. `oddities` names what was mended or cut while reading.
+    address that the mail was sent or delivered to, in lower case, tags included: To, Cc, X-Original-To and its like, and last Delivered-To, which
+    names the mailbox behind an alias. `return_path` is "" for the null sender and None where it is not told. `text` is what is shown, `quoted` the
+    quoted history and signature folded away beneath it; `html` is the HTML as it was sent, decoded, or "". `automatic` names the sign by which a
+    machine wrote the mail, "" for a person's; `by_list` says that a list passed it on. `headers` are the header lines, decoded, in order, to be
+    shown. `oddities` names what was mended or cut while reading.
     """
 
     sender: Correspondent | None
@@ -69,6 +82,7 @@ class IncomingMail:
     sent_at: dt.datetime | None = None
     parts: tuple[Part, ...] = ()
     automatic: str = ""
+    by_list: ByList | None = None
     bounce: Bounce | None = None
     headers: tuple[tuple[str, str], ...] = ()
     oddities: tuple[str, ...] = ()

@@ -7,10 +7,10 @@ that theirs leads to stays outside.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from cs_plugin.rules.incoming import IncomingMail
+from cs_plugin.rules.incoming import Correspondent, IncomingMail, Landed, Outcome
 from cs_plugin.rules.permissions import NO_GRANTS, Grants, Permission
 from cs_plugin.rules.status import Folder
 
@@ -110,31 +110,62 @@ class Place:
     reason: str
 
 
+# --- Mails that a list has passed on ----------------------------------------------------------------------------------------------------------------
+
+
+def as_written_to_the_list(mail: IncomingMail, is_ours: Callable[[str], bool]) -> IncomingMail:
+    """Return a mail as it was before a list of ours put its own address into From, as one does where the sender's domain has others' mail refused.
+
+    (RFC 7489 with "p=reject"; Google Groups and Mailman.) Its sender is whom X-Original-From names, else Reply-To, and the list's headers are no sign
+    of a machine. Any other mail is returned as it is. `is_ours` says whether an address is a contact's or a fetched mailbox's.
+    """
+    listed, sender = mail.by_list, mail.sender
+    if listed is None or sender is None or mail.bounce is not None or not is_ours(sender.address):
+        return mail
+    told = (listed.original,) if listed.original is not None else mail.reply_to
+    original = next((one for one in told if not is_ours(one.address)), None)
+    if original is None:
+        return mail
+    return replace(mail, sender=replace(original, name=original.name or _name_before_a_list(sender)), automatic=listed.automatic)
+
+
+def _name_before_a_list(sender: Correspondent) -> str:
+    """Return the sender's name where the list has written "'Jan Kowalski' via Shop"; empty where it has not."""
+    name, via, _list = sender.name.rpartition(" via ")
+    return name.strip(" '\"") if via else ""
+
+
 # --- Mails that are not taken in --------------------------------------------------------------------------------------------------------------------
 
 Refusal = Callable[[IncomingMail, Clues, Party], bool]
 
 
 def is_a_mail_of_ours(mail: IncomingMail, clues: Clues, sender: Party) -> bool:  # noqa: ARG001 - a row of the table
-    """Refuse a mail that we have sent, by the Message-ID that we gave it: it has come back, by a list, a copy, or an address of ours."""
+    """Refuse a mail that we have sent, by the Message-ID that we gave it: it has come back, by a list, a copy, or an address of ours.
+
+    All of it is kept here already.
+    """
     return clues.own
 
 
 def is_a_machine_at_our_own_address(mail: IncomingMail, clues: Clues, sender: Party) -> bool:  # noqa: ARG001 - a row of the table
-    """Refuse what a machine sends from an address of ours: it answers our notices, and to keep each would fill the desk with itself."""
+    """Refuse what a machine sends from an address of ours: it answers our notices, and to keep each would fill the desk with itself.
+
+    Nothing of it is kept, so that it stays on the server: the shop's own form may have sent it.
+    """
     return sender.is_ours and bool(mail.automatic) and mail.bounce is None
 
 
-# The first one that holds refuses the mail.
-REFUSALS: tuple[Refusal, ...] = (
-    is_a_mail_of_ours,
-    is_a_machine_at_our_own_address,
+# The first one that holds refuses the mail; beside it stands what becomes of the mail then.
+REFUSALS: tuple[tuple[Refusal, Outcome], ...] = (
+    (is_a_mail_of_ours, Outcome.OWN),
+    (is_a_machine_at_our_own_address, Outcome.LEFT),
 )
 
 
-def refusal_of(mail: IncomingMail, clues: Clues, sender: Party) -> str:
-    """Return why a mail is not taken in; empty where it is."""
-    return next((refusal.__name__ for refusal in REFUSALS if refusal(mail, clues, sender)), "")
+def refused(mail: IncomingMail, clues: Clues, sender: Party) -> Landed | None:
+    """Return what becomes of a mail that is not taken in, and why; None where it is taken."""
+    return next((Landed(outcome, refusal.__name__) for refusal, outcome in REFUSALS if refusal(mail, clues, sender)), None)
 
 
 # --- The threads that a mail leads to ---------------------------------------------------------------------------------------------------------------

@@ -34,10 +34,17 @@ class OurAddresses:
         lowered = address.lower()
         return bool(lowered) and (lowered in self.fetched or any(one.address == lowered for one in self.contacts))
 
+    def take(self, address: str) -> bool:
+        """Say whether what is sent to an address comes to us: it is one of ours, or one of ours with a tag."""
+        return self.has(address) or self.has(untagged(address))
+
     def in_shops(self, shop_ids: Iterable[str]) -> list[Addressee]:
         """Return the active contacts of some of these shops."""
         wanted = frozenset(shop_ids)
         return [one for one in self.contacts if one.active and one.shop_ids & wanted]
+
+
+NO_ADDRESSES = OurAddresses((), frozenset())
 
 
 def our_addresses(session: Session) -> OurAddresses:
@@ -53,6 +60,12 @@ def our_addresses(session: Session) -> OurAddresses:
     contacts = tuple(Addressee(*contact, frozenset(theirs)) for contact, theirs in shops.items())
     fetched = session.scalars(select(func.lower(Mailbox.address)).where(Mailbox.active, Mailbox.address != ""))
     return OurAddresses(contacts, frozenset(fetched))
+
+
+def untagged(address: str) -> str:
+    """Return an address without what stands behind a plus in its local part."""
+    local, at, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{domain}"
 
 
 def first_of(addressee: Addressee, shop_ids: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from cs_plugin.desk.option_mailboxes import MOVE, MailboxAtWork
 from cs_plugin.mail.mailbox import ListedMail, OpenMailbox, WithheldError
 from cs_plugin.rules.incoming import Outcome
+from cs_plugin.rules.mail_matching import is_a_machine_at_our_own_address
 from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import WITHHELD, Place, There
 from cs_plugin.store.locking import committed, only_reads
@@ -172,9 +173,10 @@ class Fetching:
             yield from self._in_pieces(imported.to_remove)
 
     def _offered_again(self) -> list[There]:
-        """Return what was left on the server, and may be more welcome now."""
+        """Return what was left on the server, and may be more welcome now: not what a machine has sent from an address of ours, which never is."""
         offered = partial(imported.to_offer_again, left=self.mailbox.source.create_threads, up_to_size=self.around.limits.largest)
-        return [one for some in self._in_pieces(offered) for one in some]
+        never = is_a_machine_at_our_own_address.__name__
+        return [one for some in self._in_pieces(offered) for one in some if one.reason != never]
 
     def _in_pieces(self, look: Callable[..., Sequence[There]]) -> Iterator[Sequence[There]]:
         after = 0

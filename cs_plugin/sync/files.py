@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +34,13 @@ MBOX, MAILDIR, EML = "mbox", "maildir", "eml"
 KINDS = (MBOX, MAILDIR, EML)
 _FOLDER = "files"
 _HEAD = 64 << 10
+# RFC 4155, appendix A: "From ", a word for the sender, and a date. Programs write the year at the end or before the time, and some a zone. What
+# somebody writes ("From now on please …") ends otherwise.
+_LONGEST_BEGINNING = 1_000
+_BEGINNING = re.compile(
+    rb"From [^ \t\r\n]++[ \t](?:[^\r\n]*[ \t])?(?:\d\d?:\d\d(?::\d\d)?[ \t]+(?:[A-Z+-][A-Za-z0-9]{1,5}[ \t]+)?[12]\d{3}"
+    rb"|[12]\d{3}[ \t]+\d\d?:\d\d(?::\d\d)?)(?:[ \t]+(?:[+-]\d{4}|[A-Z]{1,5}))?[ \t]*\r?\n?"
+)
 _NOT_FOUND = _("There is no %(kind)s at %(path)s.")
 
 
@@ -79,7 +87,7 @@ def _of_files(paths: Iterator[Path], largest: int) -> Iterator[Found]:
 
 
 def _of_mbox(path: Path, largest: int) -> Iterator[Found]:
-    """Split an mbox at its lines that begin with "From " after an empty line (RFC 4155); a line that was quoted for that has one ">" less."""
+    """Split an mbox at its lines of RFC 4155's shape that stand after an empty line; a line that was quoted for that has one ">" less."""
     with path.open("rb") as reading:
         yield from _split(reading, largest)
 
@@ -87,7 +95,7 @@ def _of_mbox(path: Path, largest: int) -> Iterator[Found]:
 def _split(reading: BinaryIO, largest: int) -> Iterator[Found]:
     lines, size, begun, after_empty = list[bytes](), 0, False, True
     for line in reading:
-        if after_empty and line.startswith(b"From "):
+        if after_empty and line.startswith(b"From ") and (not begun or _begins_a_mail(line)):
             if begun:
                 yield _joined(lines, size)
             lines, size, begun = [], 0, True
@@ -100,6 +108,10 @@ def _split(reading: BinaryIO, largest: int) -> Iterator[Found]:
         after_empty = line in (b"\n", b"\r\n")
     if begun:
         yield _joined(lines, size)
+
+
+def _begins_a_mail(line: bytes) -> bool:
+    return len(line) <= _LONGEST_BEGINNING and _BEGINNING.fullmatch(line) is not None
 
 
 def _joined(lines: list[bytes], size: int) -> Found:

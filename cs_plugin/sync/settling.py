@@ -62,12 +62,13 @@ def settle(around: Surroundings, actor: Actor, mail_id: int, *, as_thread: bool 
         bench.ask_host()
         mail = next(iter(set_aside_in_sight(replace(bench, session=only_reads(session)), actor, [mail_id])), None)
         source = _source(bench, mail) if mail is not None else None
+        ours = bench.addresses
         session.rollback()
         if mail is None or source is None or not may_settle(actor, mail, Permission.REPLY):
             return None
         try:
             one, arrived = _arrived(around, mail, source, as_thread=as_thread)
-            vetted = vet_mail(bench.host, arrived, bench.employees)
+            vetted = vet_mail(bench.host, arrived, bench.employees, ours=ours)
             landed = committed(session, lambda: _written(session, bench.at(around.clock()), actor, mail, one, vetted, as_thread=as_thread))
         except (OSError, _StaysError) as error:
             return _stays(around, mail, GONE if isinstance(error, OSError) else error.cause)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -17,7 +17,7 @@ from cs_plugin.desk import Bench
 from cs_plugin.desk.option_mailboxes import MailboxAtWork
 from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail, vet_mail
 from cs_plugin.desk.receiving_together import receive_mails
-from cs_plugin.rules.incoming import KEPT_HERE, Landed, Outcome
+from cs_plugin.rules.incoming import KEPT_HERE, ArrivedMail, Correspondent, IncomingMail, Landed, Outcome
 from cs_plugin.rules.inquiry import digest
 from cs_plugin.rules.oddities import signs_of
 from cs_plugin.store import imported, mailboxes
@@ -34,6 +34,8 @@ _ONE_WRITER_SECONDS = 0.05
 # How many mails the first of them takes, and any takes at least: fewer cost hardly less. How many the next one does follows from how long it took.
 _FEWEST_MAILS = 10
 _UNREAD = "unread"
+# A mail of nobody's (RFC 2606, section 2).
+_MADE_UP = IncomingMail(Correspondent("nobody@invalid.example"), "", "", automatic="made_up")
 
 
 @dataclass(slots=True)
@@ -105,24 +107,29 @@ class Taking:
         with self.around.sessions() as session:
             bench = self.around.bench(session)
             bench.ask_host()
-            self._vet_all(bench, items)
             only_reads(session)
             bench.read_ahead(self.mailbox.source.shop_ids)
+            # Whose a mail is follows from our addresses, and a host that is slow is asked while no transaction is open.
+            session.rollback()
+            self._vet_all(bench, items)
             self._write_all(session, bench, items, last_uid)
         return [one.read.came for one in items if one.landed is not None and one.landed.outcome in KEPT_HERE]
 
     def _vet_all(self, bench: Bench, items: Sequence[_Item]) -> None:
-        """Ask the host about mails. What it raises about one of several is that one's mistake; what it raises about all of them is its own."""
+        """Ask the host about mails. What it raises about one of several is that one's mistake; what it raises about all of them is its own.
+
+        Where there is only one, the host is asked about a made-up mail as well, which tells the two apart.
+        """
         asked = [(item, item.read.arrived) for item in items if item.read.verdict is None and item.read.arrived is not None]
         failed = list[Exception]()
         for item, arrived in asked:
             try:
-                item.vetted = vet_mail(bench.host, arrived, bench.employees)
+                item.vetted = vet_mail(bench.host, arrived, bench.employees, ours=bench.addresses)
             except Exception as error:  # whatever a hook does about one mail, those behind it are read
                 log.exception("the host could not be asked about a mail")
                 item.read.cause = words_of(error)
                 failed.append(error)
-        if len(failed) > 1 and len(failed) == len(asked):
+        if failed and len(failed) == len(asked) and (len(failed) > 1 or _fails_for_anybody(bench, asked[0][1])):
             raise HostFailedError(words_of(failed[-1]))
 
     # --- Written ----------------------------------------------------------------------------------------------------------------------------------
@@ -284,6 +291,16 @@ class Taking:
         if self.gone_uids or self.gone_uidls:
             with self.around.sessions() as session:
                 self._write_some(session, self.around.bench(session), [])
+
+
+def _fails_for_anybody(bench: Bench, arrived: ArrivedMail) -> bool:
+    """Say whether the host cannot be asked about anybody's mail: a made-up machine's, so that no filter learns from it, in another one's place."""
+    try:
+        vet_mail(bench.host, replace(arrived, mail=_MADE_UP), bench.employees)
+    except Exception:  # a hook may raise anything, as it did about the mail
+        log.exception("the host could not be asked about a made-up mail either")
+        return True
+    return False
 
 
 def _is_received(item: _Item) -> bool:
