@@ -16,6 +16,7 @@ from cs_plugin.store.models import Presence
 from cs_plugin.store.scope import EVERYTHING
 from tests.hosts.store import JAN, JOHN, LAYLA, MARIE, Store
 from tests.hosts.writing import begin, do, look, token_of
+from tests.test_releases import hold, round_of_work
 from tests.test_thread_page import LIST, Opened, received, statements
 
 JSON = {"Accept": "application/json"}
@@ -85,6 +86,24 @@ def test_the_state_changes_with_whatever_somebody_does_in_the_thread(any_store: 
         states.append(state_of(store, thread_id))
     do(store, lambda bench: presence.arrive(bench.session, thread_id, JOHN, writing=True, now=bench.now))
     assert state_of(store, thread_id) == states[-1]
+    assert len(set(states)) == len(states)
+
+
+def test_the_state_changes_when_a_held_reply_leaves(any_store: Store) -> None:
+    """Also where that leaves no event: held, released, held again and discarded, on every database each gives another word."""
+    store = any_store
+    thread_id = begin(store)
+    do(store, lambda bench: desk.assign(bench, store.actor(), thread_id, MARIE.id))
+    states = [state_of(store, thread_id)]
+    hold(store, thread_id, keep_status=True)
+    states.append(state_of(store, thread_id))
+    store.clock.forward(seconds=10)
+    round_of_work(store)
+    states.append(state_of(store, thread_id))
+    held = hold(store, thread_id, keep_status=True)
+    states.append(state_of(store, thread_id))
+    do(store, lambda bench: desk.discard(bench, store.actor(), thread_id, held))
+    states.append(state_of(store, thread_id))
     assert len(set(states)) == len(states)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from cs_plugin.rules.inquiry import clean_line
+from cs_plugin.rules.inquiry import AuthorKind, clean_line
 from cs_plugin.rules.people import Employee
 from cs_plugin.store.locking import insert_if_absent
 from cs_plugin.store.models import Message, Presence, Thread, ThreadEvent
@@ -34,7 +34,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Who is in a thread, whoever writes first, and its `state`: another word once there is a message, a note or an event more."""
+    """Who is in a thread, whoever writes first, and its `state`: another word once a message, a note or an event is added, or a held reply leaves."""
 
     state: str
     people: tuple[Present, ...] = ()
@@ -54,9 +54,12 @@ def look_around(session: Session, scope: Scope, thread_id: int, now: dt.datetime
         return None
     newest = select(func.max(Message.id)).where(Message.thread_id == Thread.id).correlate(Thread).scalar_subquery()
     event = select(func.max(ThreadEvent.id)).where(ThreadEvent.thread_id == Thread.id).correlate(Thread).scalar_subquery()
+    # What was held leaves without a new message, and mostly without an event. Asked of the index alone, as `ix_cs_message_thread` holds it.
+    unreleased = Message.private.is_(False), Message.author_kind == AuthorKind.EMPLOYEE, Message.released_at.is_(None)
+    held = select(func.count()).select_from(Message).where(Message.thread_id == Thread.id, *unreleased).correlate(Thread).scalar_subquery()
     there = and_(Presence.thread_id == Thread.id, Presence.seen_at > now - GONE_AFTER)
     query = (
-        select(Thread.folder, newest, event, Presence.employee_id, Presence.employee_name, Presence.writing_since, Presence.seen_at)
+        select(Thread.folder, newest, event, held, Presence.employee_id, Presence.employee_name, Presence.writing_since, Presence.seen_at)
         .select_from(Thread)
         .outerjoin(Presence, there)
         .where(Thread.id == thread_id, scope.covers(Thread.shop_id))
@@ -64,10 +67,10 @@ def look_around(session: Session, scope: Scope, thread_id: int, now: dt.datetime
     rows = session.execute(query).all()
     if not rows:
         return None
-    folder, message_id, event_id = rows[0][:3]
+    folder, message_id, event_id, waiting = rows[0][:4]
     people = [Present(who, name, since is not None, at) for *_thread, who, name, since, at in rows if who is not None]
     ordered = sorted(people, key=lambda one: (not one.writing, one.name, one.employee_id))
-    return Around(f"{message_id or 0}-{event_id or 0}-{folder.value}", tuple(ordered))
+    return Around(f"{message_id or 0}-{event_id or 0}-{waiting}-{folder.value}", tuple(ordered))
 
 
 def arrive(session: Session, thread_id: int, employee: Employee, *, writing: bool, now: dt.datetime) -> None:

@@ -166,8 +166,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return self._opened(number, forward=form, problem={error.field: self.say_error(error)})
         say_good(self.say(_("The discussion was forwarded.")))
         # The page that stays open beside it learns which message this was: its answer box need not be shown it as news.
-        wrote = {"wrote": note_id} if note_id is not None and "quiet" in request.form else {}
-        return redirect(self._url(number, **wrote), 303)
+        return redirect(self._url(number, wrote=note_id if "quiet" in request.form else None), 303)
 
     def _order_reference(self, number: int) -> str:
         """Return the reference of the thread's order, where it has one that the employee may know of."""

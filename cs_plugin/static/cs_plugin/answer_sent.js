@@ -3,6 +3,7 @@
   "use strict";
 
   const LOOKS = 5, PAUSE = 2500;   // a worker looks every second, a web process every other
+  const looked = new Set();
   let due = false;
 
   const begin = (form) => {
@@ -25,6 +26,9 @@
     if (button === document.activeElement) document.querySelector(".cs-answer-box")?.focus({ preventScroll: true });
     button.remove();
     if (told) told.textContent = told.dataset.over;
+    // The page that is looked at may bring the same form again: it is asked for so often once, and not for ever.
+    if (looked.has(form.action)) return;
+    looked.add(form.action);
     if (!due) { due = true; look(LOOKS); }
   };
 
@@ -35,5 +39,9 @@
     else due = false;
   }, PAUSE);
 
-  document.querySelectorAll("[data-leaves]").forEach(begin);
+  const all = () => document.querySelectorAll("[data-leaves]").forEach(begin);
+  all();
+  // Also those that come into the page of a thread later, as of a reply that a colleague has just sent.
+  const page = document.querySelector(".cs-thread-page");
+  if (page) new MutationObserver(all).observe(page, { childList: true, subtree: true });
 })();

@@ -9,7 +9,7 @@
   prepare(page);
   if (narrow()) fold(page);
   showNewest();
-  if (answer) once();
+  if (answer) { once(); copies(); }
   keys();
 
   // Selects save by themselves, so that their buttons may go.
@@ -40,12 +40,14 @@
     if (form.dataset.busy) return;
     form.dataset.busy = "yes";
     const body = new URLSearchParams(new FormData(form, event.submitter));
+    body.set("quiet", "yes");
     const held = document.activeElement?.id;
     try {
       const response = await fetch(form.action, { method: "POST", body });
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
       if (!fresh.querySelector(".cs-thread-page")) throw new Error("no thread came back");
       change(fresh, form);
+      knows(Number(new URL(response.url).searchParams.get("wrote")));
       const wrong = form.closest(".cs-forward") && page.querySelector(".cs-forward [aria-invalid]");
       (wrong || document.getElementById(held))?.focus({ preventScroll: !wrong });
     } catch {
@@ -55,6 +57,14 @@
       form.requestSubmit(event.submitter);
     }
   });
+
+  // What this very form wrote is nothing new to the answer beside it, unless something else stands before it that has not been seen.
+  function knows(wrote) {
+    const seen = answer?.elements.seen;
+    if (!seen || !wrote) return;
+    const ids = all(".cs-conversation > .cs-message", page).map((one) => Number(one.id.replace("message-", "")));
+    if (Math.min(...ids.filter((id) => id > Number(seen.value))) === wrote) seen.value = wrote;
+  }
 
   // What leaves by itself moves the thread too: the page is fetched anew when its time has come.
   document.addEventListener("cs-stale", async () => {
@@ -133,7 +143,14 @@
     document.getElementById("cs-cc")?.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   }
 
-  // Keys, never while somebody types: j and k move, r reply, n note, a assign, e close, o open, 1 and 2 pending, g next unanswered, / search, ? the list.
+  // Whoever unfolds the line for copies writes in it next. A line that comes unfolded takes the focus from nobody.
+  function copies() {
+    const fold = answer.querySelector(".cs-copies"), line = document.getElementById("cs-cc");
+    fold?.querySelector("summary").addEventListener("click", () => fold.addEventListener("toggle", () => fold.open && line.focus(), { once: true }));
+  }
+
+  // Keys, never while somebody types, nor on a button of the answer box, where a word that misses its field would be taken for them.
+  // j and k move, r reply, n note, a assign, e close, o open, 1 and 2 pending, g next unanswered, / search, ? the list.
   function keys() {
     const write = (kind) => {
       if (!answer) return;
@@ -166,7 +183,7 @@
     document.addEventListener("keydown", (event) => {
       if (document.querySelector("[data-keys-off]") || event.defaultPrevented) return;
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat || document.querySelector("dialog[open]")) return;
-      if (event.target.closest("input, textarea, select, [contenteditable], details.cs-menu[open]") || !Object.hasOwn(does, keyOf(event))) return;
+      if (event.target.closest("#cs-answer, input, textarea, select, [contenteditable], details.cs-menu[open]") || !Object.hasOwn(does, keyOf(event))) return;
       event.preventDefault();
       does[keyOf(event)]();
     });
