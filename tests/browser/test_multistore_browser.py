@@ -94,6 +94,30 @@ def test_shops_are_sought_by_name(shown: Shown) -> None:
         expect(button(page)).to_have_text(re.compile("Leeds"))
 
 
+# The browser tells afterwards that the menu was opened.
+OPEN_AND_TYPE = """() => {
+  const menu = document.querySelector("details[data-picker]"), field = menu.querySelector("input");
+  menu.open = true;
+  field.value = "gra";
+  field.dispatchEvent(new Event("input"));
+  return new Promise((done) => menu.addEventListener("toggle", () => setTimeout(done), { once: true }));
+}"""
+
+
+@pytest.mark.shows("9.1")
+def test_what_is_typed_while_the_picker_opens_stays(shown: Shown) -> None:
+    """However fast it is; once it was closed, the next search begins with nothing."""
+    with shown.page(LIST) as page:
+        page.evaluate(OPEN_AND_TYPE)
+        expect(page.get_by_label("Search shop name")).to_have_value("gra")
+        expect(page.get_by_role("link", name="Graz")).to_be_visible()
+        expect(page.locator("[data-context=shop-10]")).to_be_hidden()
+        page.keyboard.press("Escape")
+        button(page).click()
+        expect(page.get_by_label("Search shop name")).to_have_value("")
+        expect(page.locator("[data-context=shop-10]")).to_be_visible()
+
+
 @pytest.mark.shows("9.1")
 def test_the_picker_is_used_by_keyboard_alone(shown: Shown) -> None:
     """Arrow keys, Home and End; typing searches from anywhere; Escape closes it and gives the focus back; Tab leaves it closed behind."""

@@ -38,11 +38,12 @@
       });
     }
 
+    // The browser tells a moment later that the menu was opened: what was typed until then stays, and is cleared once it is closed.
     menu.addEventListener("toggle", () => {
+      if (field && !menu.open) field.value = "";
+      if (field) narrow();
       if (!menu.open) return;
       if (field) {
-        field.value = "";
-        narrow();
         // On a phone the keyboard would cover what is to be chosen from.
         if (matchMedia("(pointer: fine)").matches) field.focus();
       }
