@@ -407,15 +407,18 @@ def test_a_mail_that_the_database_refuses_is_set_aside(any_store: Store, dovecot
     assert [one.cause for one in set_aside(any_store)] == ["ValueError: this one is refused"]
 
 
+class AnswersForNobody:
+    """A store whose hook fails, whoever is asked about."""
+
+    @hookimpl
+    def cs_find_customer(self) -> object:
+        """Answer with what no customer is."""
+        return "no customer at all"
+
+
 def test_a_store_that_answers_for_no_mail_fails_the_run_and_sets_nothing_aside(store: Store, dovecot_server: DovecotServer) -> None:
     """What is wrong is not in the mails: they come with the next run."""
-
-    class Fails:
-        @hookimpl
-        def cs_find_customer(self) -> object:
-            return "no customer at all"
-
-    fails = Fails()
+    fails = AnswersForNobody()
     store.desk.manager.register(fails)
     begun(store, dovecot_server, "", mail(1), mail(2))
     assert run(store).error.startswith("The store could not be asked who writes: ")
@@ -426,13 +429,7 @@ def test_a_store_that_answers_for_no_mail_fails_the_run_and_sets_nothing_aside(s
 
 def test_a_store_that_answers_for_nobody_fails_the_run_of_a_single_mail_too(store: Store, dovecot_server: DovecotServer) -> None:
     """It is asked about a made-up mail as well: with "Delete messages" the only one would be gone from the server, and nobody tries it again."""
-
-    class Fails:
-        @hookimpl
-        def cs_find_customer(self) -> object:
-            return "no customer at all"
-
-    fails = Fails()
+    fails = AnswersForNobody()
     store.desk.manager.register(fails)
     user = begun(store, dovecot_server, "", mail(1), delete_messages=True)
     assert run(store).error.startswith("The store could not be asked who writes: ")
