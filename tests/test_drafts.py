@@ -118,6 +118,16 @@ def test_an_older_window_does_not_overwrite_what_a_newer_one_kept(store: Store) 
     assert kept(store, thread_id) == ("First, and more", "")
 
 
+def test_a_window_that_took_over_unsaved_words_goes_on_from_the_last_save_of_their_own_window(store: Store) -> None:
+    """It knows nothing of a save that its page no longer learnt of; what any other window has kept it is asked about all the same."""
+    thread_id = begin(store)
+    assert write(store, thread_id, Writing("Dear Jan", "", form="a", turn=1)) is Kept.KEPT
+    assert write(store, thread_id, Writing("Dear Jan, it has come", "", form="b", after="a")) is Kept.KEPT
+    assert kept(store, thread_id) == ("Dear Jan, it has come", "")
+    assert write(store, thread_id, Writing("Dear Jan, no", "", form="c", after="a")) is Kept.NEWER
+    assert kept(store, thread_id) == ("Dear Jan, it has come", "")
+
+
 def test_a_save_that_was_overtaken_by_a_later_one_of_its_form_changes_nothing(store: Store) -> None:
     """The browser sends its last words on its way out, and an older save arrives after them."""
     thread_id = begin(store)
@@ -328,6 +338,8 @@ def test_the_script_is_told_what_became_of_a_save(store: Store) -> None:
     assert other.status_code == 200
     again = save(page, thread_id, text="Dear Mr Kowalski", draft_turn="2")
     assert (again.status_code, again.json["version"]) == (409, 2)
+    elsewhere = save(page, thread_id, text="Dear Mr Kowalski", draft_turn="2", draft_after="elsewhere")
+    assert (elsewhere.status_code, elsewhere.json["version"]) == (409, 2)
     assert save(page, 987_654, text="Dear Jan").status_code == 404
     page.client.environ_base.pop("HTTP_X_EMPLOYEE")
     assert save(page, thread_id, text="Dear Jan").status_code == 403

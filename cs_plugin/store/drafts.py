@@ -44,7 +44,8 @@ class Writing:
     """What stands in an answer box: the texts, and in `details` the rest of it (what JSON can hold).
 
     `form` names the form that it stands in, and `turn` counts its saves by a script, so that one that was overtaken is passed over; 0 is the form as
-    it was posted, which none that is on its way overtakes. `version` is the draft that the form knows of, 0 for none.
+    it was posted, which none that is on its way overtakes. `version` is the draft that the form knows of, 0 for none. `after` names an earlier form
+    whose unsaved words it has taken over: a last save of that one, which its page no longer learnt of, is not newer.
     """
 
     reply: str
@@ -53,6 +54,7 @@ class Writing:
     form: str = ""
     turn: int = 0
     version: int = 0
+    after: str = ""
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -128,7 +130,8 @@ def keep_unless_newer(
     if own and turn < turn_of(row):
         return row, Kept.KEPT
     same = (row.reply.strip(), row.note.strip()) == writing.texts
-    if not own and not overwrites and row.version > writing.version and has_words(row) and not same:
+    known = own or (bool(writing.after) and row.details.get(_FORM) == writing.after)
+    if not known and not overwrites and row.version > writing.version and has_words(row) and not same:
         return row, Kept.NEWER
     sent = row.details.get(_SENT, [])
     details = {**writing.details, _FORM: writing.form, _TURN: turn, **({_SENT: sent} if sent else {})}
@@ -177,6 +180,11 @@ def clear(session: Session, employee_id: str, thread_id: int, now: dt.datetime) 
 def sent_forms(row: Draft | None) -> tuple[str, ...]:
     """Return the forms of an employee in a thread that were sent last."""
     return tuple(row.details.get(_SENT, ())) if row is not None else ()
+
+
+def form_of(row: Draft | None) -> str:
+    """Return the form that wrote a draft last; empty where none did."""
+    return str(row.details.get(_FORM, "")) if row is not None else ""
 
 
 def turn_of(row: Draft | None) -> int:

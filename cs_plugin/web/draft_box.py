@@ -37,8 +37,8 @@ class DraftBox:
     """What a page knows of the draft that stands in its answer box.
 
     `version` is the one that it knows of, 0 for none; `saved_at` is None where nothing is kept. `newer` says that another window has kept something
-    else since, and `unkept` that what stands in the box is kept nowhere yet. `sent` are the forms that were sent last, and `turn` is how often the
-    form that wrote it last has saved.
+    else since, and `unkept` that what stands in the box is kept nowhere yet. `sent` are the forms that were sent last; `form` is the one that wrote
+    it last, and `turn` is how often that one has saved.
     """
 
     version: int = 0
@@ -46,6 +46,7 @@ class DraftBox:
     newer: bool = False
     unkept: bool = False
     sent: Sequence[str] = ()
+    form: str = ""
     turn: int = 0
 
     @classmethod
@@ -54,7 +55,7 @@ class DraftBox:
         if row is None:
             return cls(newer=newer, unkept=unkept)
         saved_at = row.changed_at if drafts.has_words(row) else None
-        return cls(row.version, saved_at, newer, unkept, drafts.sent_forms(row), drafts.turn_of(row))
+        return cls(row.version, saved_at, newer, unkept, drafts.sent_forms(row), drafts.form_of(row), drafts.turn_of(row))
 
 
 def beside(here: Visit, thread_id: int, say: Callable[..., str]) -> tuple[DraftBox, AnswerForm | None]:
@@ -167,7 +168,7 @@ def _details(cc: str, predefined: str, kept: Sequence[StoredFile], *, noting: bo
 
 def _writing(text: str, note: str, details: dict[str, Any], beginning: str, form: str) -> Writing:
     reply = "" if text.strip() == beginning.strip() else text
-    return Writing(reply, note, details, form, _number("draft_turn"), _number("draft_version"))
+    return Writing(reply, note, details, form, _number("draft_turn"), _number("draft_version"), request.form.get("draft_after", ""))
 
 
 def _number(name: str) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from flask import Response
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy.orm import Session
 
 from cs_plugin import desk
@@ -142,6 +142,42 @@ def test_a_draft_is_saved_while_it_is_typed_survives_the_page_and_goes_when_it_i
         expect(page.get_by_text("Draft saved")).to_have_count(0)
     assert texts(store, thread)[1:] == ["An answer", "Ask the carrier"]
     assert look(store, lambda session: drafts.read(session, MARIE.id, thread)) is None
+
+
+@pytest.mark.shows("5.5")
+@pytest.mark.parametrize("arrives", ["before the page is built anew", "after it"])
+def test_a_page_that_is_left_before_its_save_is_answered_asks_nothing_when_it_is_opened_again(
+    store: Store, browser: Browser, thread: int, arrives: str
+) -> None:
+    """What was typed since stands in the box and is saved, although the page that was left never learnt of the last save."""
+    on_their_way: list[Route] = []
+
+    def held(route: Route) -> None:
+        on_their_way.append(route)
+
+    def built(route: Route) -> None:
+        page_built = route.fetch()
+        on_their_way.pop().fetch()
+        route.fulfill(response=page_built)
+
+    with looking(store, browser) as shown:
+        page = shown.open(thread)
+        page.get_by_label(ANSWER).fill("The first")
+        saved(page)
+        page.route("**/draft?*", held, times=1)
+        with page.expect_request("**/draft?*"):
+            page.get_by_label(ANSWER).fill("The second")
+        page.get_by_label(ANSWER).fill("The second, and more")
+        if arrives.startswith("before"):
+            on_their_way.pop().fetch()
+            assert kept(store, thread) == "The second"
+        else:
+            page.route(page.url, built, times=1)
+        page.reload()
+        expect(page.get_by_label(ANSWER)).to_have_value("The second, and more")
+        saved(page)
+        expect(page.locator("[data-draft-told]")).to_be_empty()
+    assert kept(store, thread) == "The second, and more"
 
 
 @pytest.mark.shows("5.5")

@@ -8,7 +8,7 @@
   const text = document.getElementById("cs-text"), note = document.getElementById("cs-note"), cc = document.getElementById("cs-cc");
   const words = place.querySelector("[data-draft-words]"), discard = place.querySelector("[data-draft-discard]"), told = form.querySelector("[data-draft-told]");
   const address = place.dataset.draft, here = `cs-draft-${place.dataset.employee}-${place.dataset.thread}`, me = place.dataset.form;
-  let saved = snapshot(), timer = null, since = 0, turn = Number(place.dataset.turn) || 0, saving = null, leaving = false, held = "", undo = null, newest = 0;
+  let saved = snapshot(), timer = null, since = 0, turn = Number(place.dataset.turn) || 0, saving = null, leaving = false, held = "", undo = null, newest = 0, after = "";
 
   // Removed, not hidden: what is hidden is still in the way of whoever walks through the form.
   place.querySelector("[data-draft-save]").remove();
@@ -48,7 +48,7 @@
     try { return JSON.parse(localStorage.getItem(here)); } catch { return null; }
   }
   function writeLocal() {
-    try { localStorage.setItem(here, JSON.stringify({ ...snapshot(), form: me, version: field("draft_version").value, at: Date.now() })); } catch { /* as above */ }
+    try { localStorage.setItem(here, JSON.stringify({ ...snapshot(), form: me, turn, version: field("draft_version").value, at: Date.now() })); } catch { /* as above */ }
   }
   function dropLocal() {
     try { localStorage.removeItem(here); } catch { /* as above */ }
@@ -92,6 +92,7 @@
     if (sent.quotes) data.set("quotes", "yes");
     sent.kept.forEach((one) => data.append("kept_file", one));
     data.set("draft_turn", String(++turn));
+    if (after) data.set("draft_after", after);
     Object.entries(extra).forEach(([name, value]) => data.set(name, value));
     return [sent, data];
   }
@@ -135,6 +136,7 @@
       } else if (answer.ok) {
         field("draft_version").value = json.version ?? 0;
         saved = sent;
+        after = "";
         shows(json.said);
         if (held !== "discarded" || !empty(sent)) say("");
         if (unsaved()) plan(); else dropLocal();
@@ -221,6 +223,9 @@
     text.focus();
   });
 
+  // The page was left while a save of its own was on its way, whose answer it did not see: what it kept here is what was typed after that.
+  const goesOn = (local) => local.form === place.dataset.by && local.turn >= Number(place.dataset.turn);
+
   begin();
 
   // What this browser kept because the server could not: it goes back into the box, unless something newer stands there.
@@ -231,7 +236,7 @@
     const now = snapshot();
     if (!local || same(local, now) || empty(local) || sent.includes(local.form) || Date.now() - local.at > LOCAL_LASTS) dropLocal();
     else if (held) return;
-    else if (empty(now) || local.version === field("draft_version").value) { put(local); save(); return; }
+    else if (empty(now) || local.version === field("draft_version").value || goesOn(local)) { after = local.form; put(local); save(); return; }
     else { say("local"); return; }
     plan();
   }
