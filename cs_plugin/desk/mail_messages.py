@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cs_plugin.desk.bench import Bench
@@ -12,7 +12,7 @@ from cs_plugin.rules.oddities import signs_of
 from cs_plugin.rules.signing import without_tags
 from cs_plugin.store import files, search
 from cs_plugin.store.matching import message_id_key, remember_messages
-from cs_plugin.store.models import Blob, Message, Thread
+from cs_plugin.store.models import Message, Thread
 from cs_plugin.store.numbering import number_rows
 
 # Letters of a text that are kept beside the original: far more than anybody reads, and less than MariaDB's column holds.
@@ -80,7 +80,7 @@ def write_mails(bench: Bench, writings: Sequence[Writing]) -> list[Message]:
     return messages
 
 
-def _message(bench: Bench, one: Writing, blobs: dict[str, Blob]) -> Message:
+def _message(bench: Bench, one: Writing, blobs: Mapping[str, int]) -> Message:
     mail, thread, text = one.arrived.mail, one.thread, text_of(one.arrived)
     message_id = mail.message_id[:_LONGEST_ID] if mail.message_id else None
     message = Message(
@@ -112,10 +112,10 @@ def _message(bench: Bench, one: Writing, blobs: dict[str, Blob]) -> Message:
     return message
 
 
-def keep_originals(message: Message, arrived: ArrivedMail, blobs: dict[str, Blob]) -> None:
-    """Let a message have the mail that it came by, as it was sent, and its HTML."""
-    message.original_blob_id = blobs[arrived.original.key].id
-    message.html_blob_id = blobs[arrived.html.key].id if arrived.html else None
+def keep_originals(message: Message, arrived: ArrivedMail, blobs: Mapping[str, int]) -> None:
+    """Let a message have the mail that it came by, as it was sent, and its HTML; `blobs` are the ids of their files' rows."""
+    message.original_blob_id = blobs[arrived.original.key]
+    message.html_blob_id = blobs[arrived.html.key] if arrived.html else None
 
 
 def subject_of(arrived: ArrivedMail) -> str:

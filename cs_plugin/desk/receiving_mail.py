@@ -43,11 +43,10 @@ from cs_plugin.store import files, notices, reopening, threads
 from cs_plugin.store.answered_notices import is_behind
 from cs_plugin.store.bounced import forwarder_of
 from cs_plugin.store.employees import remember
-from cs_plugin.store.locking import has_one_writer, lock_thread, lock_threads
+from cs_plugin.store.locking import has_one_writer, insert_pending, lock_thread, lock_threads
 from cs_plugin.store.mail_clues import messages_like, read_clues, threads_named
 from cs_plugin.store.matching import OUTSIDE, RECEIVED, remember_message_id
 from cs_plugin.store.models import Message, OutboxItem, Thread, ThreadAlias
-from cs_plugin.store.numbering import number_rows
 from cs_plugin.store.our_addresses import NO_ADDRESSES, Addressee, OurAddresses, first_of, untagged
 from cs_plugin.store.scope import Scope
 
@@ -665,7 +664,7 @@ def _say_several(bench: Bench, sayings: Sequence[_Saying]) -> list[Message]:
         for one, message in zip(sayings, messages, strict=True):
             _tell(bench, one, message)
     for kind in (OutboxItem, ThreadAlias):
-        number_rows(bench.session, (row for row in bench.session.new if isinstance(row, kind)))
+        insert_pending(bench.session, kind)
     bench.session.flush()
     for one, message in zip(sayings, messages, strict=True):
         if one.opening.begins:

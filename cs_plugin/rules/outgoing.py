@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from cs_plugin.rules.inquiry import StoredFile
@@ -67,10 +67,10 @@ class OutgoingMail:
 
     def as_row(self) -> dict[str, Any]:
         """Return the mail as JSON holds it, without its files."""
-        row = asdict(replace(self, headers={}, files=()))
-        del row["files"]
-        row["headers"] = dict(self.headers)
-        return row
+        row = {name: getattr(self, name) for name in _IN_A_ROW}
+        several = {name: [_mailbox_row(one) for one in row[name]] for name in ("to", "cc")}
+        reply_to = _mailbox_row(self.reply_to) if self.reply_to is not None else None
+        return row | several | {"sender": _mailbox_row(self.sender), "reply_to": reply_to, "headers": dict(self.headers)}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], files: tuple[StoredFile, ...] = ()) -> OutgoingMail:
@@ -84,6 +84,13 @@ class OutgoingMail:
         values["references"] = tuple(row["references"])
         values["only_to"] = tuple(row.get("only_to", ()))
         return cls(**values, files=files)
+
+
+_IN_A_ROW = tuple(one.name for one in fields(OutgoingMail) if one.name != "files")
+
+
+def _mailbox_row(mailbox: Mailbox) -> dict[str, str]:
+    return {"address": mailbox.address, "name": mailbox.name}
 
 
 @dataclass(frozen=True, slots=True)

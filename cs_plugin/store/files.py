@@ -30,7 +30,7 @@ from cs_plugin.i18n import marked as _
 from cs_plugin.rules.inquiry import StoredFile, clean_line
 from cs_plugin.store.locking import insert_if_absent, insert_rows, locking
 from cs_plugin.store.models import Attachment, Blob, Draft, DraftFile, Message, OutboxFile, SetAsideMail
-from cs_plugin.store.numbering import number_rows
+from cs_plugin.store.numbering import insert_numbered
 from cs_plugin.store.scope import Scope
 from cs_plugin.store.types import can_be_id
 
@@ -401,23 +401,24 @@ def attach(session: Session, message_id: int, stored: Collection[StoredFile], no
     session.flush()
 
 
-def blobs_of(session: Session, stored: Collection[StoredFile], now: dt.datetime) -> dict[str, Blob]:
-    """Return the rows of stored files by their keys, made where they are new: in two statements, however many they are."""
+def blobs_of(session: Session, stored: Collection[StoredFile], now: dt.datetime) -> dict[str, int]:
+    """Return the ids of the rows of stored files by their keys, made where they are new: in a few statements, however many they are."""
     wanted = {one.key: one for one in stored}
-    found = {blob.key: blob for blob in session.scalars(select(Blob).where(Blob.key.in_(sorted(wanted))))} if wanted else {}
-    new = [Blob(sha256=one.sha256, size=one.size, key=one.key, created_at=now) for key, one in sorted(wanted.items()) if key not in found]
-    number_rows(session, new)
-    session.add_all(new)
-    session.flush()
-    return found | {blob.key: blob for blob in new}
+    known = select(Blob.key, Blob.id).where(Blob.key.in_(sorted(wanted)))
+    found = dict(session.execute(known).tuples().all()) if wanted else {}
+    new: list[dict[str, Any]] = [
+        {"sha256": one.sha256, "size": one.size, "key": key, "created_at": now} for key, one in sorted(wanted.items()) if key not in found
+    ]
+    ids = insert_numbered(session, Blob, new)
+    return found | {row["key"]: number for row, number in zip(new, ids, strict=True)}
 
 
-def attach_parts(session: Session, parts: Mapping[int, Collection[tuple[StoredFile, str]]], blobs: Mapping[str, Blob]) -> None:
+def attach_parts(session: Session, parts: Mapping[int, Collection[tuple[StoredFile, str]]], blobs: Mapping[str, int]) -> None:
     """Attach the parts of mails to messages, by their ids, in their order: each is a file and its Content-ID, or an empty text."""
     rows = [
         {
             "message_id": message_id,
-            "blob_id": blobs[one.key].id,
+            "blob_id": blobs[one.key],
             "position": position,
             "name": one.name[:255],
             "content_type": one.content_type[:127],

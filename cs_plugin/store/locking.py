@@ -101,6 +101,19 @@ def insert_rows(session: Session, row: type[Base], rows: Sequence[Mapping[str, A
         session.connection(bind_arguments={"mapper": row}).execute(_insert_into(row), rows)
 
 
+def insert_pending(session: Session, row: type[Base]) -> None:
+    """Insert the rows of one kind that the session holds and has not flushed, as `insert_rows` does: they leave the session, and have no ids."""
+    pending = [one for one in session.new if type(one) is row]
+    for one in pending:
+        session.expunge(one)
+    insert_rows(session, row, [values_of(one) for one in pending])
+
+
+def values_of(row: Base) -> dict[str, Any]:
+    """Return the values that a new row has been given, by the names of its columns."""
+    return {name: value for name, value in vars(row).items() if name != "_sa_instance_state"}
+
+
 @lru_cache(maxsize=64)
 def _insert_into(row: type[Base]) -> Insert:
     return insert(cast(Table, row.__table__))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from cs_plugin.store.locking import insert_rows
 from cs_plugin.store.models import Base
 
 # For fewer it is not worth asking.
@@ -27,6 +28,19 @@ def number_rows(session: Session, rows: Iterable[Any]) -> None:
     ids = _ids(session.connection(bind_arguments={"mapper": kind}), kind.__tablename__, len(new))
     for row, number in zip(new, ids, strict=False):
         row.id = number
+
+
+def insert_numbered(session: Session, kind: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert rows past the session's own objects, and return their ids, in their order: in two statements where ids can be taken beforehand."""
+    if len(rows) >= _FEW:
+        ids = _ids(session.connection(bind_arguments={"mapper": kind}), kind.__tablename__, len(rows))
+        if ids:
+            insert_rows(session, kind, [{**row, "id": number} for row, number in zip(rows, ids, strict=True)])
+            return list(ids)
+    written: list[Any] = [kind(**row) for row in rows]
+    session.add_all(written)
+    session.flush()
+    return [row.id for row in written]
 
 
 def _ids(connection: Connection, table: str, number: int) -> Sequence[int]:
