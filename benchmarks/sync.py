@@ -217,7 +217,7 @@ def _write(session: Session, files: FileStore, raws: Sequence[bytes]) -> None:
     attach_parts(
         session,
         {one.id: [(stored[number], "") for number in numbers] for one, numbers in zip(messages, parts, strict=True)},
-        {one.key: blob for one, blob in zip(stored, blobs, strict=True)},
+        {one.key: blob.id for one, blob in zip(stored, blobs, strict=True)},
     )
     search.index_new_threads(session, opened)
     search.index_messages(session, [(one.id, one.thread_id, one.text) for one in messages])
