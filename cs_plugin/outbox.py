@@ -7,6 +7,7 @@ sending outlasted its lease.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
 import secrets
 import time
@@ -33,7 +34,7 @@ from cs_plugin.rules.outgoing import CARRY_A_MESSAGE, OutgoingMail, Refused
 from cs_plugin.rules.status import Folder
 from cs_plugin.store import notices
 from cs_plugin.store.files import FileStore, blob_of
-from cs_plugin.store.locking import committed, lock_thread, lock_threads, only_reads
+from cs_plugin.store.locking import committed, lock_thread, lock_threads, locking, only_reads
 from cs_plugin.store.models import Attachment, Blob, Delivery, Message, OutboxFile, OutboxItem, OutboxState, Thread, ThreadEvent
 from cs_plugin.store.scope import EVERYTHING
 from cs_plugin.store.workers import this_process
@@ -97,6 +98,25 @@ def cancel(session: Session, thread_id: int) -> None:
     """Cancel what waits to leave for a thread. What is being sent at this moment is cancelled by whoever sends it, if it is not taken."""
     waiting = and_(OutboxItem.thread_id == thread_id, OutboxItem.state == OutboxState.WAITING)
     session.execute(update(OutboxItem).where(waiting).values(state=OutboxState.CANCELLED), execution_options=_UNSYNCHRONIZED)
+
+
+def put_instead(session: Session, thread_id: int, words_of: Callable[[int | None], Mapping[str, str]]) -> None:
+    """Let what waits to leave for a locked thread, or has failed, say other words in the place of some.
+
+    `words_of` returns them for a mail about a message of that id, or about none. What is being sent at this moment goes as it is.
+    """
+    waiting = and_(OutboxItem.thread_id == thread_id, OutboxItem.state.in_((OutboxState.WAITING, OutboxState.FAILED, OutboxState.CANCELLED)))
+    for item in session.scalars(locking(session, select(OutboxItem).where(waiting).order_by(OutboxItem.id))):
+        item.content = _said_otherwise(item.content, words_of(item.message_id))
+    session.flush()
+
+
+def _said_otherwise(content: Any, words: Mapping[str, str]) -> Any:
+    if isinstance(content, str):
+        return functools.reduce(lambda text, old: text.replace(old, words[old]), words, content)
+    if isinstance(content, Mapping):
+        return {name: _said_otherwise(one, words) for name, one in content.items()}
+    return [_said_otherwise(one, words) for one in content] if isinstance(content, list) else content
 
 
 def withdraw(session: Session, message_ids: Collection[int]) -> None:

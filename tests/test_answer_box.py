@@ -80,6 +80,23 @@ def test_undo_stands_beside_what_was_sent_and_fills_the_box_again(patient: Store
     assert Opened.of(patient, thread_id).field("text") == "Dear Customer,\n\nRegards,\nCustomer service"
 
 
+@pytest.mark.shows("5.4")
+def test_a_form_whose_reply_was_taken_back_can_be_sent_from_another_window(patient: Store) -> None:
+    """It says that it was sent, and so it was; pressed once more, it is the same reply."""
+    thread_id = begin(patient)
+    other = Opened.of(patient, thread_id)
+    opened = other.send(text="Here it is.", then="close")
+    opened.change(f"messages/{last(patient, thread_id).id}/undo")
+    assert len(messages_of(patient, thread_id)) == 1
+    for _time in range(2):
+        assert SENT in other.send(text="Here it is.", then="close").text
+        assert [one.text for one in messages_of(patient, thread_id)[1:]] == ["Here it is."]
+    patient.clock.forward(seconds=10)
+    release(patient)
+    assert SENT in other.send(text="Here it is.", then="close").text
+    assert [one.text for one in messages_of(patient, thread_id)[1:]] == ["Here it is."]
+
+
 def _files(store: Store, thread_id: int) -> list[object]:
     return list(look(store, lambda session: list(session.get_one(Message, last(store, thread_id).id).attachments)))
 

@@ -454,3 +454,26 @@ def test_employees_read_it_on_the_threads_page_and_in_its_timeline(store: Store,
     other = store.client()
     other.environ_base["HTTP_X_EMPLOYEE"] = "2"
     assert other.get("/cs-admin/customer-service/1/").status_code == 404
+
+
+@pytest.mark.shows("3.5", "8.8")
+def test_a_mail_that_waits_while_the_link_is_revoked_carries_the_new_one(store: Store, asked: str) -> None:
+    """Its question can be answered, and its link opens the conversation; a mail that has left is as it was, and so is one of another thread."""
+    other = begin(store, "Another question")
+    reply(store, other)
+    before, link, theirs = mails(store, 1)[-1], token_of(store, 1), mails(store, other)
+    do(store, lambda bench: desk.revoke_link(bench, store.actor(), 1))
+    after, path = mails(store, 1)[-1], question_of(store, 1)
+    assert path != asked
+    assert store.client().get(path).status_code == 200
+    assert store.client().get(f"/customer-service/thread/{token_of(store, 1)}").status_code == 200
+    for part in ("text", "html"):
+        assert link not in after[part]
+        assert after[part].count(token_of(store, 1)) == before[part].count(link) > 0
+    assert {name for name in before if before[name] != after[name]} == {"text", "html"}
+    assert mails(store, other) == theirs
+    with store.app.app_context():
+        store.desk.office.deliver()
+    left = mails(store, 1)
+    do(store, lambda bench: desk.revoke_link(bench, store.actor(), 1))
+    assert mails(store, 1) == left

@@ -31,7 +31,8 @@ class Answer:
 
     `seen_message_id` is the newest message that stood on the page when the answer was written. `channel` is MAIL for an answer by mail.
     `release_at` is when it becomes the customer's to see; None for at once. `later` says that somebody chose that moment, and is not merely given
-    time to take it back. `quotes` puts the customer's last message below it.
+    time to take it back. `quotes` puts the customer's last message below it. `once` is the claim (`store.posts`) of the form that it
+    came by, which counts for as long as the answer is there.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Answer:
     release_at: dt.datetime | None = None
     later: bool = False
     quotes: bool = False
+    once: bytes | None = None
 
 
 def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message:
@@ -66,7 +68,7 @@ def reply(bench: Bench, actor: Actor, thread_id: int, answer: Answer) -> Message
     then = _status_after(answer, options)
     if answer.release_at is not None:
         message.delivery, message.release_due_at = Delivery.HELD, answer.release_at
-        message.release = {"then": then.value if then else None, "later": answer.later}
+        message.release = {"then": then.value if then else None, "later": answer.later, **held.came_by(answer.once)}
         files.attach(bench.session, message.id, answer.files, bench.now)
         threads.recompute(bench.session, [thread.id])
         return message

@@ -405,7 +405,7 @@ def blobs_of(session: Session, stored: Collection[StoredFile], now: dt.datetime)
     """Return the ids of the rows of stored files by their keys, made where they are new: in a few statements, however many they are."""
     wanted = {one.key: one for one in stored}
     known = select(Blob.key, Blob.id).where(Blob.key.in_(sorted(wanted)))
-    found = dict(session.execute(known).tuples().all()) if wanted else {}
+    found = {row.key: row.id for row in session.execute(known)} if wanted else {}
     new: list[dict[str, Any]] = [
         {"sha256": one.sha256, "size": one.size, "key": key, "created_at": now} for key, one in sorted(wanted.items()) if key not in found
     ]

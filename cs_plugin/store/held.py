@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from cs_plugin.store import search
+from cs_plugin.store import posts, search
 from cs_plugin.store.locking import locking
 from cs_plugin.store.models import Attachment, Blob, Delivery, Message, Thread, ThreadEvent
 from cs_plugin.store.types import can_be_id
 
 _QUIET = {"synchronize_session": False}
 _AT = "at"
+_ONCE = "once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ def held_message(session: Session, thread: Thread, message_id: int) -> Message |
         return None
     chosen = Message.id == message_id, Message.thread_id == thread.id, Message.delivery == Delivery.HELD
     return session.scalars(locking(session, select(Message).where(*chosen))).one_or_none()
+
+
+def came_by(once: bytes | None) -> dict[str, str]:
+    """Return the claim of the form that a reply came by, as `release` keeps it; nothing without one."""
+    return {_ONCE: once.hex()} if once is not None else {}
 
 
 def chosen_moment(message: Message) -> dict[str, str]:
@@ -84,8 +90,14 @@ def put_last(session: Session, message: Message, now: dt.datetime) -> Message:
 
 
 def remove(session: Session, message: Message, now: dt.datetime) -> None:
-    """Take a held reply of a locked thread away, as if it had not been written; the bytes of its files stay until they are swept."""
+    """Take a held reply of a locked thread away, as if it had not been written; the bytes of its files stay until they are swept.
+
+    The form that it came by may come once more: in another window it still stands there, and what it holds has gone nowhere.
+    """
     session.flush()
+    once = (message.release or {}).get(_ONCE)
+    if once:
+        posts.give_back(session, bytes.fromhex(once))
     # A draft may hold them from now on: they are as new as what was just uploaded, however long the reply has waited.
     theirs = session.scalars(select(Attachment.blob_id).where(Attachment.message_id == message.id)).all()
     session.execute(update(Blob).where(Blob.id.in_(theirs)).values(created_at=now), execution_options=_QUIET)

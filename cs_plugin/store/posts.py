@@ -38,6 +38,11 @@ def claim(session: Session, key: bytes, now: dt.datetime, *, lasts: dt.timedelta
     return None
 
 
+def give_back(session: Session, key: bytes) -> None:
+    """Give a claim away: what it became is there no more."""
+    session.execute(delete(Post).where(Post.hash == key), execution_options={"synchronize_session": False})
+
+
 def forget(session: Session, before: dt.datetime, *, most: int = 500) -> int:
     """Delete some of the claims from before a moment, the oldest first, and return how many were looked at; 0 once none is left."""
     ids = session.scalars(select(Post.id).where(Post.created_at < before).order_by(Post.created_at).limit(most)).all()

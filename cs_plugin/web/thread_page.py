@@ -578,7 +578,8 @@ def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm, moment: Mom
     noted = form.then == NOTE
     words = (NOTE, form.note) if noted else ("reply", form.text, form.cc, form.later and str(moment.at))
     key = form.key.of_post(*words, files=[kept.file for kept in form.kept])
-    if posts.claim(bench.session, digest("answer", actor.employee.id, str(number), key), bench.now) is not None:
+    once = digest("answer", actor.employee.id, str(number), key)
+    if posts.claim(bench.session, once, bench.now) is not None:
         return Came(mailed=not noted)
     if noted:
         note = desk.add_note(bench, actor, number, form.note, tuple(kept.file for kept in form.kept))
@@ -586,7 +587,7 @@ def _send(bench: Bench, actor: Actor, number: int, form: AnswerForm, moment: Mom
         return Came()
     if remembers:
         set_preference(bench.session, actor.employee.id, _GOES_NEXT, form.goes_next, bench.now)
-    message = desk.reply(bench, actor, number, form.answer(moment))
+    message = desk.reply(bench, actor, number, replace(form.answer(moment), once=once))
     draft_box.sent(bench, actor, number, form, into=message.thread_id)
     if message.delivery is not Delivery.HELD:
         return Came(mailed=message.delivery is not Delivery.NONE)
