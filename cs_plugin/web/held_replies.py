@@ -29,7 +29,8 @@ class HeldReplies(ThreadPages):
     @expose("/<thread_id>/messages/<message_id>/send-now", methods=("POST",))
     def thread_send_now(self, thread_id: str, message_id: str) -> ResponseReturnValue:
         """Send a reply that was to leave later, or that was held."""
-        return self._with_held(thread_id, message_id, desk.send_now, said=_("The message was successfully sent to the customer."))
+        said = _("The message was successfully sent to the customer.")
+        return self._with_held(thread_id, message_id, lambda *of: desk.send_now(*of).id, said=said, writes=True)
 
     @expose("/<thread_id>/messages/<message_id>/discard", methods=("POST",))
     def thread_discard(self, thread_id: str, message_id: str) -> ResponseReturnValue:
@@ -37,14 +38,14 @@ class HeldReplies(ThreadPages):
         return self._with_held(thread_id, message_id, desk.discard, said=_("The reply was discarded. It was not sent."))
 
     def _with_held(
-        self, thread_id: str, message_id: str, verb: Callable[[Bench, Actor, int, int], Any], *, said: str
+        self, thread_id: str, message_id: str, verb: Callable[[Bench, Actor, int, int], Any], *, said: str, writes: bool = False
     ) -> ResponseReturnValue:
         reply = number_of(message_id)
 
-        def work(bench: Bench, actor: Actor, number: int) -> None:
+        def work(bench: Bench, actor: Actor, number: int) -> Any:
             try:
-                verb(bench, actor, number, reply)
+                return verb(bench, actor, number, reply)
             except NotFoundError as error:
                 raise InvalidInputError("form", _TOO_LATE) from error
 
-        return self._handled(thread_id, work, said=said)
+        return self._handled(thread_id, work, said=said, writes=writes)

@@ -165,8 +165,7 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         except InvalidInputError as error:
             return self._opened(number, forward=form, problem={error.field: self.say_error(error)})
         say_good(self.say(_("The discussion was forwarded.")))
-        # The page that stays open beside it learns which message this was: its answer box need not be shown it as news.
-        return redirect(self._url(number, wrote=note_id if "quiet" in request.form else None), 303)
+        return self._shown_again(number, note_id)
 
     def _order_reference(self, number: int) -> str:
         """Return the reference of the thread's order, where it has one that the employee may know of."""
@@ -232,8 +231,12 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
         *,
         permission: Permission = Permission.REPLY,
         said: str = _("Update successful"),
+        writes: bool = False,
     ) -> ResponseReturnValue:
-        """Change something about the thread and show it again; what is wrong stands at its field."""
+        """Change something about the thread and show it again; what is wrong stands at its field.
+
+        Where it `writes` a message, the work returns its id.
+        """
         number = number_of(thread_id)
         guarded(lambda: self._shop(number, permission))
         if not form_is_genuine():
@@ -244,11 +247,15 @@ class ThreadPages(SpamPages, CustomerLinkPages, NewMessagePages, KeyChoice):
             return redirect(self._url(kept), 303)
         actor = self.here.actor()
         try:
-            guarded(lambda: self.here.desk.do(lambda bench: work(bench, actor, number)))
+            done = guarded(lambda: self.here.desk.do(lambda bench: work(bench, actor, number)))
         except InvalidInputError as error:
             return self._opened(number, problem={error.field: self.say_error(error)})
         say_good(self.say(said))
-        return redirect(self._url(number), 303)
+        return self._shown_again(number, done if writes else None)
+
+    def _shown_again(self, number: int, wrote: int | None) -> ResponseReturnValue:
+        """Lead back to the page; one that stays open beside it learns which message was written, which is no news to its answer box."""
+        return redirect(self._url(number, wrote=wrote if "quiet" in request.form else None), 303)
 
     def _shop(self, number: int, permission: Permission) -> Shop:
         """Return the shop of a thread in which the employee holds a permission. Raise NotFoundError or NotPermittedError."""

@@ -101,6 +101,25 @@ def test_a_reply_leaves_later_and_is_held_when_the_customer_writes(store: Store,
 
 
 @pytest.mark.shows("5.4")
+def test_whoever_has_sent_a_held_reply_anyway_goes_on_answering(store: Store, browser: Browser, conversation: int) -> None:
+    """It stands behind what the customer wrote, under a new number, and is no news to the answer that was begun beside it."""
+    with looking(store, browser) as shown:
+        page = shown.open(conversation)
+        page.get_by_label("Your answer to Jan Kowalski").fill("We look into it on Monday.")
+        page.get_by_text("Send later", exact=True).click()
+        page.get_by_role("button", name="Monday morning").click()
+        expect(page.locator(".cs-said")).to_contain_text("The reply will be sent on")
+        wrote(store, "Forget it, it has come.")
+        shown.open(conversation)
+        page.get_by_label("Your answer to Jan Kowalski").fill("Good to hear.")
+        page.get_by_role("button", name="Send anyway").click()
+        expect(page.locator(".cs-message").last).to_contain_text("We look into it on Monday.")
+        page.get_by_role("button", name="Reply and close").click()
+        expect(page.locator(".cs-said")).to_contain_text(SENT)
+    assert texts(store, conversation)[-3:] == ["Forget it, it has come.", "We look into it on Monday.", "Good to hear."]
+
+
+@pytest.mark.shows("5.4")
 def test_pictures_are_pasted_and_dropped(store: Store, browser: Browser, conversation: int) -> None:
     """Each stands as a chip that can be taken away; the box shows the limits, and refuses one too many before anything is sent."""
     with looking(store, browser) as shown:
