@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import email
+import email.policy
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from email.message import EmailMessage
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -156,6 +160,32 @@ def test_a_mail_larger_than_a_batch_waits_until_the_one_before_it_is_written(
         report = sync(around, mailbox(store).id, Asked("test", tell=lambda _done, _total: ahead.append(asked_for.is_set()) if not ahead else None))
     assert ahead == [False]
     assert dict(report.counts) == counts(message=2)
+
+
+@pytest.mark.parametrize("pop3", [False, True])
+def test_what_has_been_written_is_no_longer_in_the_memory(store: Store, dovecot_server: DovecotServer, *, pop3: bool) -> None:
+    """Neither while its mails are removed nor after that: by POP3 they are gone only when all of the mailbox has been read."""
+    large = [with_a_file(number, 1_000_000) for number in range(1, 41)]
+    begun(store, dovecot_server, "", *large, pop3=pop3, delete_messages=True)
+    with store.app.app_context():
+        around = replace(surroundings_of(store.desk), limits=Limits(bytes=1_500_000))
+        tracemalloc.start()
+        try:
+            before, _peak = tracemalloc.get_traced_memory()
+            report = sync(around, mailbox(store).id, Asked("test"))
+            _now, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert dict(report.counts) == counts(message=40)
+    assert peak - before < 20_000_000
+
+
+def with_a_file(number: int, size: int) -> bytes:
+    """Return a customer's mail with a file of so many bytes, which are longer in it."""
+    written = email.message_from_bytes(mail(number), policy=email.policy.SMTP)
+    assert isinstance(written, EmailMessage)
+    written.add_attachment(bytes(size), maintype="application", subtype="octet-stream", filename="parcel.bin")
+    return written.as_bytes()
 
 
 # --- From when on ---------------------------------------------------------------------------------------------------------------------------------
@@ -532,6 +562,17 @@ def test_mails_that_somebody_else_removes_are_no_harm(store: Store, dovecot_serv
     assert dict(run(store, tell=remove).counts) == counts(message=235)
     assert subjects(store) == [f"Parcel {number}" for number in range(235)]
     dovecot_server.put(user, mail(700))
+    assert dict(run(store).counts) == counts(message=1)
+
+
+def test_a_mailbox_whose_store_gives_no_answer_of_use_has_failed(store: Store, dovecot_server: DovecotServer) -> None:
+    """It would be tried at each second, and seem to work; as it is, somebody is told, and what has come waits."""
+    begun(store, dovecot_server, "", mail(1))
+    shops, store.answers.shops = store.answers.shops, ()
+    assert "cs_list_shops answered ()" in run(store).error
+    row = mailbox(store)
+    assert (row.failures, row.next_run_at) == (1, store.clock() + dt.timedelta(minutes=1))
+    store.answers.shops = shops
     assert dict(run(store).counts) == counts(message=1)
 
 

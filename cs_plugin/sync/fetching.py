@@ -80,19 +80,20 @@ class Fetching:
         alone = self._number_alone(mails)
         some = [[one] for one in mails[:alone]] + list(batches(mails[alone:], self.around.limits))
         with busy_line(f"cs_plugin-line-{self.mailbox.id}") as line:
-            coming, leaving = dict[int, Future[list[Came]]](), list[Future[Sequence[Came]]]()
+            coming, leaving = dict[int, Future[list[Came]]](), list[Future[Sequence[ListedMail]]]()
             for number, batch in enumerate(some, 1):
                 last = up_to if number == len(some) else max((one.uid for one in batch if one.uid is not None), default=None)
                 if number > alone:
                     came: Sequence[Came] = (coming.pop(number, None) or line.ask(partial(self._fetched, batch, rows))).result()
                 else:
                     came = self._taken_in_hand(line, batch[0], rows)
-                # Before these are written, for that the others have left is written with them.
-                self._have_left(leaving)
+                # That others have left is written with these. Those before them are not waited for, which may leave while these are written.
+                self._have_left(leaving, but_the_last=True)
                 if alone <= number < len(some) and self._is_light(some[number]):
                     coming[number + 1] = line.ask(partial(self._fetched, some[number], rows))
                 kept = self.taking.take(came, last_uid=None if rows else last)
-                leaving.append(line.ask(partial(self._let_leave, kept)))
+                # Without their bytes, which nobody wants any more.
+                leaving.append(line.ask(partial(self._let_leave, [one.listed for one in kept if one.listed is not None])))
                 self._done += len(batch)
                 self.asked.tell(self._done, max(self._done, self._total))
                 if self.asked.stopping():
@@ -106,9 +107,9 @@ class Fetching:
         """Say whether a batch may lie in the memory beside another one: a single mail may be larger than all that one is meant to be."""
         return sum(one.size for one in batch) <= self.around.limits.bytes
 
-    def _have_left(self, leaving: list[Future[Sequence[Came]]]) -> None:
-        """Wait until mails have been removed from the folder, and note that they are."""
-        while leaving:
+    def _have_left(self, leaving: list[Future[Sequence[ListedMail]]], *, but_the_last: bool = False) -> None:
+        """Wait until mails have been removed from the folder, and note that they are; for the last of them only where it is done."""
+        while leaving and not (but_the_last and len(leaving) == 1 and not leaving[0].done()):
             self._are_removed(leaving.pop(0).result())
 
     def _number_alone(self, mails: Sequence[ListedMail]) -> int:
@@ -149,23 +150,22 @@ class Fetching:
         came += [Came(one, head, rows.get(_key(one)), Outcome.TOO_LARGE, TOO_LARGE) for one, head in heads if head]
         return sorted(came, key=lambda one: (one.listed.uid or 0, one.listed.number) if one.listed is not None else (0, 0))
 
-    def _remove(self, came: Sequence[Came]) -> None:
+    def _remove(self, listed: Sequence[ListedMail]) -> None:
         """Remove mails from the folder whose rows are committed."""
-        self._are_removed(self._let_leave(came))
+        self._are_removed(self._let_leave(listed))
 
-    def _let_leave(self, came: Sequence[Came]) -> Sequence[Came]:
+    def _let_leave(self, listed: Sequence[ListedMail]) -> Sequence[ListedMail]:
         """Remove them, and return those that are gone: all, or none where the mailbox keeps what was read."""
-        listed = [one.listed for one in came if one.listed is not None]
         if not self.mailbox.removes or not listed:
             return []
         if self.mailbox.afterwards == MOVE and not self.box.is_pop3:
             self.box.move(listed, self.mailbox.move_to)
         else:
             self.box.delete(listed)
-        return came
+        return listed
 
-    def _are_removed(self, came: Sequence[Came]) -> None:
-        self.taking.are_gone(came)
+    def _are_removed(self, listed: Sequence[ListedMail]) -> None:
+        self.taking.are_gone(listed)
 
     def _to_remove(self) -> Iterator[Sequence[There]]:
         """Yield what is kept here and lies on the server still: a run was cut off before it had removed it, or nothing was to be removed then."""
@@ -230,7 +230,7 @@ class ImapFetching(Fetching):
 
     def _clear(self) -> None:
         for some in self._to_remove():
-            self._remove([Came(ListedMail(size=one.size, uid=one.uid), b"", one.row_id) for one in some if one.uid is not None])
+            self._remove([ListedMail(size=one.size, uid=one.uid) for one in some if one.uid is not None])
             self.taking.write_gone()
             self._go_on()
 
@@ -240,7 +240,7 @@ class Pop3Fetching(Fetching):
 
     def all(self, row: Mailbox) -> None:
         """Take everything that is new, and remove what is to leave the server. Raise as `ImapFetching.all` does."""
-        self._leaving: list[Came] = []
+        self._leaving: list[ListedMail] = []
         listed = self.box.list_all()
         by_key = {uidl_key(one.uidl): one for one in listed if one.uidl is not None}
         if row.last_uid is None:
@@ -295,12 +295,12 @@ class Pop3Fetching(Fetching):
         gone = list[bytes]()
         for some in self._to_remove():
             keys = [one.uidl_hash for one in some if one.uidl_hash is not None]
-            self._remove([Came(by_key[key], b"") for key in keys if key in by_key])
+            self._remove([by_key[key] for key in keys if key in by_key])
             gone += [key for key in keys if key not in by_key]
         return gone
 
-    def _are_removed(self, came: Sequence[Came]) -> None:
-        self._leaving += came
+    def _are_removed(self, listed: Sequence[ListedMail]) -> None:
+        self._leaving += listed
 
 
 def new_by_uidl(around: Surroundings, mailbox_id: int, listed: Sequence[ListedMail]) -> list[ListedMail]:

@@ -17,6 +17,7 @@ from cs_plugin.desk import Bench
 from cs_plugin.desk.option_mailboxes import MailboxAtWork
 from cs_plugin.desk.receiving_mail import VettedMail, expect_mails, receive_mail, vet_mail
 from cs_plugin.desk.receiving_together import receive_mails
+from cs_plugin.mail.mailbox import ListedMail
 from cs_plugin.rules.incoming import KEPT_HERE, ArrivedMail, Correspondent, IncomingMail, Landed, Outcome
 from cs_plugin.rules.inquiry import digest
 from cs_plugin.rules.oddities import signs_of
@@ -280,9 +281,8 @@ class Taking:
 
     # --- What was removed from the server ----------------------------------------------------------------------------------------------------------
 
-    def are_gone(self, came: Sequence[Came]) -> None:
+    def are_gone(self, listed: Sequence[ListedMail]) -> None:
         """Note that mails were removed from the server; it is written with the next transaction."""
-        listed = [one.listed for one in came if one.listed is not None]
         self.gone_uids += [one.uid for one in listed if one.uid is not None]
         self.gone_uidls += [uidl_key(one.uidl) for one in listed if one.uidl is not None]
 
