@@ -24,6 +24,12 @@ def waiting(store: Store, thread_id: int) -> Message:
     return found
 
 
+def wanted(message: Message) -> tuple[str | None, bool]:
+    """Return the status that a reply gives its thread, and whether somebody chose when it leaves."""
+    assert message.release is not None
+    return message.release["then"], message.release["later"]
+
+
 @pytest.mark.shows("5.4")
 @pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
 def test_a_reply_that_was_to_leave_later_leaves_at_the_same_moment_after_a_change(
@@ -60,7 +66,7 @@ def test_a_reply_that_was_to_leave_later_leaves_at_the_same_moment_after_a_chang
         expect(page.locator(".cs-said")).to_contain_text("The reply will be sent on")
     second = waiting(store, conversation)
     assert second.id != first.id
-    assert (second.release_due_at, second.release) == (first.release_due_at, first.release)
+    assert (second.release_due_at, wanted(second)) == (first.release_due_at, wanted(first))
 
 
 @pytest.mark.shows("5.4")
@@ -85,4 +91,4 @@ def test_a_status_that_was_chosen_gets_a_button_of_its_own_until_the_draft_is_di
         expect(box).to_have_value("We are looking for it.")
         again.click()
         expect(page.locator(".cs-said")).to_contain_text("The message was successfully sent to the customer.")
-        assert waiting(store, conversation).release == {"then": "pending2", "later": False}
+        assert wanted(waiting(store, conversation)) == ("pending2", False)
