@@ -16,6 +16,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -209,15 +210,39 @@ def php_imap(folder: Path) -> Iterator[Expectation]:
                 yield Expectation(kind, path.name, *_both(kind, theirs, mail, names))
 
 
-def _both(kind: str, theirs: str, mail: IncomingMail, names: list[str]) -> tuple[Any, Any]:
+# FreeScout: likewise, of its own mails.
+
+_FREESCOUT = (
+    ("subject", re.compile(r'assertSame\("([^"]*)", \(string\)\$message->(?:getSubject\(\)|subject)\)')),
+    ("how many files", re.compile(r"assertSame\((\d+), \$attachments->count\(\)\)")),
+    ("name of a file", re.compile(r'(?m)^\s*self::assertSame\("([^"]*)", \$attachment->filename\)')),
+    ("text", re.compile(r'assertSame\("([^"]*)", \$message->getTextBody\(\)\)')),
+)
+
+
+def freescout(folder: Path) -> Iterator[Expectation]:
+    """What its tests assert of subjects, texts and files."""
+    source = (folder / "tests" / "Unit" / "WebklexTest.php").read_text()
+    for one in source.split('getFixture("')[1:]:
+        path = folder / "tests" / "Messages" / one.partition('"')[0]
+        mail = read_mail(path.read_bytes())
+        for kind, pattern in _FREESCOUT:
+            for found in pattern.finditer(one):
+                yield Expectation(kind, path.name, *_both(kind, found.group(1).replace("\\n", "\n"), mail, [part.name for part in mail.parts]))
+
+
+def _both(kind: str, theirs: Any, mail: IncomingMail, names: list[str]) -> tuple[Any, Any]:
     if kind == "subject":
         return _plain(theirs), mail.subject
     if kind == "text":
         return _plain(theirs), _plain(f"{mail.text} {mail.quoted}")
-    if kind == "sender":
+    if kind == "sender" and isinstance(theirs, str):
         return theirs, mail.sender.address if mail.sender else ""
-    if kind == "to":
+    if kind == "to" and isinstance(theirs, str):
         return theirs, mail.to[0].address if mail.to else ""
+    if kind in ("sender", "to", "cc"):
+        ours = {"sender": (mail.sender,) if mail.sender else (), "to": mail.to, "cc": mail.cc}[kind]
+        return theirs, [one.address for one in ours]
     if kind == "message id":
         return theirs.strip("<>"), (mail.message_id or "").strip("<>")
     if kind == "date":
@@ -225,6 +250,81 @@ def _both(kind: str, theirs: str, mail: IncomingMail, names: list[str]) -> tuple
     if kind == "how many files":
         return int(theirs), len(names)
     return theirs, theirs if theirs in names else names
+
+
+# mail (Ruby): the plainest assertions of its specifications.
+
+_RUBY_FIXTURE = re.compile(r"read_(?:raw_)?fixture\(([^()]*)\)")
+_RUBY_PENDING = re.compile(r"\bpending\n.*?\n    end\n", re.DOTALL)
+_RUBY_SAID = re.compile(r"expect\(@?(?:mail|message|m)(\.[a-z_]+(?:\[\d\]|\.[a-z]+)*)\)\.to (?:eq|be) ?(\[[^\]\n]*\]|\"[^\"\n]*\"|'[^'\n]*'|\d+)")
+_RUBY_BOUNCED = re.compile(r"expect\(@?mail\d?\)\.(to|not_to) be_bounced")
+_RUBY_KINDS = {
+    ".from": "sender", ".to": "to", ".cc": "cc", ".subject": "subject", ".message_id": "message id", ".attachments.length": "how many files",
+    ".attachments.size": "how many files", ".attachments.first.filename": "name of a file", ".attachments[0].filename": "name of a file",
+    ".attachments[1].filename": "name of a file", ".decoded": "text", ".body.decoded": "text",
+}  # fmt: skip
+
+
+def mail_ruby(folder: Path) -> Iterator[Expectation]:
+    """What its specifications say of sender, recipients, subject, id, and files; and what was not delivered for good."""
+    for spec in sorted((folder / "spec" / "mail").glob("*_spec.rb")):
+        source = spec.read_text()
+        # What stands behind a mail's name is of that mail, until another is made or read.
+        for one in re.split(r"(?=read_(?:raw_)?fixture\()", _RUBY_PENDING.sub("", source))[1:]:
+            said = _RUBY_FIXTURE.match(one)
+            path = (folder / "spec" / "fixtures").joinpath(*re.findall(r"'([^']*)'", said.group(1))) if said else None
+            if path is not None and path.is_file() and path.suffix == ".eml":
+                yield from _ruby_mail(path, re.split(r"Mail\.new\b|Mail::Message\.new|\.sub\(", one)[0])
+
+
+def _ruby_mail(path: Path, said: str) -> Iterator[Expectation]:
+    mail = read_mail(path.read_bytes())
+    names = [part.name for part in mail.parts]
+    for field, value in _RUBY_SAID.findall(said):
+        kind = _RUBY_KINDS.get(field)
+        if kind is not None:
+            theirs = ast.literal_eval(value)
+            yield Expectation(kind, path.name, *_both(kind, theirs[:1] if kind == "sender" else theirs, mail, names))
+    for word in _RUBY_BOUNCED.findall(said):
+        yield Expectation("a bounce for good", path.name, word == "to", mail.bounce is not None and mail.bounce.permanent)
+
+
+# mail-mime-parser (PHP): a table for each mail in its tests, and its texts in files of their own.
+
+_PHP_TABLE = re.compile(r"runEmailTest\('([^']+)', \[(.*?)\n        \]\)", re.DOTALL)
+_PHP_LINE = re.compile(r"'([A-Za-z-]+)' => (?:\[\s*((?:'(?:name|email)' => '[^'\n]*',?\s*)+)\]|'([^'\n]*)'|(\d+)|new DateTime\('([^']*)'\))")
+
+
+def mail_mime_parser(folder: Path) -> Iterator[Expectation]:
+    """Sender, recipient, subject, id, date, text, and the number of files."""
+    emails = folder / "tests" / "_data" / "emails"
+    for test in sorted((folder / "tests").rglob("EmailFunctionalTest.php")):
+        for name, table in _PHP_TABLE.findall(re.sub(r"(?m)//.*$|(?s:/\*.*?\*/)", "", test.read_text())):
+            path = emails / f"{name}.txt"
+            if path.is_file():
+                yield from _php_mail(path, table)
+
+
+def _php_mail(path: Path, table: str) -> Iterator[Expectation]:
+    mail = read_mail(path.read_bytes())
+    names = [part.name for part in mail.parts]
+    for field, person, words, number, date in _PHP_LINE.findall(table):
+        if person:
+            who = mail.sender if field == "From" else mail.to[0] if mail.to else None
+            said = dict(re.findall(r"'(name|email)' => '([^'\n]*)'", person))
+            yield Expectation("sender" if field == "From" else "to", path.name, said["email"], who and who.address)
+            if "name" in said:
+                yield Expectation("name of a person", path.name, said["name"], who and who.name)
+        elif field == "text" or (field == "html" and "'text'" not in table):
+            theirs, ours = _both("text", (path.parent / "files" / words).read_bytes().decode("latin-1"), mail, names)
+            # Of HTML they compare the letters, and we name its images too.
+            yield Expectation("text", path.name, theirs, theirs if field == "html" and theirs in ours else ours)
+        elif field in _PHP_KINDS:
+            value = parsedate_to_datetime(date).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S") if date else words or number
+            yield Expectation(_PHP_KINDS[field], path.name, *_both(_PHP_KINDS[field], value, mail, names))
+
+
+_PHP_KINDS = {"Subject": "subject", "Message-ID": "message id", "Date": "date", "attachments": "how many files"}
 
 
 # Sisimai: what its tests expect of hard and soft, and what it says itself of recipients.
@@ -304,6 +404,9 @@ def sources(folder: Path, told: Path | None) -> Iterator[tuple[str, Iterator[Exp
         ("mail-parser (Rust)", "stalwartlabs+mail-parser", mail_parser_rust),
         ("James Mime4J", "apache+james-mime4j", mime4j),
         ("php-imap", "Webklex+php-imap", php_imap),
+        ("FreeScout", "freescout-help-desk+freescout", freescout),
+        ("mail (Ruby)", "mikel+mail", mail_ruby),
+        ("mail-mime-parser (PHP)", "zbateson+mail-mime-parser", mail_mime_parser),
         ("Sisimai (Perl)", "sisimai+p5-sisimai", lambda path: sisimai(path, told)),
         ("flufl.bounce", "flufl_bounce", flufl),
     )

@@ -30,13 +30,16 @@ OTHERWISE = {
     "encoding_with_comment": "it does not decode it",
     "header_name_with_blank": "it ends the header there",
     "boundary_unsaid": "it does not guess",
+    "header_lines_without_blanks": "it begins the text there",
     "header_rubbish_within": "it begins the text there",
+    "line_above_the_header": "it takes the header for the text",
     "lines_before_the_header": "it takes the header for the text",
     "many_parts": "it has no limit",
     "nested_deep": "it has no limit",
     "parameters_without_marks": "it reads neither the type nor what stands behind it",
     "parts_after_the_end": "it passes them over",
     "type_comments": "it takes them for the type",
+    "uuencode_as_transfer_bare": "it decodes none without the first line",
 }
 
 

@@ -202,7 +202,9 @@ class Contents:
         """Return how a part wants to be shown, in lower case, and the name that it says, or an empty text."""
         raw = node.raw(b"content-disposition")
         disposition, parameters = read_parameters(raw) if raw else ("", {})
-        for value, is_decoded in (parameters.get("filename", ("", True)), node.parameters.get("name", ("", True))):
+        # The other two ways are wrong, and are met.
+        for said, name in ((parameters, "filename"), (node.parameters, "name"), (node.parameters, "filename"), (parameters, "name")):
+            value, is_decoded = said.get(name, ("", True))
             if value:
                 return disposition.lower(), value if is_decoded else self._decoded(value)
         return disposition.lower(), ""

@@ -10,6 +10,7 @@ from cs_plugin.mail.bodies import Contents, as_html
 from cs_plugin.mail.bounced import read_bounce
 from cs_plugin.mail.folding import Folded, fold_html, fold_text
 from cs_plugin.mail.header_lines import clean_address, free_text, read_date, read_ids, read_mailboxes
+from cs_plugin.mail.html_text import lines_of
 from cs_plugin.mail.machines import written_by, written_by_besides_a_list
 from cs_plugin.mail.splitting import Node, Splitting
 from cs_plugin.rules.incoming import ByList, Correspondent, IncomingMail
@@ -58,7 +59,7 @@ def read_mail(raw: bytes, *, limits: ReadingLimits | None = None) -> IncomingMai
     html = as_html(segments)
     subject = free_text(root.raw(b"subject"), MAX_SUBJECT, contents.charset)
     plain = "\n\n".join(one.plain.strip("\n").rstrip() for one in segments if one.plain.strip())
-    folded = _folded(plain if all(one.is_plain for one in segments) else "", html, subject)
+    folded = _folded(root, plain if all(one.is_plain for one in segments) else "", html, subject)
     who = _Correspondence(root, limits.mailboxes, contents.charset)
     automatic = written_by(root, subject)
     _name_oddities(root, who, oddities)
@@ -95,8 +96,13 @@ def _all(node: Node) -> Iterator[Node]:
         waiting += reversed(one.children)
 
 
-def _folded(plain: str, html: str, subject: str) -> Folded:
-    """Return the text with its quoted history and signature apart; a forwarded mail stays whole, since its sender wants to show all of it."""
+def _folded(root: Node, plain: str, html: str, subject: str) -> Folded:
+    """Return the text with its quoted history and signature apart; a forwarded mail stays whole, since its sender wants to show all of it.
+
+    So does a report (RFC 6522): it names the mail that it is about by its header lines, and tells beneath them what became of it.
+    """
+    if root.kind == "multipart/report":
+        return Folded(plain if plain or not html else "\n".join(lines_of(html).lines).strip())
     return fold_text(plain, subject=subject) if plain or not html else fold_html(html, subject=subject)
 
 

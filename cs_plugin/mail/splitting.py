@@ -29,6 +29,10 @@ _SURELY_HEADER = re.compile(
     rb"|reply-to|x-[!-9;-~]+)[ \t]*:"
 )
 _MBOX_LINE = re.compile(rb">?From [^\r\n]*")
+# So many lines of rubbish in a row, before a mail says who wrote it, as its header must: some servers lose the blanks by which lines are continued.
+_MOST_RUBBISH = 20
+# "---- Original message ----", as stands above what was copied from a page or another mail.
+_RULE = re.compile(rb"-{2,10}[^\r\n]{0,100}?-{2,10}[ \t]*(?:\r\n|\r|\n)")
 _FIRST_BOUNDARY = re.compile(rb"\s*+--([^\r\n]{1,200}?)[ \t]*(?:\r\n|\r|\n)")
 _OTHER_BOUNDARY = re.compile(rb"(?im)^--([!-~](?:[ -~]{0,198}[!-~])?)[ \t]*\r?\ncontent-(?:type|transfer-encoding|disposition|description)[ \t]*:")
 _LONGEST_BOUNDARY = 1_000
@@ -204,10 +208,11 @@ class Splitting:
         """Return the header lines that begin somewhere, unfolded, and where the body begins."""
         raw, at, most = self.raw, start, min(limit, start + self.most_header)
         headers: list[tuple[bytes, bytes]] = []
+        nobody_wrote = self._parts == 1   # of a part nobody expects it to say so
         while at < most:
             found = None if raw.startswith(b"--", at) and self._ends_a_part(at) else _HEADER.match(raw, at, limit)
             if found is None:
-                after = self._no_header(at, limit, begun=bool(headers))
+                after = self._no_header(at, limit, begun=bool(headers), most=_MOST_RUBBISH if headers and nobody_wrote else 1)
                 if after is None:
                     return headers, self._body(at, limit)
                 at = after
@@ -216,6 +221,7 @@ class Splitting:
             if b"\n" in value or b"\r" in value:
                 value = _FOLDED.sub(b" ", value)
             headers.append((name, value.rstrip(b" \t")))
+            nobody_wrote = nobody_wrote and name.lower() != b"from"
             at = found.end()
         if at < limit:
             self.oddities["headers_cut"] = None
@@ -228,18 +234,19 @@ class Splitting:
         text = line.group().rstrip() if line else b""
         return text in self._level or text.removesuffix(b"--") in self._level
 
-    def _no_header(self, at: int, limit: int, *, begun: bool) -> int | None:
-        """Return where to read on behind a line that is no header, or None where the body begins."""
+    def _no_header(self, at: int, limit: int, *, begun: bool, most: int) -> int | None:
+        """Return where to read on behind a line that is no header, or behind `most` of them; None where the body begins."""
         raw = self.raw
         line = _LINE.match(raw, at, limit)
         if line is None or not line.group().strip(b"\r\n"):
             return None
         if raw.startswith(b"--", at):
             return None   # rather a boundary than rubbish: a blank may stand in the line that should be empty
-        if (not begun and _MBOX_LINE.match(raw, at)) or (line.end() < limit and _SURELY_HEADER.match(raw, line.end(), limit)):
+        is_of_mbox = not begun and _MBOX_LINE.match(raw, at) is not None
+        after = line.end() if is_of_mbox else _next_header(raw, line.end(), limit, most)
+        if after is not None:
             self.oddities["header_broken"] = None
-            return line.end()
-        return None
+        return after
 
     def _body(self, at: int, limit: int) -> int:
         """Return where the body begins: behind an empty line, or at once where it is missing."""
@@ -262,7 +269,24 @@ class Splitting:
             node.main, node.sub = found.group(1).lower(), found.group(2).lower()
         elif said.lower() != "text":
             self.oddities["type_unreadable"] = None
+            if "boundary" in node.parameters or said.lower().startswith("multipart"):
+                node.main, node.sub = "multipart", "mixed"   # "multipart/*", and "multipart" alone
+                return
             node.main, node.sub = ("text", "plain") if within != "digest" and "name" not in node.parameters else ("application", "octet-stream")
+
+
+def _next_header(raw: bytes, at: int, limit: int, most: int) -> int | None:
+    """Return where the first line stands that is surely one of a header, looking at so many; None where an empty one, a boundary or none comes."""
+    for _ in range(most):
+        if at >= limit or raw.startswith(b"--", at):
+            return None
+        if _SURELY_HEADER.match(raw, at, limit):
+            return at
+        line = _LINE.match(raw, at, limit)
+        if line is None or not line.group().strip():
+            return None
+        at = line.end()
+    return None
 
 
 def _beginning(raw: bytes, oddities: dict[str, None]) -> int:
@@ -276,6 +300,9 @@ def _beginning(raw: bytes, oddities: dict[str, None]) -> int:
         return line.end() if line else mbox.end()
     if after > at and _HEADER.match(raw, after):
         at = after
+    rule = _RULE.match(raw, after)
+    if rule and _SURELY_HEADER.match(raw, rule.end()):
+        at = rule.end()
     if at:
         oddities["began_with_rubbish"] = None
     return at

@@ -35,8 +35,8 @@ def undo(raw: bytes, start: int, end: int, encoding: bytes, *, is_text: bool) ->
     if kind == "base64":
         return _base64(raw, start, end, is_text=is_text)
     if kind == "uu":
-        found = next(iter(uuencoded(raw[start:end])), None)
-        return (found[1], "") if found else (bytes(view), "encoding_wrong")
+        found = next((one[1] for one in uuencoded(raw[start:end])), None) or _uu_lines(raw, start, end)
+        return (found, "") if found else (bytes(view), "encoding_wrong")
     return bytes(view), ""
 
 
@@ -105,6 +105,14 @@ def uuencoded(raw: bytes) -> list[tuple[str, bytes, int, int]]:
             found.append((begin.group(1).decode("latin-1"), b"".join(pieces), begin.start(), end.end()))
             at = end.end()
     return found
+
+
+def _uu_lines(raw: bytes, start: int, end: int) -> bytes:
+    """Return what lines hold that stand without their "begin" and "end"; nothing where one of them is none."""
+    lines = [_UU_LINE.fullmatch(line + b"\n") for line in raw[start:end].rstrip(b"\r\n").splitlines()]
+    # What is one is longer than what it holds: a text in capitals is none.
+    pieces = [_uu_line(line) if line and len(line.group(2)) >= (line.group(1)[0] - 32) & 63 else None for line in lines]
+    return b"" if None in pieces else b"".join(piece for piece in pieces if piece)
 
 
 def _uu_line(line: re.Match[bytes]) -> bytes | None:
