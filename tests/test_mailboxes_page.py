@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import replace
 from typing import Any
@@ -285,6 +286,18 @@ def test_how_a_mailbox_fares_stands_on_the_page(store: Store, client: Any, colum
     with store.app.app_context():
         found = [one for one in health.check(store.desk) if one.subject == "Mailboxes"]
     assert any(one.severity in ("wrong", "warning") and "Paris desk" in one.what for one in found) is ails
+
+
+def test_a_mailbox_whose_next_turn_was_set_by_a_wrong_clock_is_told_of(store: Store, client: Any) -> None:
+    """Nobody fetches it until that moment has come, and how it went last seems to be well; the line that is told lets it be fetched."""
+    mailbox_id = made(store, client)
+    begin(client, mailbox_id)
+    ahead = store.clock() + dt.timedelta(days=400)
+    change(store, mailbox_id, last_success_at=ahead, next_run_at=ahead)
+    with store.app.app_context():
+        (found,) = [one for one in health.check(store.desk) if one.subject == "Mailboxes"]
+    assert (found.severity, found.lines) == ("wrong", (f"flask cs sync --mailbox {mailbox_id}",))
+    assert f"Paris desk is not fetched before {ahead:%Y-%m-%d %H:%M} UTC: the clock was wrong." in found.what
 
 
 def test_only_those_who_may_configure_read_of_a_failing_mailbox(store: Store, client: Any) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from sqlalchemy import select
 
 from cs_plugin.mail.glimpse import MOST_BYTES, glimpse_of
 from cs_plugin.store import set_aside
-from cs_plugin.store.files import Content
+from cs_plugin.store.files import Content, FileStore
 from cs_plugin.store.models import Attachment, Audit, Blob, Message, SetAsideMail, Thread
+from cs_plugin.sync.reading import ENDS_READING
 from tests.hosts.mail_in import do_jobs, mail, post, said
 from tests.hosts.store import JOHN, LAYLA, MARIE, Store
 from tests.hosts.writing import do, look
@@ -23,6 +28,22 @@ HOSTILE = (
     b"From: Evil <evil@example.com>\r\nSubject: <script>alert(1)</script>\r\nContent-Type: text/html\r\n\r\n"
     b"<script>alert(2)</script><img src=x onerror=alert(3)>\r\n"
 )
+
+
+class FullFileSystem(LocalFileSystem):
+    """A disk that gives what lies on it, and takes nothing more."""
+
+    protocol = "full"
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        return LocalFileSystem._strip_protocol(str(path).removeprefix("full://"))
+
+    def open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        """Open a file to read it."""
+        if mode != "rb":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().open(path, mode, **more)
 
 
 @pytest.fixture
@@ -123,6 +144,18 @@ def test_a_mail_whose_bytes_are_gone_says_so(store: Store, client: Any) -> None:
     assert "1 mail was discarded." in said(client, post(client, f"{PAGE}/selected", mail=mail_id, action="discard"))
 
 
+def test_a_file_store_that_is_away_is_not_said_to_have_lost_a_mail(store: Store, client: Any, tmp_path: Path) -> None:
+    """Neither on its page nor as a download: it comes back with the store, and somebody would give the mail up."""
+    mail_id = put(store, mail())
+    good, store.desk.files = store.desk.files, FileStore(str(tmp_path / "in_the_way"))
+    (tmp_path / "in_the_way").write_text("a file where the folder should be")
+    told = (client.get(f"{PAGE}/{mail_id}/").text, said(client, client.get(f"{PAGE}/{mail_id}/download")))
+    assert [("not there any more" in one, "It could not be read." in one) for one in told] == [(False, True)] * 2
+    store.desk.files = good
+    assert "It has not come." in client.get(f"{PAGE}/{mail_id}/").text
+
+
+
 ODD = [
     (b"", (), ""),
     (b"no header at all", (), "no header at all"),
@@ -209,6 +242,25 @@ def test_a_mail_that_still_has_no_place_stays_and_says_why(store: Store, client:
     assert waiting(store) == [mail_id]
     assert "tried again 1 time" in client.get(f"{PAGE}/").text
     assert look(store, lambda session: session.scalars(select(Thread)).all()) == []
+
+
+@pytest.mark.shows("10.9")
+@pytest.mark.parametrize("button", ["retry", "thread"])
+def test_a_full_disk_is_not_said_to_have_lost_a_mail(store: Store, client: Any, button: str) -> None:
+    """Somebody would give it up; it says what is wrong, why the mail was set aside stands, and it goes on once there is room."""
+    cause = ENDS_READING if button == "retry" else "unread"
+    mail_id = put(store, mail(text="<p>Where is it?</p>").replace(b"text/plain", b"text/html"), cause=cause)
+    good, store.desk.files = store.desk.files, FileStore(f"full://{store.desk.files.url}")
+    fsspec.register_implementation("full", FullFileSystem, clobber=True)
+    post(client, f"{PAGE}/selected", **{button: mail_id})
+    do_jobs(store)
+    page = client.get(f"{PAGE}/{mail_id}/").text
+    assert "not there any more" not in page
+    assert look(store, lambda session: session.get_one(SetAsideMail, mail_id).cause) == cause
+    store.desk.files = good
+    post(client, f"{PAGE}/selected", **{button: mail_id})
+    do_jobs(store)
+    assert waiting(store) == []
 
 
 @pytest.mark.shows("10.9")

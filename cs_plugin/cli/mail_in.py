@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -40,6 +42,10 @@ _WORDS = {
     Outcome.BEFORE_START: "from before the start",
 }
 _NOT_CHOSEN = "Only mail from its first connection on is fetched, since nobody has said otherwise: --from says it (now, all, or a day)."
+
+_NOTHING = "Nothing new."
+# How many of the files are named that were left out.
+_MOST_MISSED = 20
 
 
 @cs.command()
@@ -101,15 +107,17 @@ def import_(kind: str, path: Path, shop_id: str | None, wanted: str | None) -> N
     found = _found(here, wanted) if wanted is not None else []
     if wanted is not None and len(found) != 1:
         raise click.ClickException("There is no such mailbox." if not found else "Several mailboxes are called that: name it by its number.")
-    around = surroundings_of(here)
+    around, missed = surroundings_of(here), list[tuple[Path, str]]()
     try:
-        mails = mails_in(kind, path, around.limits.largest)
+        mails = mails_in(kind, path, around.limits.largest, lambda *one: missed.append(one))
         with _progress(path.name) as tell:
             report = import_mails(around, mails, Asked(COMMAND, tell=tell), mailbox_id=found[0].id if found else None, shop_id=shop_id or "")
     except InvalidInputError as error:
         raise click.ClickException(error.message % error.values if error.values else error.message) from None
-    _tell(str(path), report)
-    if report.findings:
+    _tell(str(path), report, nothing="" if missed else _NOTHING)
+    _tell_missed(missed)
+    # Nobody else imports these files: where somebody has the mailbox, they are to be imported still.
+    if report.findings or report.busy or missed:
         raise click.exceptions.Exit(1)
 
 
@@ -132,7 +140,7 @@ def _progress(label: str) -> Iterator[_Bar]:
 
 
 class _Bar:
-    """A progress bar that begins once it is known how many mails there are."""
+    """A progress bar that begins with the first mails that are done, for whoever looks on; where nobody knows how many there are it counts them."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -140,10 +148,13 @@ class _Bar:
         self._bar: Any = None   # click exports no name for what its progressbar returns
 
     def __call__(self, done: int, total: int) -> None:
+        if not sys.stdout.isatty():
+            return
         if self._bar is None:
-            self._bar = click.progressbar(length=total, label=self._label)
+            endless = {"length": total} if total else {"iterable": itertools.repeat(None), "show_pos": True}
+            self._bar = click.progressbar(label=self._label, **endless)
             self._bar.render_progress()
-        self._bar.length = total
+        self._bar.length = total or None
         self._bar.update(done - self._done)
         self._done = done
 
@@ -152,7 +163,19 @@ class _Bar:
             self._bar.render_finish()
 
 
-def _tell(name: str, report: Report) -> None:
+def _tell_missed(missed: Sequence[tuple[Path, str]]) -> None:
+    for path, why in missed[:_MOST_MISSED]:
+        click.echo(f"  Left out: {_shown(path)}: {why}", err=True)
+    if len(missed) > _MOST_MISSED:
+        click.echo(f"  Left out: {len(missed) - _MOST_MISSED} more.", err=True)
+
+
+def _shown(path: Path) -> str:
+    """Return a path without what drives a terminal, or is no text: names come from wherever the mails do."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(path))
+
+
+def _tell(name: str, report: Report, *, nothing: str = _NOTHING) -> None:
     click.echo(name)
     if report.busy:
         click.echo("  Somebody else is fetching it: nothing was done.")
@@ -162,8 +185,8 @@ def _tell(name: str, report: Report) -> None:
     for outcome, words in _WORDS.items():
         if report.counts.get(outcome):
             click.echo(f"  {report.counts[outcome]:>8}  {words}")
-    if not report.findings and report.counted is None and not report.mails:
-        click.echo("  Nothing new.")
+    if nothing and not report.findings and report.counted is None and not report.mails:
+        click.echo(f"  {nothing}")
     for finding in report.findings:
         click.echo(f"  {finding.message % finding.values if finding.values else finding.message}", err=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cs_plugin import jobs as job_queue
-from cs_plugin.cli.group import cs
+from cs_plugin.cli.group import cs, what_is_wrong_with_the_tables
 from cs_plugin.web.mounted import mounted
 from cs_plugin.worker import WorkerProcess
 
@@ -15,6 +15,9 @@ def work() -> None:
     """Deliver mail, do jobs and clear up until ended by SIGTERM or Ctrl-C; several may run at once."""
     worker = WorkerProcess(mounted())
     worker.end_at_signals()
+    # It goes on all the same: somebody who begins everything at once makes the tables meanwhile.
+    for finding in what_is_wrong_with_the_tables():
+        click.echo(f"Nothing can be done yet. {finding.what}", err=True)
     click.echo("The worker has begun; Ctrl-C ends it after the mail in hand.")
     worker.run()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +44,12 @@ _BEGINNING = re.compile(
     rb"|[12]\d{3}[ \t]+\d\d?:\d\d(?::\d\d)?)(?:[ \t]+(?:[+-]\d{4}|[A-Z]{1,5}))?[ \t]*\r?\n?"
 )
 _NOT_FOUND = _("There is no %(kind)s at %(path)s.")
+# A line of a header (RFC 5322, section 2.2), of those that anybody writes: whatever has none is no mail.
+_FIELD = re.compile(rb"^[A-Za-z][A-Za-z0-9_.-]+[ \t]*:", re.MULTILINE)
+# Why a file was left out, for whoever runs the command; what the system says beside these is English as well.
+_EMPTY, _NO_MAIL, _NO_FILE = "It is empty.", "It is no mail.", "It is no file."
+_BEFORE_FIRST = "What stands before its first mail is none."
+Missed = Callable[[Path, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,50 +60,122 @@ class Found:
     size: int
 
 
-def mails_in(kind: str, path: Path, largest: int) -> Iterator[Found]:
+def _never_mind(_path: Path, _why: str) -> None:
+    """Tell nobody."""
+
+
+def mails_in(kind: str, path: Path, largest: int, missed: Missed = _never_mind) -> Iterator[Found]:
     """Yield the mails at a path, in their order, one at a time: `kind` is one of KINDS. Raise InvalidInputError where there are none to be read.
 
     An mbox is a file; a maildir a folder with `cur` and `new`, and folders of that kind within it whose names begin with a dot (Maildir++); an eml is
-    one file, or a folder in which such files lie, however deep.
+    one file, or a folder in which such files lie, however deep. `missed` is told of each file or folder that is left out, and why; those behind it
+    are read. Whether an mbox is one, and whether a folder holds any such file, shows only as it is read: that raises then.
     """
-    if kind == MBOX and path.is_file():
-        return _of_mbox(path, largest)
-    if kind == MAILDIR and (path / "cur").is_dir():
-        return _of_files(_in_maildir(path), largest)
-    if kind == EML and path.exists():
-        return _of_files(iter([path]) if path.is_file() else _below(path), largest)
-    raise InvalidInputError("path", _NOT_FOUND, kind=kind, path=str(path))
+    try:
+        mode = path.stat().st_mode
+        is_maildir = kind == MAILDIR and (path / "cur").is_dir()
+    except (FileNotFoundError, NotADirectoryError):
+        raise _not_found(kind, path) from None
+    except OSError as error:
+        missed(path, _words(error))
+        return iter(())
+    if kind == MBOX and stat.S_ISREG(mode):
+        return _of_mbox(path, largest, missed)
+    if is_maildir:
+        return _of_files(_in_maildir(path, missed), largest, missed)
+    if kind == EML and stat.S_ISREG(mode):
+        return _of_files(iter([path]), largest, missed)
+    if kind == EML and stat.S_ISDIR(mode):
+        return _of_files(_below(path, missed), largest, missed)
+    raise _not_found(kind, path)
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder):
+def _not_found(kind: str, path: Path) -> InvalidInputError:
+    return InvalidInputError("path", _NOT_FOUND, kind=kind, path=str(path))
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _below(folder: Path, missed: Missed) -> Iterator[Path]:
+    is_there = False
+    for where, folders, names in os.walk(folder, onerror=lambda error: missed(Path(error.filename), _words(error))):
         folders.sort()
-        yield from (Path(where) / name for name in sorted(names) if name.lower().endswith((".eml", ".msg", ".mail", ".txt")))
+        for name in sorted(names):
+            # A Mac writes a file "._x.eml" beside "x.eml", with what is no mail.
+            if name.lower().endswith((".eml", ".msg", ".mail", ".txt")) and not name.startswith("._"):
+                is_there = True
+                yield Path(where) / name
+    if not is_there:
+        raise _not_found(EML, folder)
 
 
-def _in_maildir(path: Path) -> Iterator[Path]:
-    for folder in (path, *sorted(one for one in path.glob(".*") if (one / "cur").is_dir())):
+def _in_maildir(path: Path, missed: Missed) -> Iterator[Path]:
+    within = (path / name for name in _names(path, missed) if name.startswith("."))
+    for folder in (path, *(one for one in within if (one / "cur").is_dir())):
         for part in ("cur", "new"):
-            yield from sorted(one for one in (folder / part).glob("*") if one.is_file())
+            # No mail's name begins with a dot (maildir(5)): an index or the like does.
+            yield from (folder / part / name for name in _names(folder / part, missed) if not name.startswith("."))
 
 
-def _of_files(paths: Iterator[Path], largest: int) -> Iterator[Found]:
+def _names(folder: Path, missed: Missed) -> list[str]:
+    try:
+        return sorted(one.name for one in folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        missed(folder, _words(error))
+        return []
+
+
+def _of_files(paths: Iterator[Path], largest: int, missed: Missed) -> Iterator[Found]:
     for path in paths:
-        size = path.stat().st_size
-        with path.open("rb") as reading:
-            yield Found(reading.read() if size <= largest else reading.read(_HEAD), size)
+        try:
+            found = _of_file(path, largest)
+        except OSError as error:
+            # One that is gone meanwhile, or that may not be read, keeps none of the others out.
+            missed(path, _words(error))
+            continue
+        if found is None:
+            continue
+        if _has_a_header(found.raw):
+            yield found
+        else:
+            missed(path, _NO_MAIL if found.raw else _EMPTY)
 
 
-def _of_mbox(path: Path, largest: int) -> Iterator[Found]:
-    """Split an mbox at its lines of RFC 4155's shape that stand after an empty line; a line that was quoted for that has one ">" less."""
+def _has_a_header(raw: bytes) -> bool:
+    header = re.split(rb"\r?\n\r?\n", raw[:_HEAD].lstrip(), maxsplit=1)[0]
+    return _FIELD.search(header) is not None
+
+
+def _of_file(path: Path, largest: int) -> Found | None:
+    """Return the mail in a file; None for a folder. Raise OSError, also for a pipe or the like, which could be waited at for ever."""
+    kept = path.stat()
+    if stat.S_ISDIR(kept.st_mode):
+        return None
+    if not stat.S_ISREG(kept.st_mode):
+        raise OSError(_NO_FILE)
     with path.open("rb") as reading:
-        yield from _split(reading, largest)
+        return Found(reading.read() if kept.st_size <= largest else reading.read(_HEAD), kept.st_size)
 
 
-def _split(reading: BinaryIO, largest: int) -> Iterator[Found]:
-    lines, size, begun, after_empty = list[bytes](), 0, False, True
+def _of_mbox(path: Path, largest: int, missed: Missed) -> Iterator[Found]:
+    """Split an mbox at its lines of RFC 4155's shape that stand after an empty line; a line that was quoted for that has one ">" less."""
+    try:
+        with path.open("rb") as reading:
+            yield from _split(reading, largest, path, missed)
+    except OSError as error:
+        missed(path, _words(error))
+
+
+def _split(reading: BinaryIO, largest: int, path: Path, missed: Missed) -> Iterator[Found]:
+    lines, size, begun, after_empty, before = list[bytes](), 0, False, True, False
+    if reading.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        reading.seek(0)
     for line in reading:
-        if after_empty and line.startswith(b"From ") and (not begun or _begins_a_mail(line)):
+        if after_empty and line.startswith(b"From ") and (_begins_a_mail(line) if begun else len(line) <= _LONGEST_BEGINNING):
             if begun:
                 yield _joined(lines, size)
             lines, size, begun = [], 0, True
@@ -105,9 +185,15 @@ def _split(reading: BinaryIO, largest: int) -> Iterator[Found]:
             # Of one that is too large the beginning is enough; what follows is only counted.
             if size <= largest or size <= _HEAD:
                 lines.append(plain)
+        else:
+            before = before or not line.isspace()
         after_empty = line in (b"\n", b"\r\n")
     if begun:
         yield _joined(lines, size)
+    elif before:
+        raise _not_found(MBOX, path)
+    if before:
+        missed(path, _BEFORE_FIRST)
 
 
 def _begins_a_mail(line: bytes) -> bool:
@@ -177,7 +263,8 @@ def _take(taking: Taking, hand: Hand, found: Iterator[Found], asked: Asked) -> N
         taking.take(batch)
         done += len(batch)
         batch, size = [], 0
-        asked.tell(done, done)
+        # How many there are shows only at their end.
+        asked.tell(done, 0)
 
     for one in found:
         too_large = one.size > limits.largest

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from cs_plugin import announce
 from cs_plugin.desk.option_mailboxes import MailboxAtWork, at_work
-from cs_plugin.errors import CustomerServiceError, NotFoundError
+from cs_plugin.errors import BadHostAnswerError, CustomerServiceError, NotFoundError
 from cs_plugin.i18n import marked as _
 from cs_plugin.mail.mailbox import Finding, MailboxError, MailServer, OpenMailbox, TokenRefusedError, open_mailbox
 from cs_plugin.store import imported, mailboxes
@@ -254,7 +254,7 @@ def findings_of(error: Exception) -> tuple[Finding, ...]:
         return (error.finding, *error.advice)
     if isinstance(error, TurnLostError):
         return (Finding(False, _TAKEN_OVER),)
-    if isinstance(error, HostFailedError):
+    if isinstance(error, (HostFailedError, BadHostAnswerError)):
         return (Finding(False, _HOST, {"words": str(error)}),)
     if isinstance(error, NotFoundError):
         return (Finding(False, _NO_MAILBOX),)

@@ -54,8 +54,8 @@ class _StaysError(CustomerServiceError):
 def settle(around: Surroundings, actor: Actor, mail_id: int, *, as_thread: bool = False) -> Settled | None:
     """Take a mail once more, `as_thread` as the beginning of a thread in any case. None where it is no longer set aside, or not theirs to settle.
 
-    It is read, and the host asked, while no transaction is open. Whatever is wrong with the mail is told in `cause`. Raise OSError where the file
-    store takes nothing, and what the database raises where it takes nothing.
+    It is read, and the host asked, while no transaction is open. Whatever is wrong with the mail, or with the file store, is told in `cause`. Raise
+    what the database raises where it takes nothing.
     """
     with around.sessions() as session:
         bench = around.bench(session)
@@ -70,8 +70,12 @@ def settle(around: Surroundings, actor: Actor, mail_id: int, *, as_thread: bool 
             one, arrived = _arrived(around, mail, source, as_thread=as_thread)
             vetted = vet_mail(bench.host, arrived, bench.employees, ours=ours)
             landed = committed(session, lambda: _written(session, bench.at(around.clock()), actor, mail, one, vetted, as_thread=as_thread))
-        except (OSError, _StaysError) as error:
-            return _stays(around, mail, GONE if isinstance(error, OSError) else error.cause)
+        except (FileNotFoundError, _StaysError) as error:
+            return _stays(around, mail, GONE if isinstance(error, FileNotFoundError) else error.cause)
+        except OSError as error:
+            # The file store takes or gives nothing for now: the mail is whole, and why it is here stands.
+            log.exception("mail %s stays set aside", mail.id)
+            return Settled(None, words_of(error))
         except Exception as error:  # whatever is wrong with a mail, it stays where it was
             if isinstance(error, DBAPIError) and passing(error):
                 raise

@@ -68,8 +68,8 @@ class Surroundings:
 class Asked:
     """Who asked for a run, and what they want to hear.
 
-    `tell` is told how many mails are done, and of how many; what it raises ends the run after the piece in hand. Once `stopping` says so the run ends
-    as well. `run_id` is a run that goes on.
+    `tell` is told how many mails are done, and of how many (0 where nobody knows); what it raises ends the run after the piece in hand. Once
+    `stopping` says so the run ends as well. `run_id` is a run that goes on.
     """
 
     started_by: str

@@ -23,7 +23,7 @@ from cs_plugin.sync.reading import ENDS_READING
 from cs_plugin.sync.settling import GONE, Settled, settle
 from cs_plugin.web.kept_mails import JOB_SHOWS, SIZE, CountedName, KeptMailsView, ids_of
 from cs_plugin.web.list_state import numbers
-from cs_plugin.web.mail_words import how_read, why
+from cs_plugin.web.mail_words import WHY, how_read, why
 from cs_plugin.web.mounted import Mounted
 from cs_plugin.web.of_shops import EXPIRED
 from cs_plugin.web.reading import form_is_genuine
@@ -35,6 +35,7 @@ JOB = "retry_set_aside"
 _NONE_CHOSEN = _("Select at least one mail first.")
 _NOT_THERE = _("Nothing was changed: these mails are no longer set aside, or you may not do this with them.")
 _LOST = _("The bytes of this mail are not there any more.")
+_NOT_NOW = WHY["unread"]
 
 
 class SetAsideView(KeptMailsView, BaseView):
@@ -70,17 +71,17 @@ class SetAsideView(KeptMailsView, BaseView):
         """Show what can be shown of a mail: its header lines and its text, as they came."""
         found = self._found(mail_id)
         let_go(self.here.desk.session())
-        glimpse = None
+        glimpse, unseen = None, ""
         try:
             with self.here.desk.files.open(found.original.key) as opened:
                 glimpse = glimpse_of(opened.read(MOST_BYTES), found.original.size)
-        except OSError:
-            log.exception("the original of mail %s cannot be read", mail_id)
+        except OSError as error:
+            unseen = self._unseen(error, mail_id)
         if glimpse is not None and not self._may(Permission.REPLY)(found):
             glimpse = without_keys(glimpse)
         cut, words = how_read(found.signs)
         read = {"was_cut": cut, "how_read": tuple(map(self.say, words))}
-        return self.page("set_aside_mail.html", mail=found, glimpse=glimpse, read=read)
+        return self.page("set_aside_mail.html", mail=found, glimpse=glimpse, unseen=unseen, read=read)
 
     @expose("/<int:mail_id>/download")
     def download(self, mail_id: int) -> ResponseReturnValue:
@@ -91,9 +92,8 @@ class SetAsideView(KeptMailsView, BaseView):
         let_go(self.here.desk.session())
         try:
             opened = self.here.desk.files.open(found.original.key)
-        except OSError:
-            log.exception("the original of mail %s cannot be read", mail_id)
-            say_bad(self.say(_LOST))
+        except OSError as error:
+            say_bad(self._unseen(error, mail_id))
             return redirect(url_for(".mail", mail_id=mail_id) + self._query, 303)
         response: Response = send_file(
             opened, mimetype="message/rfc822", as_attachment=True, download_name=found.original.name, conditional=False, etag=False
@@ -136,6 +136,11 @@ class SetAsideView(KeptMailsView, BaseView):
         if mail is None:
             abort(404)
         return mail
+
+    def _unseen(self, error: OSError, mail_id: int) -> str:
+        """Say why the bytes of a mail cannot be shown: only what the file store does not have is gone, and not what it does not give for now."""
+        log.error("the original of mail %s cannot be read", mail_id, exc_info=error)
+        return self.say(_LOST if isinstance(error, FileNotFoundError) else _NOT_NOW)
 
     def _may(self, permission: Permission) -> Callable[[KeptMail], bool]:
         actor = self.here.actor()
