@@ -10,6 +10,11 @@
   if (narrow()) fold(page);
   showNewest();
   if (answer) { once(); copies(); }
+  // Not before the page has gone to the place that its address names, as that of an answer does: on its way there a browser takes the focus from every field.
+  addEventListener("load", () => {
+    if (document.activeElement === document.body) answer?.querySelector("[autofocus], [aria-invalid]")?.focus();
+    tell();
+  });
   keys();
 
   // Selects save by themselves, so that their buttons may go.
@@ -41,7 +46,7 @@
     form.dataset.busy = "yes";
     const body = new URLSearchParams(new FormData(form, event.submitter));
     body.set("quiet", "yes");
-    const held = document.activeElement?.id;
+    const held = document.activeElement?.id, place = placeOf(document.activeElement);
     try {
       const response = await fetch(form.action, { method: "POST", body });
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -50,6 +55,7 @@
       knows(Number(new URL(response.url).searchParams.get("wrote")));
       const wrong = form.closest(".cs-forward") && page.querySelector(".cs-forward [aria-invalid]");
       (wrong || document.getElementById(held))?.focus({ preventScroll: !wrong });
+      if (document.activeElement === document.body) place()?.focus({ preventScroll: true });
     } catch {
       // Whatever it was, the plain way shows it.
       delete form.dataset.busy;
@@ -57,6 +63,19 @@
       form.requestSubmit(event.submitter);
     }
   });
+
+  // The button that was pressed comes anew, and loses the focus: it goes to the fold or menu in which it stood, to its message, or to what stands in its place.
+  function placeOf(element) {
+    const part = element?.closest("[data-part]"), fold = element?.closest("details"), message = element?.closest(".cs-message");
+    if (!part) return () => null;
+    const alike = (root) => all(fold ? `details.${[...fold.classList].join(".")}` : "form > button", root), at = alike(part).indexOf(fold ?? element);
+    return () => {
+      const entry = message && document.getElementById(message.id);
+      if (entry) { entry.tabIndex = -1; return entry; }
+      const there = alike(page.querySelector(`[data-part="${part.dataset.part}"]`))[at];
+      return fold ? there?.querySelector("summary") : there;
+    };
+  }
 
   // What this very form wrote is nothing new to the answer beside it, unless something else stands before it that has not been seen.
   function knows(wrote) {
@@ -91,6 +110,7 @@
       part.replaceWith(next);
       prepare(next);
     });
+    tell();
     const box = fresh.getElementById("cs-answer");
     // A thread that can no longer be answered, or can be again: the box comes and goes with the whole page.
     if (!box !== !answer) location.reload();
@@ -128,6 +148,16 @@
     if (!newest || !answer || location.hash || new URLSearchParams(location.search).has("before") || answer.querySelector("[autofocus]")) return;
     const room = innerHeight - answer.offsetHeight;
     if (newest.getBoundingClientRect().bottom > room) scrollBy({ top: newest.getBoundingClientRect().bottom - room + 8, behavior: "instant" });
+  }
+
+  // What was done stands above the conversation. Whoever is at its end is told there, for as long as the list tells it; what went wrong stays.
+  // What can be taken back is in view by itself.
+  function tell() {
+    const part = page.querySelector("[data-part=said]");
+    const lines = all(".cs-said > .cs-message-line, [data-part=said] > .cs-message-line.cs-is-bad", part);
+    if (!lines.some((line) => line.getBoundingClientRect().bottom < 0) || part.querySelector(".cs-unsent")) return;
+    part.classList.add("cs-is-told");
+    if (!lines.some((line) => line.classList.contains("cs-is-bad"))) setTimeout(() => part.classList.remove("cs-is-told"), 8000);
   }
 
   // A second click while the first is on its way would only wait for it.
