@@ -88,6 +88,18 @@ def has_one_writer(session: Session) -> bool:
     return _dialect(session) == "sqlite"
 
 
+def changes_of_others(session: Session) -> tuple[int, int]:
+    """Return which connection to SQLite the session has, and a number that changes whenever another one has written: it is that connection's own.
+
+    Nobody is kept waiting for it, and the session is in no transaction afterwards.
+    """
+    connection = only_reads(session).connection(bind_arguments={"mapper": Thread})
+    number = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+    own = id(connection.connection.dbapi_connection)
+    session.rollback()
+    return own, number
+
+
 def mark(session: Session, ids: Collection[int]) -> None:
     """Note that threads change, or begin: the totals of their ranges do not count until they are made anew (`store.totals`)."""
     numbers = sorted({one // RANGE for one in ids})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,16 +24,14 @@ from cs_plugin.rules.oddities import signs_of
 from cs_plugin.store import imported, mailboxes
 from cs_plugin.store.imported import Place
 from cs_plugin.store.locking import committed, has_one_writer, only_reads, passing
+from cs_plugin.store.mail_clues import keys_of
 from cs_plugin.store.mailboxes import Turn
 from cs_plugin.store.set_aside import set_aside
+from cs_plugin.sync.one_writer import OneWriter
 from cs_plugin.sync.reading import Came, Read, keep, read, recognise, words_of
 from cs_plugin.sync.surroundings import HostFailedError, Surroundings, TurnLostError
 
 log = logging.getLogger(__name__)
-# How many seconds a transaction is meant to write where only one can write at a time; then others can, for as long as it did.
-_ONE_WRITER_SECONDS = 0.05
-# How many mails the first of them takes, and any takes at least: fewer cost hardly less. How many the next one does follows from how long it took.
-_FEWEST_MAILS = 10
 _UNREAD = "unread"
 # A mail of nobody's (RFC 2606, section 2).
 _MADE_UP = IncomingMail(Correspondent("nobody@invalid.example"), "", "", automatic="made_up")
@@ -65,10 +63,13 @@ class Taking:
     counts: Counter[str] = field(default_factory=Counter)
     gone_uids: list[int] = field(default_factory=list)
     gone_uidls: list[bytes] = field(default_factory=list)
-    _others_until: float = 0.0
-    _at_once: int = _FEWEST_MAILS
-    _alone: bool | None = None
+    _lock: OneWriter | None = field(default=None, init=False)
+    _put_off: list[Read] = field(default_factory=list)
     _places: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        with self.around.sessions() as session:
+            self._lock = OneWriter() if has_one_writer(session) else None
 
     def take(self, came: Sequence[Came], *, last_uid: int | None = None) -> list[Came]:
         """Take mails, and return those that may be removed from the server: the whole of them is kept here, and committed.
@@ -80,7 +81,7 @@ class Taking:
         while True:
             some = left[: self._fitting(len(left))]
             left = left[len(some) :]
-            kept += self._take_some(some, None if left else last_uid)
+            kept += self._take_some(some, None if left else last_uid, are_last=not left)
             if not left:
                 return kept
 
@@ -89,14 +90,17 @@ class Taking:
 
         Where only one can write, that is what the time for one transaction allows; the next ones are read while others can write.
         """
-        if self._alone is None:
-            with self.around.sessions() as session:
-                self._alone = has_one_writer(session)
-        return -(-mails // -(-mails // self._at_once)) if self._alone and mails else mails
+        if self._lock is None or not mails:
+            return mails
+        times = -(-mails // max(1, self._lock.mails - len(self._put_off)))
+        return -(-mails // times)
 
-    def _take_some(self, came: Sequence[Came], last_uid: int | None) -> list[Came]:
+    def _take_some(self, came: Sequence[Came], last_uid: int | None, *, are_last: bool) -> list[Came]:
         now = self.around.clock()
-        mails = [read(one) for one in came]
+        mails, self._put_off = [*self._put_off, *map(read, came)], []
+        if self._lock is not None and not are_last and not self.of_the_past:
+            # In the next transaction they wait for nobody; in this one the lock would be held for their statements as well.
+            mails, self._put_off = without_dependent(mails)
         if mails:
             with self.around.sessions() as session:
                 only_reads(session)
@@ -112,6 +116,8 @@ class Taking:
             bench.read_ahead(self.mailbox.source.shop_ids)
             # Whose a mail is follows from our addresses, and a host that is slow is asked while no transaction is open.
             session.rollback()
+            if self._lock is not None:
+                self._lock.looks(session)
             self._vet_all(bench, items)
             self._write_all(session, bench, items, last_uid)
         return [one.read.came for one in items if one.landed is not None and one.landed.outcome in KEPT_HERE]
@@ -167,13 +173,11 @@ class Taking:
 
     def _write_some(self, session: Session, bench: Bench, items: Sequence[_Item], last_uid: int | None = None) -> None:
         """Write mails in one transaction, and how far the mailbox is read then."""
-        alone = has_one_writer(session)
         session.rollback()
         # The identity map would grow with the mailbox.
         session.expunge_all()
-        if alone:
-            # As long as we have written, anybody else can.
-            time.sleep(max(0.0, self._others_until - time.monotonic()))
+        if self._lock is not None:
+            self._lock.wait(session)
 
         began = 0.0
 
@@ -189,20 +193,21 @@ class Taking:
             imported.tell_run(session, self.run_id, counts=dict(self.counts + _counted(items)))
             reached = last_uid
             if reached is None:
-                reached = max((uid for uid in map(_new_uid, items) if uid is not None), default=None)
+                reached = self._reached(items)
             cursor = {} if reached is None else {"last_uid": reached}
             if not mailboxes.keep_turn(session, self.turn, here.now, **cursor):
                 raise TurnLostError(f"mailbox {self.mailbox.id} was taken over")
 
         committed(session, work)
-        ended = time.monotonic()
-        self._others_until = 2 * ended - began
-        if len(items) >= _FEWEST_MAILS:
-            fitting = int(len(items) * _ONE_WRITER_SECONDS / max(ended - began, 1e-6))
-            # Not all at once: what has taken long once may have had its own reason, and what went fast too.
-            self._at_once = max(_FEWEST_MAILS, min(fitting, 2 * self._at_once))
+        if self._lock is not None:
+            self._lock.wrote(len(items), began)
         self.counts += _counted(items)
         self.gone_uids, self.gone_uidls = [], []
+
+    def _reached(self, items: Sequence[_Item]) -> int | None:
+        """Return up to which number the mailbox has been read with these mails: not beyond one that is put off."""
+        written, put_off = (_new_uids(one.came for one in some) for some in ((item.read for item in items), self._put_off))
+        return min(max(written), min(put_off, default=max(written) + 1) - 1) if written else None
 
     def _receive(self, session: Session, bench: Bench, items: Sequence[_Item]) -> None:
         """Let mails land: those that are received together first, and then whatever follows from what became of them."""
@@ -308,10 +313,19 @@ def _is_received(item: _Item) -> bool:
     return item.read.verdict is None and item.vetted is not None and not item.read.cause
 
 
-def _new_uid(item: _Item) -> int | None:
-    """Return the number of a mail that comes for the first time: up to there the mailbox has been read."""
-    came = item.read.came
-    return came.listed.uid if came.listed is not None and came.row_id is None else None
+def without_dependent(mails: Sequence[Read]) -> tuple[list[Read], list[Read]]:
+    """Return mails without those whose place depends on one before them, and these, in their order; all of them where that is most of them."""
+    now, later, before = list[Read](), list[Read](), set[bytes | int]()
+    for one in mails:
+        keys = keys_of(one.mail) if one.mail is not None else frozenset[bytes | int]()
+        (now if keys.isdisjoint(before) else later).append(one)
+        before |= keys
+    return (now, later) if len(later) < len(now) else (list(mails), [])
+
+
+def _new_uids(mails: Iterable[Came]) -> list[int]:
+    """Return the numbers of those mails that come for the first time."""
+    return [one.listed.uid for one in mails if one.listed is not None and one.listed.uid is not None and one.row_id is None]
 
 
 def _counted(items: Sequence[_Item]) -> Counter[str]:
