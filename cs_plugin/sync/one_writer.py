@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from cs_plugin.store.locking import changes_of_others
 
 # How many seconds a transaction is meant to write, and how many mails the first of them takes, and any takes at least: fewer cost hardly less. How
-# many the next one does follows from how long it took. Then others can write, for as long as it did.
-_SECONDS, _FEWEST_MAILS = 0.05, 10
+# many the next one does follows from how long it took. Then others can write, for half as long: enough for the first of them, who is noticed then.
+_SECONDS, _FEWEST_MAILS, _PAUSES = 0.05, 10, 0.5
 # While others write, whoever comes is to meet no transaction, or one that ends before anybody notices. A run that lasts all day would be no help.
 _MAILS_BESIDE, _PAUSES_BESIDE, _LONGEST_PAUSE = 3, 9, 0.25
 # For how many seconds others are taken to be at work after they have written.
@@ -51,7 +51,7 @@ class OneWriter:
         """Note that a transaction has written so many mails, since a moment (`time.monotonic`), until now."""
         ended = time.monotonic()
         took = max(ended - began, 1e-6)
-        self._until = ended + (min(_PAUSES_BESIDE * took, _LONGEST_PAUSE) if self._beside else took)
+        self._until = ended + (min(_PAUSES_BESIDE * took, _LONGEST_PAUSE) if self._beside else _PAUSES * took)
         if mails >= _FEWEST_MAILS:
             # Not all at once: what has taken long once may have had its own reason, and what went fast too.
             self._mails = max(_FEWEST_MAILS, min(int(mails * _SECONDS / took), 2 * self._mails))
