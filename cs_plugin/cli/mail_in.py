@@ -97,7 +97,10 @@ def _beginning(start: str) -> Beginning:
 @click.option("--shop", "shop_id", metavar="ID", help="The shop that the mails are for.")
 @click.option("--mailbox", "wanted", metavar="ID|NAME", help="The mailbox that they are from: what is fetched there later is known again.")
 def import_(kind: str, path: Path, shop_id: str | None, wanted: str | None) -> None:
-    """Take mails out of an mbox file, a maildir, or files of one mail each; importing them again changes nothing."""
+    """Take mails out of an mbox file, a maildir, or files of one mail each; importing them again changes nothing.
+
+    What is no mail, or cannot be read, is left out and named, and the command fails then.
+    """
     if (shop_id is None) == (wanted is None):
         raise click.UsageError("Either --shop or --mailbox.")
     here = mounted()

@@ -64,7 +64,7 @@ class Taking:
     gone_uids: list[int] = field(default_factory=list)
     gone_uidls: list[bytes] = field(default_factory=list)
     _lock: OneWriter | None = field(default=None, init=False)
-    _put_off: list[Read] = field(default_factory=list)
+    _put_off: list[Read] = field(default_factory=list, init=False)
     _places: Sequence[int] = ()
 
     def __post_init__(self) -> None:
